@@ -1,0 +1,1 @@
+"""The software on board: a sans-IO spacecraft, its services, and the jobs it runs."""

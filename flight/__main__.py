@@ -1,0 +1,159 @@
+"""The `flight` program: the spacecraft on a real link, in real time, with its store in a directory.
+
+Together with `flight.disk` and `flight.jobs.process` this is all of the flight software that touches the outside.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from ccsds.errors import MisuseError
+from ccsds.time import tai_ns_from_unix
+from flight.disk import RealDisk
+from flight.events import Event, Reported
+from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpus
+from flight.jobs.messages import Request
+from flight.jobs.process import WorkerProcess
+from flight.spacecraft import Spacecraft, SpacecraftConfig
+from mission.profiles import PROFILES, find_profile
+from ports.drive import drive
+from ports.url import parse_url
+
+logger = logging.getLogger("flight")
+
+
+@click.command()
+@click.option(
+    "--link",
+    "link_url",
+    required=True,
+    metavar="URL",
+    help="serial:/dev/ttyTHS1?baud=115200, tcp:host:port, tcp-listen:host:port, udp:…, pty:, or a pyserial URL.",
+)
+@click.option("--store", required=True, type=click.Path(path_type=Path), help="Directory of the on-board store.")
+@click.option("--profile", default="serial", show_default=True, help=f"Link profile: {', '.join(PROFILES)}.")
+@click.option(
+    "--corpus",
+    "corpora",
+    multiple=True,
+    default=("tinyshakespeare",),
+    show_default=True,
+    help="Corpus to have on board: a name or a path; may be given more than once.",
+)
+@click.option("--verbose", is_flag=True, help="Log every report, not only events.")
+def main(link_url: str, store: Path, profile: str, corpora: tuple[str, ...], verbose: bool) -> None:
+    """Run the flight software on a link until it is interrupted."""
+    logging.basicConfig(format="%(asctime)s %(name)s %(message)s", level=logging.INFO, stream=sys.stderr)
+    try:
+        parse_url(link_url)
+        link_profile = find_profile(profile)
+        on_board = _load_corpora(corpora)
+        disk = RealDisk(store)
+    except (MisuseError, OSError) as error:
+        click.echo(f"flight: {error}", err=True)
+        sys.exit(2)
+    program = _Program(link_url, SpacecraftConfig(profile=link_profile, tai_offset_ns=_tai_offset_ns()), disk, on_board)
+    program.verbose = verbose
+    asyncio.run(program.run())
+
+
+class _Worker:
+    """The worker process, watched by the event loop (a `flight.jobs.engine.Worker`)."""
+
+    def __init__(self, process: WorkerProcess, on_readable) -> None:
+        self._process = process
+        self._on_readable = on_readable
+
+    def launch(self) -> None:
+        self.kill()
+        self._process.launch()
+        asyncio.get_running_loop().add_reader(self._process.fileno(), self._on_readable)
+
+    def send(self, request: Request) -> None:
+        self._process.send(request)
+
+    def kill(self) -> None:
+        if self._process.pid is not None:
+            asyncio.get_running_loop().remove_reader(self._process.fileno())
+            self._process.kill()
+
+
+class _Program:
+    """The event loop around one spacecraft."""
+
+    verbose = False
+
+    def __init__(self, link_url: str, config: SpacecraftConfig, disk: RealDisk, corpora: dict[str, CorpusFile]) -> None:
+        self._link_url = link_url
+        self._config = config
+        self._disk = disk
+        self._corpora = corpora
+
+    async def run(self) -> None:
+        """Run until a signal ends it."""
+        self._process = WorkerProcess(self._disk.root)
+        self._worker = _Worker(self._process, self._worker_readable)
+        self._wake = asyncio.Event()
+        self._spacecraft = Spacecraft(self._config, self._disk, self._worker, self._corpora, time.monotonic_ns())
+        loop = asyncio.get_running_loop()
+        task = asyncio.ensure_future(
+            drive(
+                self._spacecraft,
+                self._link_url,
+                rate_bps=self._config.profile.downlink_rate_bps,
+                bits_per_octet=self._config.profile.bits_per_octet,
+                on_events=self._log,
+                wake=self._wake,
+            )
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            await task
+        except asyncio.CancelledError:
+            logger.info("stopped")
+        finally:
+            self._worker.kill()
+
+    def _worker_readable(self) -> None:
+        now_ns = time.monotonic_ns()
+        for reply in self._process.read_replies():
+            self._spacecraft.worker_replied(reply, now_ns)
+        reason = self._process.died
+        if reason is not None:
+            self._worker.kill()
+            self._spacecraft.worker_lost(reason, now_ns)
+        self._wake.set()
+
+    def _log(self, events: list[Event]) -> None:
+        for event in events:
+            if self.verbose or not isinstance(event, Reported):
+                logger.info("%s", event)
+
+
+def _tai_offset_ns() -> int:
+    """Give TAI less the monotonic clock, from the computer's own idea of the time.
+
+    A board without a clock battery starts in the past; ST[09] will set the offset from the ground.
+    """
+    return tai_ns_from_unix(time.time_ns()) - time.monotonic_ns()
+
+
+def _load_corpora(names: tuple[str, ...]) -> dict[str, CorpusFile]:
+    sources = CorpusSources.from_environment(os.environ)
+    corpora = {}
+    for name in names:
+        corpus = find_corpus(name, sources)
+        corpora[corpus.name] = corpus
+        logger.info("corpus %s, SHA-256 %s… %s", corpus.name, corpus.sha256[:12], corpus.notice)
+    return corpora
+
+
+if __name__ == "__main__":
+    main()

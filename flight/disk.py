@@ -1,0 +1,141 @@
+"""The one door to durable storage: the `Disk` port and the real disk behind it.
+
+Everything the spacecraft must remember goes through a `Disk`, so that the HIL harness can put a seeded one in its
+place, which tears and forgets what was not synced. Paths are relative, with forward slashes, and never leave the root.
+
+What is durable, as POSIX has it: the content of a file after ``fsync(path)``; that a file exists under its name (after
+creating, renaming or removing it) after ``fsync`` of its directory, where ``""`` is the root.
+
+This file and `flight.jobs.worker` are the only ones in the flight software that touch files.
+"""
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from ccsds.errors import MisuseError
+
+
+class Disk(Protocol):
+    """What the spacecraft asks of a store. Every method may raise ``OSError`` (disk full, bad medium).
+
+    A missing file raises ``FileNotFoundError``, except for `list`, which gives nothing.
+    """
+
+    def append(self, path: str, data: bytes) -> None:
+        """Add ``data`` at the end of a file, which is made (with its directories) if it is missing."""
+        ...
+
+    def pwrite(self, path: str, offset_octets: int, data: bytes) -> None:
+        """Write ``data`` at an offset in a file, which is made (with its directories) if it is missing."""
+        ...
+
+    def read(self, path: str, offset_octets: int = 0, length_octets: int | None = None) -> bytes:
+        """Read up to ``length_octets`` (all, if None) from an offset."""
+        ...
+
+    def fsync(self, path: str) -> None:
+        """Make a file's content durable, or a directory's names; ``""`` is the root directory."""
+        ...
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a file another name, replacing what was there; durable once the directory is synced."""
+        ...
+
+    def list(self, prefix: str = "") -> list[str]:
+        """Paths of all files below a directory (``""`` for all), sorted."""
+        ...
+
+    def size(self, path: str) -> int:
+        """Give the length of a file in octets."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Remove a file; durable once the directory is synced."""
+        ...
+
+
+def directory_of(path: str) -> str:
+    """Give the directory of a disk path, in the form that `Disk.fsync` takes (``""`` for the root)."""
+    parent = str(PurePosixPath(path).parent)
+    return "" if parent == "." else parent
+
+
+class RealDisk:
+    """A `Disk` on a directory of this computer.
+
+    Args:
+        root: The directory; it is made if it is missing.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root).absolute()
+        self.root.mkdir(parents=True, exist_ok=True)
+
+    def append(self, path: str, data: bytes) -> None:
+        """See `Disk.append`."""
+        self._write(path, data, os.O_WRONLY | os.O_CREAT | os.O_APPEND, None)
+
+    def pwrite(self, path: str, offset_octets: int, data: bytes) -> None:
+        """See `Disk.pwrite`."""
+        self._write(path, data, os.O_WRONLY | os.O_CREAT, offset_octets)
+
+    def read(self, path: str, offset_octets: int = 0, length_octets: int | None = None) -> bytes:
+        """See `Disk.read`."""
+        with self.locate(path).open("rb") as file:
+            file.seek(offset_octets)
+            return file.read(-1 if length_octets is None else length_octets)
+
+    def fsync(self, path: str) -> None:
+        """See `Disk.fsync`."""
+        descriptor = os.open(self.locate(path), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def rename(self, old: str, new: str) -> None:
+        """See `Disk.rename`."""
+        target = self.locate(new)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.locate(old).replace(target)
+
+    def list(self, prefix: str = "") -> list[str]:
+        """See `Disk.list`."""
+        found = (path for path in self.locate(prefix).rglob("*") if path.is_file())
+        return sorted(path.relative_to(self.root).as_posix() for path in found)
+
+    def size(self, path: str) -> int:
+        """See `Disk.size`."""
+        return self.locate(path).stat().st_size
+
+    def remove(self, path: str) -> None:
+        """See `Disk.remove`."""
+        self.locate(path).unlink()
+
+    def locate(self, path: str) -> Path:
+        """Give the path on this computer of a disk path.
+
+        Raises:
+            MisuseError: The path is absolute or climbs out of the root.
+        """
+        pure = PurePosixPath(path)
+        if pure.is_absolute() or ".." in pure.parts:
+            raise MisuseError(f"expected a path inside the store, found {path!r}")
+        return self.root / pure
+
+    def _write(self, path: str, data: bytes, flags: int, offset_octets: int | None) -> None:
+        target = self.locate(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(target, flags | os.O_CLOEXEC, 0o644)
+        try:
+            view = memoryview(data)
+            while view:
+                if offset_octets is None:
+                    written = os.write(descriptor, view)
+                else:
+                    written = os.pwrite(descriptor, view, offset_octets)
+                    offset_octets += written
+                view = view[written:]
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,143 @@
+"""From what is to be said to octets on the line: PUS packets, TM frames with the CLCW, the coding chain.
+
+Frames are made when the transmitter asks for one, so that the most urgent packet leaves first, and packets take their
+counts as they leave, so that a gap in them at the ground is a loss on the way. The queue is bounded: when it is full
+the least urgent newest packet is dropped and counted.
+
+Source: ECSS-E-ST-70-41C 7.4.3 (packet), CCSDS 132.0-B-3 (frame), 131.0-B-5 (coding).
+"""
+
+from collections import Counter, deque
+from dataclasses import dataclass
+
+from ccsds.pus.telemetry import Telemetry
+from ccsds.sync import TmCodingConfig, TmEncoder
+from ccsds.tm_frame import ONLY_IDLE, TmFrame, tm_overhead_octets
+from ccsds.tm_packets import TmFramer
+from flight.records import Answer
+from flight.reporter import Priority
+from mission.channels import SPACECRAFT_ID, Apid, Downlink
+from mission.profiles import LinkProfile
+
+# Packets that wait for the transmitter. At one progress report a second it holds a quarter of an hour without contact;
+# what must survive longer belongs into packet stores, ST[15]. About 200 octets each.
+QUEUE_PACKETS_MAX = 1_024
+
+_COUNT_14_BITS = 1 << 14
+_COUNT_16_BITS = 1 << 16
+_COUNT_8_BITS = 1 << 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A packet without its counts."""
+
+    answer: Answer
+    destination_id: int
+    tai_ns: int
+
+
+class DownlinkTransmitter:
+    """The sending end of the downlink.
+
+    Args:
+        profile: How the link is run.
+    """
+
+    def __init__(self, profile: LinkProfile) -> None:
+        self._profile = profile
+        self._encoder = TmEncoder(coding_config(profile))
+        self._queues: dict[Priority, deque[_Waiting]] = {priority: deque() for priority in Priority}
+        self._framer = TmFramer(data_field_octets(profile))
+        self._sequence_count = 0
+        self._message_counts: Counter[tuple[int, int]] = Counter()
+        self._master_count = 0
+        self._channel_counts: Counter[Downlink] = Counter()
+        self._last_clcw = b""
+        self._next_keep_alive_ns = 0
+        self.frames_count = 0
+        self.dropped_count = 0
+
+    def put(self, answer: Answer, priority: Priority, destination_id: int, tai_ns: int) -> None:
+        """Queue one report."""
+        self._queues[priority].append(_Waiting(answer, destination_id, tai_ns))
+        if sum(map(len, self._queues.values())) > QUEUE_PACKETS_MAX:
+            least = max(priority for priority, queue in self._queues.items() if queue)
+            self._queues[least].pop()
+            self.dropped_count += 1
+
+    def transmit(self, clcw: bytes, now_ns: int) -> bytes | None:
+        """Give the next frame, coded for the line, or None if there is nothing to say yet.
+
+        Args:
+            clcw: The report on the command channel that the frame carries, four octets.
+            now_ns: When the frame leaves.
+        """
+        channel = Downlink.LIVE
+        content = self._fill()
+        if content is None:
+            if clcw == self._last_clcw and now_ns < self._next_keep_alive_ns:
+                return None
+            channel = Downlink.IDLE
+            content = (ONLY_IDLE, bytes(data_field_octets(self._profile)))
+        first_header_pointer, data = content
+        frame = TmFrame(
+            spacecraft_id=SPACECRAFT_ID,
+            virtual_channel=channel,
+            mc_count=self._master_count,
+            vc_count=self._channel_counts[channel],
+            first_header_pointer=first_header_pointer,
+            data=data,
+            ocf=clcw,
+        )
+        self._master_count = (self._master_count + 1) % _COUNT_8_BITS
+        self._channel_counts[channel] = (self._channel_counts[channel] + 1) % _COUNT_8_BITS
+        self._last_clcw = clcw
+        self._next_keep_alive_ns = now_ns + self._profile.keep_alive_ns
+        self.frames_count += 1
+        return self._encoder.encode(frame.encode())
+
+    def next_deadline(self) -> int:
+        """Give the time at which a frame leaves even if there is nothing to say."""
+        return self._next_keep_alive_ns
+
+    def _fill(self) -> tuple[int, bytes] | None:
+        """Give the pointer and data field of one frame of packets, or None if none waits."""
+        while not self._framer.is_full:
+            queue = next((queue for queue in self._queues.values() if queue), None)
+            if queue is None:
+                break
+            self._framer.put(self._packet(queue.popleft()))
+        return self._framer.take(flush=True)
+
+    def _packet(self, waiting: _Waiting) -> bytes:
+        answer = waiting.answer
+        message_type = (answer.service, answer.subtype)
+        packet = Telemetry(
+            apid=Apid.CORE,
+            sequence_count=self._sequence_count,
+            service=answer.service,
+            subtype=answer.subtype,
+            message_counter=self._message_counts[message_type],
+            destination_id=waiting.destination_id,
+            time_tai_ns=waiting.tai_ns,
+            data=answer.data,
+        )
+        self._sequence_count = (self._sequence_count + 1) % _COUNT_14_BITS
+        self._message_counts[message_type] = (self._message_counts[message_type] + 1) % _COUNT_16_BITS
+        return packet.encode()
+
+
+def coding_config(profile: LinkProfile) -> TmCodingConfig:
+    """Give the TM coding of a profile."""
+    return TmCodingConfig(
+        frame_length_octets=profile.tm_frame_octets,
+        interleave=profile.interleave,
+        parity=profile.parity_octets,
+        dual_basis=profile.dual_basis,
+    )
+
+
+def data_field_octets(profile: LinkProfile) -> int:
+    """Give the length of the data field of a profile's TM frames, which carry a CLCW and a FECF."""
+    return profile.tm_frame_octets - tm_overhead_octets(has_ocf=True)

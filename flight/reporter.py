@@ -1,0 +1,105 @@
+"""Where everything on board puts what it has to say: reports, event reports, answers to telecommands.
+
+It encodes by the dictionary and keeps what was said until `take`, since the one who speaks does not know what time it
+is on board or what the link is doing. It never drops anything; the queue behind it is bounded (`flight.downlink`).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from flight.records import Answer
+from mission.dictionary import Dictionary, EventDefinition, Structure
+from mission.telemetry import HOUSEKEEPING_REPORT
+
+
+class Priority(IntEnum):
+    """What leaves first when the link is free."""
+
+    VERIFICATION = 0
+    EVENT = 1
+    REPORT = 2
+    HOUSEKEEPING = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One thing to be said to the ground."""
+
+    answer: Answer
+    """Its message type and source data."""
+    priority: Priority
+    destination_id: int
+    """The source id of the station that asked, 0 for all."""
+    name: str
+    values: Mapping[str, Any]
+    """What it says, in a form that JSON can hold."""
+    text: str = ""
+
+
+class Reporter:
+    """Collects what is to be said.
+
+    Args:
+        dictionary: The words there are.
+    """
+
+    def __init__(self, dictionary: Dictionary) -> None:
+        self._dictionary = dictionary
+        self._statements: list[Statement] = []
+
+    def report(self, name: str, values: Mapping[str, Any], destination_id: int = 0) -> None:
+        """Say a declared report."""
+        self._add(self.encode(name, values), Priority.REPORT, destination_id, name, values)
+
+    def event(self, definition: EventDefinition, **values: Any) -> None:
+        """Say a declared event."""
+        data = definition.id.to_bytes(2, "big") + definition.fields.encode(values)
+        answer = Answer(5, definition.severity, data)
+        self._add(answer, Priority.EVENT, 0, definition.name, values, definition.describe(values))
+
+    def housekeeping(self, structure: Structure, values: Mapping[str, Any]) -> None:
+        """Say the parameters of a housekeeping structure."""
+        data = structure.id.to_bytes(1, "big") + structure.layout.encode(values)
+        self._add(Answer(*HOUSEKEEPING_REPORT, data), Priority.HOUSEKEEPING, 0, structure.name, values)
+
+    def answer(self, answer: Answer, destination_id: int, name: str) -> None:
+        """Say again, or for the first time, what a telecommand is answered with."""
+        priority = Priority.VERIFICATION if answer.service == 1 else Priority.REPORT
+        self._add(answer, priority, destination_id, name, {})
+
+    def encode(self, name: str, values: Mapping[str, Any]) -> Answer:
+        """Give a declared report in the form that the journal keeps."""
+        report = self._dictionary.reports[name]
+        return Answer(report.service, report.subtype, report.fields.encode(values))
+
+    def take(self) -> list[Statement]:
+        """Give all that was said since the last call."""
+        statements, self._statements = self._statements, []
+        return statements
+
+    def _add(
+        self,
+        answer: Answer,
+        priority: Priority,
+        destination_id: int,
+        name: str,
+        values: Mapping[str, Any],
+        text: str = "",
+    ) -> None:
+        plain = {key: _plain(value) for key, value in values.items()}
+        self._statements.append(Statement(answer, priority, destination_id, name, plain, text))
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case bytes():
+            return value.hex()
+        case IntEnum():
+            return value.name
+        case float() if not math.isfinite(value):
+            return None
+        case _:
+            return value

@@ -1,0 +1,1 @@
+"""One PUS service a file."""

@@ -1,0 +1,35 @@
+"""What a PUS service on board is: something that executes the commands of one service number."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from flight.records import Answer, Change
+from mission.dictionary import Command
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command comes to. Nothing has happened yet: the router commits the changes with the reports first."""
+
+    changes: tuple[Change, ...] = ()
+    """Durable changes, committed in one record with the reports."""
+    answers: tuple[Answer, ...] = ()
+    """Reports that the command is answered with, between its start and its completion."""
+    afterwards: Callable[[int], None] | None = None
+    """What follows once that is durable; takes ``now_ns``."""
+
+
+class Service(Protocol):
+    """One PUS service."""
+
+    number: int
+    """Its service type."""
+
+    def execute(self, command: Command, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
+        """Say what a command comes to.
+
+        Raises:
+            MisuseError: It cannot be done now, and why.
+        """
+        ...

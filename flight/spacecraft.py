@@ -1,0 +1,172 @@
+"""The whole flight software as one sans-IO core: octets and time in, octets and events out.
+
+It has no clock, opens nothing but its `Disk`, and starts nothing but its `Worker` port, both given to it. The program
+(`flight.__main__`) drives it in real time, the HIL harness under either clock.
+
+    uplink -> router -> services -> ledger -> reporter -> downlink
+                            |
+                        job engine -> worker
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ccsds.errors import MisuseError
+from flight.disk import Disk
+from flight.downlink import DownlinkTransmitter
+from flight.events import Announced, Event, Reported
+from flight.jobs.corpus import CorpusFile
+from flight.jobs.engine import Engine, EngineConfig, Worker
+from flight.jobs.messages import Reply
+from flight.ledger import Ledger
+from flight.records import Booted
+from flight.reporter import Priority, Reporter
+from flight.router import Router
+from flight.services.connection_test import ConnectionTestService
+from flight.services.housekeeping import HousekeepingService
+from flight.services.jobs import JobService
+from flight.uplink import UplinkReceiver
+from mission import events
+from mission.definition import DICTIONARY
+from mission.dictionary import Dictionary
+from mission.profiles import LinkProfile
+
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpacecraftConfig:
+    """What makes one spacecraft differ from another."""
+
+    profile: LinkProfile
+    tai_offset_ns: int
+    """On-board TAI (nanoseconds since 1958) less ``now_ns``."""
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    dictionary: Dictionary = DICTIONARY
+
+
+class Spacecraft:
+    """One spacecraft.
+
+    Args:
+        config: What makes it differ from another.
+        disk: Its store; what it knew before the last reboot is read from there.
+        worker: Where job work is done.
+        corpora: The corpora on board, by name.
+        now_ns: Monotonic time at which it boots.
+
+    Raises:
+        OSError: The store failed while it booted: a spacecraft without memory does not start.
+    """
+
+    def __init__(
+        self,
+        config: SpacecraftConfig,
+        disk: Disk,
+        worker: Worker,
+        corpora: Mapping[str, CorpusFile],
+        now_ns: int = 0,
+    ) -> None:
+        self._config = config
+        self._booted_ns = now_ns
+        self._is_in_contact = False
+        self._events: list[Event] = []
+        self._ledger = Ledger(disk)
+        self._reporter = Reporter(config.dictionary)
+        self._uplink = UplinkReceiver(config.profile)
+        self._downlink = DownlinkTransmitter(config.profile)
+        self._engine = Engine(config.engine, self._ledger, worker, self._reporter, corpora)
+        self._housekeeping = HousekeepingService(
+            config.dictionary,
+            self._ledger,
+            self._reporter,
+            {1: self._core_housekeeping, 2: lambda now_ns: self._engine.housekeeping()},
+        )
+        services = (
+            ConnectionTestService(self._reporter),
+            self._housekeeping,
+            JobService(self._engine, self._reporter),
+        )
+        self._router = Router(config.dictionary, self._ledger, self._reporter, services)
+        self._boot(now_ns)
+
+    def receive(self, data: bytes, now_ns: int) -> None:
+        """Take octets from the line, cut anywhere."""
+        for packet in self._uplink.receive(data, now_ns):
+            self._router.route(packet, now_ns)
+        self._settle(now_ns)
+
+    def advance(self, now_ns: int) -> None:
+        """Do what is due."""
+        self._engine.advance(now_ns)
+        self._housekeeping.advance(now_ns)
+        self._settle(now_ns)
+
+    def next_deadline(self) -> int | None:
+        """Give the time at which something is due next."""
+        deadlines = [self._engine.next_deadline(), self._housekeeping.next_deadline()]
+        if self._is_in_contact:
+            deadlines.append(self._downlink.next_deadline())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def transmit(self, now_ns: int) -> bytes | None:
+        """Give the next octets for the line, to be asked for when the transmitter is free."""
+        if not self._is_in_contact:
+            return None
+        return self._downlink.transmit(self._uplink.clcw(), now_ns)
+
+    def contact(self, up: bool, now_ns: int) -> None:
+        """Take note that the link is there, or is gone."""
+        self._is_in_contact = up
+
+    def worker_replied(self, reply: Reply, now_ns: int) -> None:
+        """Take a reply from the worker."""
+        self._engine.reply(reply, now_ns)
+        self._settle(now_ns)
+
+    def worker_lost(self, reason: str, now_ns: int) -> None:
+        """Take note that the worker is gone."""
+        self._engine.lost(reason, now_ns)
+        self._settle(now_ns)
+
+    def take_events(self) -> list[Event]:
+        """Give what happened since the last call."""
+        taken, self._events = self._events, []
+        return taken
+
+    def _boot(self, now_ns: int) -> None:
+        self._ledger.commit(Booted(self._ledger.boot_count + 1))
+        if self._ledger.damaged_octets:
+            self._reporter.event(events.JOURNAL_MENDED, octets=self._ledger.damaged_octets)
+        self._reporter.event(
+            events.BOOTED, boot_count=self._ledger.boot_count, dictionary_digest=self._config.dictionary.digest
+        )
+        self._engine.boot(now_ns)
+        self._settle(now_ns)
+
+    def _settle(self, now_ns: int) -> None:
+        """Hand on what was said and what happened during this call."""
+        self._events += self._uplink.take_events()
+        self._events += self._router.take_events()
+        for said in self._reporter.take():
+            tai_ns = now_ns + self._config.tai_offset_ns
+            self._downlink.put(said.answer, said.priority, said.destination_id, tai_ns)
+            if said.priority is Priority.EVENT:
+                self._events.append(Announced(now_ns, said.name, said.text, dict(said.values)))
+            elif said.values:
+                self._events.append(Reported(now_ns, said.name, dict(said.values)))
+
+    def _core_housekeeping(self, now_ns: int) -> dict[str, object]:
+        return {
+            "boot_count": self._ledger.boot_count,
+            "uptime": (now_ns - self._booted_ns) // NS_PER_S,
+            "dictionary_digest": self._config.dictionary.digest,
+            "commands_executed": self._router.executed_count,
+            "commands_refused": self._router.refused_count,
+            "commands_repeated": self._router.repeated_count,
+            "frames_accepted": self._uplink.accepted_count,
+            "frames_rejected": self._uplink.rejected_count,
+            "frames_sent": self._downlink.frames_count,
+            "packets_dropped": self._downlink.dropped_count,
+            "journal_octets": self._ledger.journal_octets,
+        }

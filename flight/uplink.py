@@ -1,0 +1,84 @@
+"""From octets of the line to telecommand packets: CLTU, TC frame, FARM-1 (one for each virtual channel), packets.
+
+Whatever is wrong with what came is counted and told as a `Rejected` event, never raised.
+
+Source: CCSDS 231.0-B-4 (CLTU), 232.0-B-4 (frame), 232.1-B-2 (FARM-1), 133.0-B-2 (packet).
+"""
+
+from ccsds.cltu import CltuDeframer
+from ccsds.cop1.farm import Farm, FarmConfig
+from ccsds.errors import MalformedError
+from ccsds.packet import split_packets
+from ccsds.tc_frame import TcFrame
+from flight.events import Event, Rejected
+from mission.channels import SPACECRAFT_ID, Uplink
+from mission.profiles import LinkProfile
+
+
+class UplinkReceiver:
+    """The receiving end of the uplink.
+
+    Args:
+        profile: How the link is run.
+    """
+
+    def __init__(self, profile: LinkProfile) -> None:
+        self._deframer = CltuDeframer(randomized=profile.tc_randomized)
+        self._farms = {
+            channel: Farm(FarmConfig(virtual_channel=channel, window=profile.farm_window)) for channel in Uplink
+        }
+        self._events: list[Event] = []
+        self.accepted_count = 0
+        self.rejected_count = 0
+
+    def receive(self, data: bytes, now_ns: int) -> list[bytes]:
+        """Take octets from the line.
+
+        Args:
+            data: Octets, cut anywhere.
+            now_ns: When they came.
+
+        Returns:
+            The telecommand packets that are now whole and in order.
+        """
+        packets: list[bytes] = []
+        self._deframer.receive(data)
+        for candidate in self._deframer.take():
+            try:
+                packets += self._frame(TcFrame.decode(candidate), now_ns)
+            except MalformedError as error:
+                self.reject("TC frame", str(error), now_ns)
+        for reason in self._deframer.take_rejects():
+            self.reject("CLTU", reason, now_ns)
+        return packets
+
+    def clcw(self) -> bytes:
+        """Give the report on the command channel, four octets, for the next TM frame."""
+        return self._farms[Uplink.COMMANDS].clcw().encode()
+
+    def take_events(self) -> list[Event]:
+        """Give what happened since the last call."""
+        taken, self._events = self._events, []
+        return taken
+
+    def reject(self, where: str, reason: str, now_ns: int) -> None:
+        """Count octets that were not used, and say why."""
+        self.rejected_count += 1
+        self._events.append(Rejected(now_ns, where, reason))
+
+    def _frame(self, frame: TcFrame, now_ns: int) -> list[bytes]:
+        if frame.spacecraft_id != SPACECRAFT_ID:
+            raise MalformedError(f"expected spacecraft {SPACECRAFT_ID:#x}, found {frame.spacecraft_id:#x}")
+        if frame.virtual_channel not in self._farms:
+            raise MalformedError(f"expected virtual channel 0 or 1, found {frame.virtual_channel}")
+        verdict = self._farms[Uplink(frame.virtual_channel)].receive(frame)
+        if verdict.reason:
+            self.reject("FARM-1", verdict.reason, now_ns)
+            return []
+        self.accepted_count += 1
+        packets: list[bytes] = []
+        try:
+            packets.extend(split_packets(verdict.data or b""))
+        except MalformedError as error:  # What was whole before the fault is used all the same.
+            self.reject("packet", str(error), now_ns)
+        return packets

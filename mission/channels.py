@@ -1,0 +1,40 @@
+"""Addresses both ends agree on: spacecraft identifier, application identifiers, virtual channels.
+
+Data only. Source: CCSDS 133.0-B-2 4.1.3.3 (APID), 132.0-B-3 4.1.2 (TM virtual channels), 232.0-B-4 4.1.2 (TC).
+"""
+
+from enum import IntEnum
+
+SPACECRAFT_ID = 0x2A
+"""The ten-bit spacecraft identifier in every TC and TM frame of this mission."""
+
+
+class Apid(IntEnum):
+    """Application process identifiers on board (eleven bits)."""
+
+    CORE = 0x42
+    """The core flight software: test, housekeeping, events, jobs."""
+    # 0x7FD (2045) is reserved for CFDP and 0x7FF (2047) for idle packets.
+
+
+class Downlink(IntEnum):
+    """Virtual channels from the spacecraft to the ground (three bits)."""
+
+    LIVE = 0
+    """Verification, events, housekeeping and job reports, as they happen."""
+    PLAYBACK = 1
+    """Stored telemetry."""
+    FILES = 2
+    """CFDP."""
+    # 3 to 6 are free.
+    IDLE = 7
+    """Frames that carry only idle data and the CLCW."""
+
+
+class Uplink(IntEnum):
+    """Virtual channels from the ground to the spacecraft (six bits)."""
+
+    COMMANDS = 0
+    """Telecommands: AD, and BD for recovery."""
+    FILES = 1
+    """CFDP, BD."""

@@ -1,0 +1,229 @@
+"""The types for declaring a mission's words: commands, reports, parameters, structures and events.
+
+Each word is declared once (`mission.commands`, `mission.telemetry`, `mission.parameters`, `mission.events`); from it
+come encoding and decoding, the argument checks at the ground and again on board, and the help an operator reads. What
+is not declared cannot be sent. Both ends compare the `Dictionary.digest`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from functools import cached_property
+from typing import Any, TypeVar
+
+from ccsds.errors import MalformedError, MisuseError
+from mission.fields import Field, Layout, describe
+
+Key = TypeVar("Key")
+Word = TypeVar("Word")
+
+
+class Repeat(Enum):
+    """What may happen when a command's telecommand comes a second time, or a crash fell into its execution."""
+
+    STORE = "store"
+    """Its whole effect is a change of the store, committed in one record with its reports: it acts exactly once."""
+    IDEMPOTENT = "idempotent"
+    """Doing it twice is doing it once: after a crash in the middle it is simply done again."""
+    ONCE = "once"
+    """It acts on the world: after a crash in the middle it is not repeated but reported as "outcome unknown"."""
+
+
+class Hazard(Enum):
+    """How much harm a command can do."""
+
+    NONE = "none"
+    LOSES_WORK = "loses work"
+
+
+class Severity(IntEnum):
+    """Event severity; the numbers are the ST[05] report subtypes (ECSS-E-ST-70-41C 6.5.4)."""
+
+    INFORMATIVE = 1
+    LOW = 2
+    MEDIUM = 3
+    HIGH = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One telecommand."""
+
+    name: str
+    service: int
+    subtype: int
+    description: str
+    arguments: Layout = field(default_factory=Layout)
+    repeat: Repeat
+    hazard: Hazard = Hazard.NONE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """One telemetry report with a fixed layout."""
+
+    name: str
+    service: int
+    subtype: int
+    description: str
+    fields: Layout
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One on-board parameter, which housekeeping structures are made of."""
+
+    id: int
+    shape: Field
+    warning: tuple[float, float] | None = None
+    """Lowest and highest value that is no cause for a warning."""
+
+    @property
+    def name(self) -> str:
+        """Name of the parameter."""
+        return self.shape.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structure:
+    """One housekeeping structure: parameters reported together (ECSS-E-ST-70-41C 6.3)."""
+
+    id: int
+    name: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    period_ns: int
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Layout of the parameters, without the structure identifier before them."""
+        return Layout(tuple(parameter.shape for parameter in self.parameters))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventDefinition:
+    """One event report."""
+
+    id: int
+    name: str
+    severity: Severity
+    text: str
+    """What it says, with its fields in braces."""
+    fields: Layout = field(default_factory=Layout)
+
+    def describe(self, values: Mapping[str, Any]) -> str:
+        """Give the event as one line of text."""
+        shown = {name: value.hex() if isinstance(value, bytes) else value for name, value in values.items()}
+        shown = {name: value.name if isinstance(value, IntEnum) else value for name, value in shown.items()}
+        return self.text.format(**shown)
+
+
+class Dictionary:
+    """All words of one mission.
+
+    Raises:
+        MisuseError: Two words share a name or a number.
+    """
+
+    def __init__(
+        self,
+        *,
+        commands: Iterable[Command],
+        reports: Iterable[Report],
+        structures: Iterable[Structure],
+        events: Iterable[EventDefinition],
+    ) -> None:
+        self.commands = _index("command name", ((each.name, each) for each in commands))
+        self.reports = _index("report name", ((each.name, each) for each in reports))
+        self.structures = _index("structure", ((each.id, each) for each in structures))
+        self.events = _index("event name", ((each.name, each) for each in events))
+        self._command_of_type = _index("command type", (((c.service, c.subtype), c) for c in self.commands.values()))
+        self._report_of_type = _index("report type", (((r.service, r.subtype), r) for r in self.reports.values()))
+        self._event_of_id = _index("event number", ((each.id, each) for each in self.events.values()))
+
+    def command(self, name: str) -> Command:
+        """Give the command of a name.
+
+        Raises:
+            MisuseError: There is none, naming the nearest.
+        """
+        if name not in self.commands:
+            raise MisuseError(f"unknown command {name!r}: expected one of {', '.join(sorted(self.commands))}")
+        return self.commands[name]
+
+    def command_of(self, service: int, subtype: int) -> Command:
+        """Give the command of a message type.
+
+        Raises:
+            MalformedError: There is none.
+        """
+        if (service, subtype) not in self._command_of_type:
+            raise MalformedError(f"expected a declared command, found message type [{service},{subtype}]")
+        return self._command_of_type[service, subtype]
+
+    def has_service(self, service: int) -> bool:
+        """Tell whether any command belongs to a service."""
+        return any(known == service for known, _ in self._command_of_type)
+
+    def report_of(self, service: int, subtype: int) -> Report:
+        """Give the report of a message type.
+
+        Raises:
+            MalformedError: There is none.
+        """
+        if (service, subtype) not in self._report_of_type:
+            raise MalformedError(f"expected a declared report, found message type [{service},{subtype}]")
+        return self._report_of_type[service, subtype]
+
+    def structure_of(self, identifier: int) -> Structure:
+        """Give the housekeeping structure of a number.
+
+        Raises:
+            MalformedError: There is none.
+        """
+        if identifier not in self.structures:
+            known = ", ".join(map(str, sorted(self.structures)))
+            raise MalformedError(f"unknown housekeeping structure {identifier}: expected one of {known}")
+        return self.structures[identifier]
+
+    def event_of(self, identifier: int) -> EventDefinition:
+        """Give the event of a number.
+
+        Raises:
+            MalformedError: There is none.
+        """
+        if identifier not in self._event_of_id:
+            raise MalformedError(f"expected a declared event, found number {identifier}")
+        return self._event_of_id[identifier]
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Eight octets that differ whenever any declaration does: SHA-256 of all of them, in order of their names."""
+        words = [
+            *(
+                ("command", c.name, c.service, c.subtype, c.repeat.value, _shape(c.arguments))
+                for _, c in sorted(self.commands.items())
+            ),
+            *(("report", r.name, r.service, r.subtype, _shape(r.fields)) for _, r in sorted(self.reports.items())),
+            *(
+                ("structure", s.id, s.name, [p.id for p in s.parameters], _shape(s.layout))
+                for _, s in sorted(self.structures.items())
+            ),
+            *(("event", e.id, e.name, e.severity, e.text, _shape(e.fields)) for _, e in sorted(self.events.items())),
+        ]
+        return hashlib.sha256(json.dumps(words, separators=(",", ":")).encode()).digest()[:8]
+
+
+def _shape(layout: Layout) -> list[list[Any]]:
+    return [[each.name, describe(each.type), each.unit, each.minimum, each.maximum] for each in layout.fields]
+
+
+def _index(what: str, pairs: Iterable[tuple[Key, Word]]) -> dict[Key, Word]:
+    index: dict[Key, Word] = {}
+    for key, word in pairs:
+        if key in index:
+            raise MisuseError(f"expected one declaration for {what} {key}, found two")
+        index[key] = word
+    return index

@@ -1,0 +1,331 @@
+"""Typed fields and the octet layouts made of them: how one argument or parameter is written, checked and read.
+
+`construct` declares the layouts; its types and errors do not leave this file. All numbers are big-endian
+(ECSS-E-ST-70-41C 7.3). Text and octet strings carry a 16-bit length before them, arrays an 8-bit count.
+"""
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cached_property
+from typing import Any
+
+import construct
+
+from ccsds.errors import MalformedError, MisuseError
+
+
+@dataclass(frozen=True)
+class UInt:
+    """An unsigned integer of 8, 16, 32 or 64 bits."""
+
+    bits: int
+
+    def construct(self) -> construct.Construct:
+        """Give the octet layout."""
+        return construct.BytesInteger(self.bits // 8)
+
+    def check(self, value: Any) -> int:
+        """Give the value as it is encoded, or raise ``ValueError`` with what was expected."""
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << self.bits:
+            raise ValueError(f"an integer from 0 to {(1 << self.bits) - 1}")
+        return value
+
+    def parse(self, text: str) -> int:
+        """Read the value from what an operator typed."""
+        return int(text, 0)
+
+
+@dataclass(frozen=True)
+class Float:
+    """An IEEE 754 number of 32 or 64 bits; not-a-number stands for "none yet"."""
+
+    bits: int
+
+    def construct(self) -> construct.Construct:
+        """Give the octet layout."""
+        return construct.FormatField(">", "f" if self.bits == 32 else "d")
+
+    def check(self, value: Any) -> float:
+        """Give the value as it is encoded, or raise ``ValueError`` with what was expected."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError("a number")
+        if self.bits == 32 and math.isfinite(value) and abs(value) > 3.4028234e38:
+            raise ValueError("a number within single precision")
+        return float(value)
+
+    def parse(self, text: str) -> float:
+        """Read the value from what an operator typed."""
+        return float(text)
+
+
+@dataclass(frozen=True)
+class Enumerated:
+    """One of a closed set of named numbers."""
+
+    members: type[IntEnum]
+    bits: int = 8
+
+    def construct(self) -> construct.Construct:
+        """Give the octet layout."""
+        return construct.BytesInteger(self.bits // 8)
+
+    def check(self, value: Any) -> IntEnum:
+        """Give the member, from a member, its number or its name; ``ValueError`` with what was expected."""
+        try:
+            return self.members[value.upper()] if isinstance(value, str) else self.members(value)
+        except (KeyError, ValueError, TypeError):
+            raise ValueError(f"one of {', '.join(member.name for member in self.members)}") from None
+
+    def parse(self, text: str) -> IntEnum:
+        """Read the value from what an operator typed: a name or a number."""
+        return self.check(int(text) if text.isdigit() else text)
+
+
+@dataclass(frozen=True)
+class Text:
+    """UTF-8 text of a bounded length."""
+
+    octets_max: int
+
+    def construct(self) -> construct.Construct:
+        """Give the octet layout."""
+        return construct.Prefixed(construct.Int16ub, construct.GreedyBytes)
+
+    def check(self, value: Any) -> str:
+        """Give the text, or raise ``ValueError`` with what was expected."""
+        if not isinstance(value, str) or len(value.encode(errors="surrogatepass")) > self.octets_max:
+            raise ValueError(f"text of at most {self.octets_max} octets")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("text that can be written as UTF-8") from None
+        return value
+
+    def parse(self, text: str) -> str:
+        """Read the value from what an operator typed."""
+        return text
+
+
+@dataclass(frozen=True)
+class Octets:
+    """An octet string of a bounded length, such as a digest."""
+
+    octets_max: int
+
+    def construct(self) -> construct.Construct:
+        """Give the octet layout."""
+        return construct.Prefixed(construct.Int16ub, construct.GreedyBytes)
+
+    def check(self, value: Any) -> bytes:
+        """Give the octets, or raise ``ValueError`` with what was expected."""
+        if not isinstance(value, bytes) or len(value) > self.octets_max:
+            raise ValueError(f"at most {self.octets_max} octets")
+        return value
+
+    def parse(self, text: str) -> bytes:
+        """Read the value from what an operator typed, in hexadecimal."""
+        return bytes.fromhex(text)
+
+
+@dataclass(frozen=True)
+class Array:
+    """A counted list of numbers of one type."""
+
+    element: UInt
+    count_max: int
+
+    def construct(self) -> construct.Construct:
+        """Give the octet layout."""
+        return construct.PrefixedArray(construct.Int8ub, self.element.construct())
+
+    def check(self, value: Any) -> list[int]:
+        """Give the list, or raise ``ValueError`` with what was expected."""
+        if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not 0 < len(value) <= self.count_max:
+            raise ValueError(f"a list of 1 to {self.count_max}")
+        return [self.element.check(item) for item in value]
+
+    def parse(self, text: str) -> list[int]:
+        """Read the value from what an operator typed, separated by commas."""
+        return [self.element.parse(item) for item in text.split(",")]
+
+
+FieldType = UInt | Float | Enumerated | Text | Octets | Array
+"""Every type that a declared value may have."""
+
+
+class _Required:
+    """Marks a field that has no default."""
+
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED = _Required()
+
+
+@dataclass(frozen=True)
+class Field:
+    """One declared value: an argument of a command, a field of a report, or a parameter's shape."""
+
+    name: str
+    type: FieldType
+    description: str = ""
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    default: Any = REQUIRED
+
+    def check(self, value: Any) -> Any:
+        """Give the value as it is encoded.
+
+        Raises:
+            MisuseError: Naming the field, what was expected and what was found.
+        """
+        try:
+            value = self.type.check(value)
+        except ValueError as error:
+            raise MisuseError(f"{self.name}: expected {error}, found {value!r}") from None
+        if isinstance(value, int | float):
+            below = self.minimum is not None and value < self.minimum
+            above = self.maximum is not None and value > self.maximum
+            if below or above:
+                raise MisuseError(f"{self.name}: expected {self.range}, found {value:g}")
+        return value
+
+    @property
+    def range(self) -> str:
+        """The allowed values in words, with the unit: ``1 or more``, ``0 to 100 s``."""
+        unit = f" {self.unit}" if self.unit else ""
+        match self.minimum, self.maximum:
+            case None, None:
+                return describe(self.type) + unit
+            case low, None:
+                return f"{low:.15g}{unit} or more"
+            case None, high:
+                return f"{high:.15g}{unit} or less"
+            case low, high:
+                return f"{low:.15g} to {high:.15g}{unit}"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """An ordered list of fields, written one after another."""
+
+    fields: tuple[Field, ...] = field(default_factory=tuple)
+
+    def __post_init__(self) -> None:
+        """Refuse two fields of one name.
+
+        Raises:
+            MisuseError: Naming it.
+        """
+        names = [each.name for each in self.fields]
+        for name in names:
+            if names.count(name) > 1:
+                raise MisuseError(f"expected distinct field names, found {name!r} twice")
+
+    def encode(self, values: Mapping[str, Any]) -> bytes:
+        """Write values, defaults filled in.
+
+        Raises:
+            MisuseError: A value is missing, unknown, of another type or out of range.
+        """
+        wire = {
+            name: value.encode() if isinstance(value, str) else value for name, value in self.complete(values).items()
+        }
+        return self._construct.build(wire)
+
+    def complete(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Give all values, checked, with defaults filled in, in declared order.
+
+        Raises:
+            MisuseError: A value is missing, unknown, of another type or out of range.
+        """
+        known = {each.name for each in self.fields}
+        for name in values:
+            if name not in known:
+                expected = ", ".join(each.name for each in self.fields) or "none"
+                raise MisuseError(f"unknown field {name!r}: expected {expected}")
+        complete = {}
+        for each in self.fields:
+            value = values.get(each.name, each.default)
+            if isinstance(value, _Required):
+                raise MisuseError(f"{each.name}: expected a value, found none")
+            complete[each.name] = each.check(value)
+        return complete
+
+    def decode(self, data: bytes) -> dict[str, Any]:
+        """Read values that fill ``data`` exactly, and check them as `encode` does.
+
+        Raises:
+            MalformedError: Naming the field or the length that is wrong.
+        """
+        stream = io.BytesIO(data)
+        try:
+            parsed: Mapping[str, Any] = self._construct.parse_stream(stream) or {}
+        except construct.ConstructError as error:
+            raise MalformedError(f"expected {self}, found {len(data)} octets: {_last_line(error)}") from None
+        if stream.tell() != len(data):
+            raise MalformedError(f"expected {stream.tell()} octets of {self}, found {len(data)}")
+        values = {}
+        for each in self.fields:
+            try:
+                values[each.name] = each.check(_plain_form(each.type, parsed[each.name]))
+            except UnicodeDecodeError as error:
+                raise MalformedError(f"{each.name}: expected UTF-8, found {error.reason} at {error.start}") from None
+            except MisuseError as error:
+                raise MalformedError(str(error)) from None
+        return values
+
+    def parse(self, texts: Mapping[str, str]) -> dict[str, Any]:
+        """Read values from what an operator typed, and check them.
+
+        Raises:
+            MisuseError: Naming the field, what was expected and what was found.
+        """
+        types = {each.name: each.type for each in self.fields}
+        values: dict[str, Any] = {}
+        for name, text in texts.items():
+            try:
+                values[name] = types[name].parse(text) if name in types else text
+            except ValueError:
+                raise MisuseError(f"{name}: expected {describe(types[name])}, found {text!r}") from None
+        return self.complete(values)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{each.name} ({describe(each.type)})" for each in self.fields) or "no fields"
+
+    @cached_property
+    def _construct(self) -> construct.Struct:
+        return construct.Struct(*(each.name / each.type.construct() for each in self.fields))
+
+
+def describe(kind: FieldType) -> str:
+    """Say in a word or two what a type is, for messages, help and the interface document."""
+    match kind:
+        case UInt(bits):
+            return f"uint{bits}"
+        case Float(bits):
+            return f"float{bits}"
+        case Enumerated(members):
+            return " | ".join(member.name for member in members)
+        case Text(octets_max):
+            return f"text up to {octets_max}"
+        case Octets(octets_max):
+            return f"octets up to {octets_max}"
+        case Array(element, count_max):
+            return f"list of {describe(element)}, up to {count_max}"
+
+
+def _plain_form(kind: FieldType, wire: Any) -> Any:
+    if isinstance(kind, Text):
+        return wire.decode()
+    return list(wire) if isinstance(kind, Array) else wire
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,38 @@
+"""The words of jobs that both ends share: states, causes, and the bounds of a job's description. Data only."""
+
+from enum import IntEnum
+
+QUEUE_JOBS_MAX = 32
+"""Jobs that may wait or run at once; a submission beyond is refused. A pass holds no more than a few commands."""
+
+# A bound on the memory of the spacecraft and of each station: finished jobs beyond it are forgotten, oldest first.
+REMEMBERED_JOBS_MAX = 256
+
+RECIPE_OCTETS_MAX = 32
+CORPUS_OCTETS_MAX = 64
+OVERRIDES_OCTETS_MAX = 512
+SAMPLE_OCTETS_MAX = 2_000
+
+
+class JobState(IntEnum):
+    """Where a job is in its life cycle."""
+
+    NONE = 0
+    """There is no such job (a housekeeping value, never a state of a job)."""
+    QUEUED = 1
+    STARTING = 2
+    RUNNING = 3
+    PAUSED = 4
+    DONE = 5
+    FAILED = 6
+    CANCELLED = 7
+
+
+class PauseCause(IntEnum):
+    """Who or what holds a paused job."""
+
+    NONE = 0
+    OPERATOR = 1
+    POWER = 2
+    THERMAL = 3
+    MODE = 4

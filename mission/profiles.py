@@ -1,0 +1,116 @@
+"""Link profiles: every choice that two ends must make alike before one octet is understood.
+
+Data only; the code of both ends holds none of these choices. Rates of the field are told in ``shared`` terms:
+`serial` is a UART to a development board, the others are radios of small satellites.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from ccsds.errors import MisuseError
+
+NS_PER_S = 1_000_000_000
+
+
+class Randomization(Enum):
+    """Which pseudo-random sequence whitens a TM codeblock (CCSDS 131.0-B-5, 10)."""
+
+    PERIOD_255 = "255"
+    PERIOD_131071 = "131071"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkProfile:
+    """One way to run the link."""
+
+    name: str
+    """By which scenarios and programs choose it."""
+    uplink_rate_bps: int
+    """Bits a second on the line from the ground, start and stop bits included where there are any."""
+    downlink_rate_bps: int
+    """Bits a second on the line from the spacecraft."""
+    bits_per_octet: int = 8
+    """Bits that one octet takes on the line: 8 on a radio, 10 on a UART at 8N1."""
+    interleave: int = 1
+    """Reed-Solomon interleaving depth I: 1 to 5, or 8 (131.0-B-5, 4.3.5)."""
+    parity_octets: int = 32
+    """Reed-Solomon parity of a codeword: 32 corrects 16 octets, 16 corrects 8."""
+    dual_basis: bool = True
+    """Berlekamp's dual basis, as the standard has it; False is the conventional basis of many tools."""
+    tm_randomization: Randomization = Randomization.PERIOD_255
+    tc_randomized: bool = False
+    """Whether TC frames are randomized before the BCH code (231.0-B-4, 6)."""
+    tc_frame_octets_max: int = 1024
+    """The longest TC frame, header and FECF included (232.0-B-4, 4.1.2.7)."""
+    farm_window: int = 32
+    """FARM-1 sliding window width W, even, 2 to 254 (232.1-B-2, 6.1.8)."""
+    round_trip_ns: int = NS_PER_S
+    """The longest round trip this link is made for, light time and both ends' reaction included."""
+    transmission_limit: int = 3
+    """How often COP-1 sends one frame before it gives up (232.1-B-2, 5.1.10.3)."""
+    keep_alive_ns: int = NS_PER_S
+    """An idle frame with a fresh CLCW leaves when nothing else has for this long."""
+    silence_ns: int = 3 * NS_PER_S
+    """The link counts as lost when nothing valid has come for this long."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no link can be.
+
+        Raises:
+            MisuseError: Naming the field, what was expected and what was found.
+        """
+        for field in ("uplink_rate_bps", "downlink_rate_bps", "round_trip_ns", "keep_alive_ns", "silence_ns"):
+            if getattr(self, field) <= 0:
+                raise MisuseError(f"profile {self.name}: expected {field} above 0, found {getattr(self, field)}")
+        if self.interleave not in (1, 2, 3, 4, 5, 8):
+            raise MisuseError(f"profile {self.name}: expected interleave 1 to 5 or 8, found {self.interleave}")
+        if self.parity_octets not in (16, 32):
+            raise MisuseError(f"profile {self.name}: expected 16 or 32 parity octets, found {self.parity_octets}")
+        if not 8 <= self.tc_frame_octets_max <= 1024:
+            raise MisuseError(
+                f"profile {self.name}: expected TC frames of 8 to 1024 octets, found {self.tc_frame_octets_max}"
+            )
+
+    @property
+    def tm_frame_octets(self) -> int:
+        """Length of a TM frame: the whole message part of its Reed-Solomon codeblock."""
+        return (255 - self.parity_octets) * self.interleave
+
+    @property
+    def t1_initial_ns(self) -> int:
+        """COP-1 timer T1: a round trip, the longest TC frame up and one TM frame down, doubled once for safety.
+
+        A frame that is being sent when a report falls due delays it by its own length, hence two TM frames.
+        """
+        up_ns = self.tc_frame_octets_max * self.bits_per_octet * NS_PER_S // self.uplink_rate_bps
+        down_ns = 2 * 255 * self.interleave * self.bits_per_octet * NS_PER_S // self.downlink_rate_bps
+        return self.round_trip_ns + up_ns + down_ns
+
+
+PROFILES: dict[str, LinkProfile] = {
+    profile.name: profile
+    for profile in (
+        LinkProfile(
+            name="serial",
+            uplink_rate_bps=115_200,
+            downlink_rate_bps=115_200,
+            bits_per_octet=10,
+            round_trip_ns=NS_PER_S // 2,
+        ),
+        LinkProfile(name="uhf", uplink_rate_bps=9_600, downlink_rate_bps=9_600),
+        LinkProfile(name="sband", uplink_rate_bps=64_000, downlink_rate_bps=1_000_000, interleave=5),
+        LinkProfile(name="xband", uplink_rate_bps=256_000, downlink_rate_bps=50_000_000, interleave=5),
+    )
+}
+"""The shipped profiles, by name."""
+
+
+def find_profile(name: str) -> LinkProfile:
+    """Give the profile of a name.
+
+    Raises:
+        MisuseError: There is none, naming those that there are.
+    """
+    if name not in PROFILES:
+        raise MisuseError(f"unknown link profile {name!r}: expected one of {', '.join(sorted(PROFILES))}")
+    return PROFILES[name]
