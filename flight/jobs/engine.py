@@ -1,0 +1,549 @@
+"""The job engine: which job runs, in which state it is, and what its worker is asked for next. It never imports torch.
+
+It drives a `Worker` port by requests that are each answered once, in order; keeps every transition in the ledger
+before anyone hears of it; and looks after the worker: one that dies or makes no progress is replaced and goes on from
+the last good checkpoint, after a back-off, a bounded number of times.
+
+Rates and estimates come from ``now_ns``, so that under virtual time equal seeds give equal telemetry.
+"""
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from ccsds.errors import MisuseError
+from flight.jobs.corpus import CorpusFile
+from flight.jobs.life_cycle import FINAL, Action, Trigger, follow
+from flight.jobs.messages import (
+    CheckpointReference,
+    Evaluated,
+    Failed,
+    FailureKind,
+    Finished,
+    Reply,
+    Request,
+    Sampled,
+    Save,
+    Saved,
+    Start,
+    Started,
+    Step,
+    Stepped,
+)
+from flight.jobs.plan import Intervals, Plan
+from flight.jobs.recipe import Recipe, load_recipe
+from flight.ledger import JobRecord, Ledger
+from flight.records import (
+    Change,
+    CheckpointDropped,
+    CheckpointMade,
+    JobDescribed,
+    JobFinished,
+    JobMoved,
+    JobSampled,
+    JobSubmitted,
+    WorkerRestarted,
+)
+from flight.reporter import Reporter
+from mission import events
+from mission.jobs import QUEUE_JOBS_MAX, JobState, PauseCause
+
+NS_PER_S = 1_000_000_000
+
+# One request at work and one waiting, so that the worker is never idle between them; more would only delay a pause.
+OUTSTANDING_REQUESTS_MAX = 2
+
+
+# What the text fields of events and failure reports hold (`mission.events`).
+REASON_OCTETS_MAX = 200
+
+
+class Worker(Protocol):
+    """The process that does the work of one job."""
+
+    def launch(self) -> None:
+        """Start it anew; what was there before is gone."""
+        ...
+
+    def send(self, request: Request) -> None:
+        """Give it a request; the reply comes to `Engine.reply`."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once, with all it had not made durable."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """How the engine looks after its worker."""
+
+    grant_ns: int = NS_PER_S // 4
+    """Steps are granted in portions of about this long: a pause or a report waits no longer than two of them."""
+    grant_steps_max: int = 1_000
+    """The most steps in one grant, however short they are."""
+    progress_period_ns: int = NS_PER_S
+    """The least time between two progress reports."""
+    progress_deadline_ns: int = 300 * NS_PER_S
+    """A worker that has not answered a request for this long is taken for hung. A whole-split evaluation of the
+    largest shipped recipe takes about a minute on a small board."""
+    backoff_ns: int = NS_PER_S
+    """Wait before the first restart of a worker; doubled for each further one."""
+    backoff_max_ns: int = 60 * NS_PER_S
+    restarts_max: int = 5
+    """Workers lost one after another, without a new checkpoint, before the job is given up."""
+
+
+class _Running:
+    """The job that has the worker."""
+
+    def __init__(self, job_id: int, recipe: Recipe, plan: Plan) -> None:
+        self.job_id = job_id
+        self.recipe = recipe
+        self.plan = plan
+        self.outstanding: deque[Request] = deque()
+        self.waiting_since_ns = 0
+        self.is_parking = False
+        self.step = plan.step
+        self.loss = math.nan
+        self.validation_loss = math.nan
+        self.tokens_per_step = 0
+        self.step_ns = 0
+        """Latest duration of a step, 0 until one is known."""
+
+
+class Engine:
+    """The queue of jobs and the worker that serves it.
+
+    Args:
+        config: How the worker is looked after.
+        ledger: Where jobs are kept.
+        worker: The worker port.
+        reporter: Where reports and events go.
+        corpora: The corpora on board, by name.
+    """
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        ledger: Ledger,
+        worker: Worker,
+        reporter: Reporter,
+        corpora: Mapping[str, CorpusFile],
+    ) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._worker = worker
+        self._reporter = reporter
+        self._corpora = corpora
+        self._running: _Running | None = None
+        self._restarts = 0
+        """Workers lost since the last checkpoint of the job at hand."""
+        self._hold_until_ns = 0
+        self._next_progress_ns = 0
+
+    # What services ask. Each gives the changes to commit together with the answer, and changes nothing itself.
+
+    def submit(self, submitted: JobSubmitted) -> tuple[Change, ...]:
+        """Give the changes that queue a job; none, if it is queued already.
+
+        Raises:
+            MisuseError: It cannot be queued, and why.
+        """
+        known = self._ledger.jobs.get(submitted.job_id)
+        if known is not None:
+            if known.submitted != submitted:
+                raise MisuseError(f"job {submitted.job_id} is another job already: expected an unused job id")
+            return ()
+        waiting = sum(job.state not in FINAL for job in self._ledger.jobs.values())
+        if waiting >= QUEUE_JOBS_MAX:
+            raise MisuseError(f"the queue is full: expected fewer than {QUEUE_JOBS_MAX} jobs, found {waiting}")
+        if submitted.corpus not in self._corpora:
+            known_corpora = ", ".join(sorted(self._corpora)) or "none"
+            raise MisuseError(f"unknown corpus {submitted.corpus!r}: expected one of {known_corpora}")
+        _recipe_of(submitted)
+        return (submitted,)
+
+    def move(self, job_id: int, trigger: Trigger) -> tuple[Change, ...]:
+        """Give the changes that an operator's wish makes.
+
+        Raises:
+            MisuseError: There is no such job, or the wish makes no sense in its state.
+        """
+        job = self.find(job_id)
+        _, after = follow(job.state, trigger)
+        return (JobMoved(job_id, after, PauseCause.OPERATOR if after is JobState.PAUSED else PauseCause.NONE),)
+
+    def find(self, job_id: int) -> JobRecord:
+        """Give a job.
+
+        Raises:
+            MisuseError: There is none of this number.
+        """
+        if job_id not in self._ledger.jobs:
+            raise MisuseError(f"unknown job {job_id}")
+        return self._ledger.jobs[job_id]
+
+    def moved(self, job_id: int, before: JobState, trigger: Trigger, now_ns: int) -> None:
+        """Act upon a move that an operator asked for, once it is committed."""
+        self._announce_move(job_id, before)
+        action, _ = follow(before, trigger)
+        self._act(action, job_id, now_ns)
+
+    # What drives it.
+
+    def boot(self, now_ns: int) -> None:
+        """Put back into the queue what was at work when the flight software ended."""
+        for job_id, job in list(self._ledger.jobs.items()):
+            if job.state in (JobState.STARTING, JobState.RUNNING):
+                self._move(job_id, Trigger.REBOOT, now_ns)
+
+    def advance(self, now_ns: int) -> None:
+        """Start the next job, or find out that a worker hangs."""
+        running = self._running
+        if running is None:
+            self._select(now_ns)
+        elif running.outstanding and now_ns >= self._deadline_ns(running):
+            waited_s = self._config.progress_deadline_ns // NS_PER_S
+            self.lost(f"no answer to {type(running.outstanding[0]).__name__} in {waited_s} s", now_ns)
+
+    def next_deadline(self) -> int | None:
+        """Give the time at which `advance` has something to do."""
+        if self._running is not None:
+            return self._deadline_ns(self._running) if self._running.outstanding else None
+        due = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
+        return self._hold_until_ns if any(job.state in due for job in self._ledger.jobs.values()) else None
+
+    def reply(self, reply: Reply, now_ns: int) -> None:
+        """Take the worker's reply to the oldest request."""
+        running = self._running
+        if running is None or not running.outstanding:
+            return  # The worker was killed while this was on its way.
+        request = running.outstanding.popleft()
+        elapsed_ns, running.waiting_since_ns = now_ns - running.waiting_since_ns, now_ns
+        try:
+            match reply:
+                case Started():
+                    self._started(running, reply, now_ns)
+                case Stepped():
+                    self._stepped(running, request, reply, elapsed_ns, now_ns)
+                case Evaluated(_, validation_loss):
+                    running.validation_loss = validation_loss
+                    self._report_progress(running, now_ns)
+                case Saved():
+                    self._saved(running, reply)
+                case Sampled(text):
+                    self._ledger.commit(JobSampled(running.job_id, text))
+                case Finished():
+                    self._finished(running, reply, now_ns)
+                case Failed():
+                    self._failed(running, request, reply, now_ns)
+        except OSError as error:
+            self._store_failed(error, now_ns)
+        if self._running is running:
+            self._feed(running, now_ns)
+
+    def lost(self, reason: str, now_ns: int) -> None:
+        """Take note that the worker is gone, or is to be taken for gone."""
+        running = self._running
+        if running is None:
+            return
+        self._reporter.event(events.WORKER_LOST, job_id=running.job_id, step=running.step, reason=_clip(reason))
+        self._release()
+        self._restarts += 1
+        try:
+            self._ledger.commit(WorkerRestarted(running.job_id))
+        except OSError as error:
+            self._store_failed(error, now_ns)
+            return
+        if self.find(running.job_id).state not in (JobState.STARTING, JobState.RUNNING):
+            return  # It was being parked: it goes on from its last checkpoint when it is resumed.
+        if self._restarts > self._config.restarts_max:
+            self._move(running.job_id, Trigger.GIVE_UP, now_ns, f"{self._restarts} workers lost in a row: {reason}")
+        else:
+            self._move(running.job_id, Trigger.LOSE, now_ns, reason)
+
+    # What it tells.
+
+    @property
+    def job_id(self) -> int:
+        """The job at work, 0 if none."""
+        return self._running.job_id if self._running else 0
+
+    def housekeeping(self) -> dict[str, object]:
+        """Give the parameters of the structure `jobs`."""
+        running = self._running
+        jobs = self._ledger.jobs
+        return {
+            "jobs_waiting": sum(job.state in (JobState.QUEUED, JobState.PAUSED) for job in jobs.values()),
+            "job_id": running.job_id if running else 0,
+            "job_state": jobs[running.job_id].state if running else JobState.NONE,
+            "job_step": running.step if running else 0,
+            "job_loss": running.loss if running else math.nan,
+            "job_tokens_per_s": _tokens_per_s(running) if running else math.nan,
+            "worker_restarts": sum(job.worker_restarts for job in jobs.values()),
+        }
+
+    def report(self, job_id: int) -> dict[str, object]:
+        """Give the fields of a job's report.
+
+        Raises:
+            MisuseError: There is no such job.
+        """
+        job = self.find(job_id)
+        running = self._running if self._running and self._running.job_id == job_id else None
+        last = job.finished or job.checkpoint
+        return {
+            "job_id": job_id,
+            "state": job.state,
+            "pause_cause": job.cause,
+            "recipe": job.submitted.recipe,
+            "corpus": job.submitted.corpus,
+            "corpus_sha256": job.described.corpus_sha256 if job.described else b"",
+            "seed": job.submitted.seed,
+            "step": running.step if running else last.step if last else 0,
+            "steps": job.described.steps if job.described else job.submitted.steps,
+            "loss": running.loss if running else last.loss if last else math.nan,
+            "validation_loss": running.validation_loss if running else last.validation_loss if last else math.nan,
+            "worker_restarts": job.worker_restarts,
+            "weights_sha256": job.finished.weights_sha256 if job.finished else b"",
+            "failure": _clip(job.reason) if job.state is JobState.FAILED else "",
+        }
+
+    # The life cycle.
+
+    def _select(self, now_ns: int) -> None:
+        jobs = self._ledger.jobs
+        for job_id in [job_id for job_id, job in jobs.items() if job.state is JobState.RUNNING]:
+            # A store failure came between this job and its worker.
+            self._move(job_id, Trigger.LOSE, now_ns, "the store failed")
+        if now_ns < self._hold_until_ns:
+            return
+        for job_id, job in jobs.items():
+            if job.state is JobState.STARTING:
+                self._launch(job_id, now_ns)
+                return
+        for job_id, job in jobs.items():
+            if job.state is JobState.QUEUED:
+                self._restarts = 0
+                self._move(job_id, Trigger.SELECT, now_ns)
+                return
+
+    def _move(self, job_id: int, trigger: Trigger, now_ns: int, reason: str = "", *also: Change) -> None:
+        before = self._ledger.jobs[job_id].state
+        action, after = follow(before, trigger)
+        try:
+            self._ledger.commit(*also, JobMoved(job_id, after, PauseCause.NONE, _clip(reason)))
+        except OSError as error:
+            self._store_failed(error, now_ns)
+            return
+        self._act(action, job_id, now_ns)
+        self._announce_move(job_id, before)
+
+    def _announce_move(self, job_id: int, before: JobState) -> None:
+        job = self._ledger.jobs[job_id]
+        report = self.report(job_id)
+        self._reporter.event(
+            events.JOB_CHANGED, job_id=job_id, step=report["step"], before=before, after=job.state, reason=job.reason
+        )
+        if job.state in FINAL:
+            self._reporter.report("job_report", report)
+            if job.sample:
+                self._reporter.report("job_sample", {"job_id": job_id, "text": job.sample})
+
+    def _act(self, action: Action, job_id: int, now_ns: int) -> None:
+        has_worker = self._running is not None and self._running.job_id == job_id
+        match action:
+            case Action.LAUNCH:
+                self._launch(job_id, now_ns)
+            case Action.RELAUNCH:
+                backoff_ns = self._config.backoff_ns << max(self._restarts - 1, 0)
+                self._hold_until_ns = now_ns + min(backoff_ns, self._config.backoff_max_ns)
+            case Action.PARK if has_worker and self._running is not None:
+                self._running.is_parking = True
+                self._feed(self._running, now_ns)
+            case Action.RELEASE if has_worker:
+                self._release()
+
+    def _launch(self, job_id: int, now_ns: int) -> None:
+        job = self._ledger.jobs[job_id]
+        corpus = self._corpora.get(job.submitted.corpus)
+        try:
+            recipe = _recipe_of(job.submitted)
+            if corpus is None:
+                raise MisuseError(f"corpus {job.submitted.corpus!r} is no longer on board")
+        except MisuseError as error:  # The software on board changed since the job was queued.
+            self._move(job_id, Trigger.GIVE_UP, now_ns, str(error))
+            return
+        start = job.checkpoint.step if job.checkpoint else 0
+        intervals = Intervals(
+            steps=recipe.training.steps,
+            evaluation=recipe.training.evaluation_interval,
+            checkpoint=recipe.training.checkpoint_interval,
+        )
+        running = _Running(job_id, recipe, Plan(intervals, start))
+        if job.checkpoint is not None:
+            running.loss, running.validation_loss = job.checkpoint.loss, job.checkpoint.validation_loss
+        self._running = running
+        reference = job.checkpoint and CheckpointReference(
+            slot=job.checkpoint.slot, step=job.checkpoint.step, sha256=job.checkpoint.sha256
+        )
+        self._worker.launch()
+        self._send(
+            running,
+            Start(
+                job_id=job_id,
+                recipe=recipe.to_toml(),
+                corpus_path=str(corpus.path),
+                corpus_sha256=corpus.sha256,
+                seed=job.submitted.seed,
+                checkpoint=reference,
+            ),
+            now_ns,
+        )
+
+    def _release(self) -> None:
+        self._worker.kill()
+        self._running = None
+
+    def _store_failed(self, error: OSError, now_ns: int) -> None:
+        """Stand still for a while: nothing may happen that cannot be remembered."""
+        self._reporter.event(events.STORE_FAILED, reason=_clip(str(error)))
+        if self._running is not None:
+            self._release()
+        self._hold_until_ns = now_ns + self._config.backoff_max_ns
+
+    # The work.
+
+    def _started(self, running: _Running, reply: Started, now_ns: int) -> None:
+        running.tokens_per_step = reply.tokens_per_step
+        corpus = self._corpora[self._ledger.jobs[running.job_id].submitted.corpus]
+        described = JobDescribed(
+            running.job_id, bytes.fromhex(corpus.sha256), running.recipe.training.steps, reply.tokens_per_step
+        )
+        if reply.step:
+            self._reporter.event(events.JOB_RESUMED, job_id=running.job_id, step=reply.step)
+        self._move(running.job_id, Trigger.READY, now_ns, "", described)
+
+    def _stepped(self, running: _Running, request: Request, reply: Stepped, elapsed_ns: int, now_ns: int) -> None:
+        running.step, running.loss = reply.step, reply.loss
+        if isinstance(request, Step):
+            running.step_ns = max(elapsed_ns // request.count, 1)
+        if now_ns >= self._next_progress_ns:
+            self._report_progress(running, now_ns)
+
+    def _report_progress(self, running: _Running, now_ns: int) -> None:
+        self._next_progress_ns = now_ns + self._config.progress_period_ns
+        steps = running.recipe.training.steps
+        self._reporter.report(
+            "job_progress",
+            {
+                "job_id": running.job_id,
+                "step": running.step,
+                "steps": steps,
+                "loss": running.loss,
+                "validation_loss": running.validation_loss,
+                "tokens_per_s": _tokens_per_s(running),
+                "eta": (steps - running.step) * running.step_ns / NS_PER_S,
+            },
+        )
+
+    def _saved(self, running: _Running, reply: Saved) -> None:
+        made = CheckpointMade(
+            job_id=running.job_id,
+            step=reply.step,
+            slot=reply.slot,
+            sha256=reply.sha256,
+            octets=reply.length_octets,
+            loss=running.loss,
+            validation_loss=running.validation_loss,
+        )
+        self._ledger.commit(made)
+        self._restarts = 0
+        self._reporter.event(
+            events.CHECKPOINT_SAVED, job_id=running.job_id, step=reply.step, octets=reply.length_octets
+        )
+
+    def _finished(self, running: _Running, reply: Finished, now_ns: int) -> None:
+        finished = JobFinished(
+            job_id=running.job_id,
+            step=reply.step,
+            loss=running.loss,
+            validation_loss=running.validation_loss,
+            weights_sha256=bytes.fromhex(reply.weights_sha256),
+        )
+        self._move(running.job_id, Trigger.FINISH, now_ns, "", finished)
+
+    def _failed(self, running: _Running, request: Request, reply: Failed, now_ns: int) -> None:
+        job = self._ledger.jobs[running.job_id]
+        match reply.kind:
+            case FailureKind.CHECKPOINT if job.checkpoint is not None:
+                step = job.checkpoint.step
+                self._reporter.event(
+                    events.CHECKPOINT_REFUSED, job_id=running.job_id, step=step, reason=_clip(reply.reason)
+                )
+                self._ledger.commit(CheckpointDropped(running.job_id))
+                self._release()  # It goes on from the one before, or from the beginning.
+            case FailureKind.STORE if isinstance(request, Save) and not running.is_parking:
+                # The job is as it was; the next checkpoint may have more luck.
+                self._reporter.event(events.STORE_FAILED, reason=_clip(reply.reason))
+            case FailureKind.STORE:
+                self._store_failed(OSError(reply.reason), now_ns)
+            case _ if job.state in (JobState.STARTING, JobState.RUNNING):
+                self._move(running.job_id, Trigger.GIVE_UP, now_ns, reply.reason)
+            case _:
+                self._release()
+
+    def _feed(self, running: _Running, now_ns: int) -> None:
+        """Keep the worker busy, or let it go once it is parked."""
+        if running.outstanding and isinstance(running.outstanding[0], Start):
+            return
+        while len(running.outstanding) < OUTSTANDING_REQUESTS_MAX:
+            request = running.plan.next(0 if running.is_parking else self._grant_steps(running))
+            if request is None:
+                break
+            self._send(running, request, now_ns)
+        if running.is_parking and not running.outstanding:
+            checkpoint = self._ledger.jobs[running.job_id].checkpoint
+            if running.step == (checkpoint.step if checkpoint else 0):
+                self._release()
+            else:
+                self._send(running, Save(""), now_ns)
+
+    def _grant_steps(self, running: _Running) -> int:
+        if running.step_ns == 0:
+            return 1
+        return min(max(self._config.grant_ns // running.step_ns, 1), self._config.grant_steps_max)
+
+    def _send(self, running: _Running, request: Request, now_ns: int) -> None:
+        if isinstance(request, Save):
+            current = self._ledger.jobs[running.job_id].checkpoint
+            request = Save("b" if current is not None and current.slot == "a" else "a")
+        if not running.outstanding:
+            running.waiting_since_ns = now_ns
+        running.outstanding.append(request)
+        self._worker.send(request)
+
+    def _deadline_ns(self, running: _Running) -> int:
+        return running.waiting_since_ns + self._config.progress_deadline_ns
+
+
+def _recipe_of(submitted: JobSubmitted) -> Recipe:
+    """Give the recipe that a job asks for.
+
+    Raises:
+        MisuseError: There is no such recipe, or its overrides are wrong.
+    """
+    recipe = load_recipe(submitted.recipe).override(submitted.overrides)
+    return recipe.override(f"training.steps = {submitted.steps}") if submitted.steps else recipe
+
+
+def _tokens_per_s(running: _Running) -> float:
+    return running.tokens_per_step * NS_PER_S / running.step_ns if running.step_ns else math.nan
+
+
+def _clip(text: str) -> str:
+    """Cut a reason to what a report holds, at a character's end."""
+    return text.encode()[:REASON_OCTETS_MAX].decode(errors="ignore")

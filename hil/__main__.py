@@ -1,0 +1,85 @@
+"""The `hil` program: run a scenario, see it happen, get a verdict.
+
+Exit status: 0 pass, 1 fail, 2 bad input.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from ccsds.errors import MisuseError, StarloopError
+from hil.display import Display, show_result
+from hil.run import Mode, find_corpora, prepare_folder, run_scenario
+from hil.scenario import load_scenario, shipped_scenarios
+
+# Click's own number for a usage error is 2 as well.
+BAD_INPUT = 2
+
+
+@click.group()
+def main() -> None:
+    """Hardware in the loop: flight and ground over an emulated link, with faults on a timeline."""
+
+
+@main.command()
+@click.argument("scenario")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Seed of every random choice.")
+@click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="Directory for what comes of it.")
+@click.option(
+    "--mode",
+    default=Mode.VIRTUAL.value,
+    show_default=True,
+    type=click.Choice([mode.value for mode in Mode]),
+    help="Virtual time in one process, or real time over a pair of pseudo-terminals.",
+)
+@click.option("--force", is_flag=True, help="Overwrite an earlier run in that directory.")
+def run(scenario: str, seed: int, folder: Path, mode: str, force: bool) -> None:
+    """Run SCENARIO, a shipped one by name or a .toml file by path."""
+    console = Console(highlight=False)
+    try:
+        loaded = load_scenario(scenario)
+        corpora = find_corpora(loaded)
+        prepare_folder(folder, force=force)
+    except (MisuseError, OSError) as error:
+        click.echo(f"hil: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    console.print(
+        f"[bold]{loaded.title or loaded.name}[/]\nseed {seed}, link profile {loaded.link.profile}, {mode} time"
+    )
+    for corpus in corpora.values():
+        console.print(f"corpus {corpus.name}: {corpus.notice}", style="dim")
+    try:
+        with Display(console, loaded) as display:
+            result = run_scenario(
+                loaded,
+                seed=seed,
+                folder=folder,
+                mode=Mode(mode),
+                corpora=corpora,
+                watch=display.watch,
+                clock_s=time.monotonic,
+            )
+    except KeyboardInterrupt:
+        console.print("[red]interrupted[/]; what was written so far is in", folder)
+        sys.exit(1)
+    except StarloopError as error:
+        console.print(
+            f"[red]the run broke off:[/] {error}\nreplay: hil run {scenario} --seed {seed} --mode {mode} --out …"
+        )
+        sys.exit(1)
+    show_result(console, result, folder)
+    sys.exit(0 if result.is_pass else 1)
+
+
+@main.command("list")
+def list_scenarios() -> None:
+    """List the scenarios that come with the package."""
+    for name in shipped_scenarios():
+        click.echo(f"{name:16} {load_scenario(name).title}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Judging a run: what must always hold, and what the scenario expects, each with the evidence for it."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hil.evidence import Evidence
+from hil.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was judged."""
+
+    name: str
+    ok: bool
+    evidence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """The same job, run bare and undisturbed, and what its corpus alone says."""
+
+    weights_sha256: str
+    validation_loss: float
+    bigram_loss: float
+    """Cross-entropy of the validation split under its own bigram model, in nats."""
+    corpus_sha256: str
+    tokens_per_s: float
+
+
+def judge(
+    scenario: Scenario, evidence: Evidence, failures: list[str], is_done: bool, reference: Reference | None
+) -> list[Check]:
+    """Judge a run.
+
+    Args:
+        scenario: What was expected.
+        evidence: What was seen.
+        failures: Commands of the procedure that did not complete.
+        is_done: Whether the procedure came to its end in time.
+        reference: The undisturbed run, if the scenario compares with one.
+    """
+    checks = list(_always(evidence, failures, is_done))
+    submitted = scenario.submitted()
+    if submitted is not None:
+        report = evidence.job_reports.get(submitted["job_id"], {})
+        checks += _job(scenario, submitted["job_id"], report, evidence, reference)
+    checks += _link(scenario, evidence)
+    return checks
+
+
+def _always(evidence: Evidence, failures: list[str], is_done: bool) -> Iterator[Check]:
+    yield Check("the procedure came to its end", is_done, "all steps done" if is_done else "out of mission time")
+    completed = sum(1 for command in evidence.commands.values() if _last_stage(command) == "COMPLETED")
+    text = "; ".join(failures) or f"{completed} of {len(evidence.commands)}"
+    yield Check("every command completed", not failures and completed == len(evidence.commands), text)
+    if evidence.executed:
+        most = max(evidence.executed.values())
+        text = f"{len(evidence.executed)} commands executed, the most often {most} time{'s' if most > 1 else ''}"
+        yield Check("no command acted twice", most == 1, text)
+    else:
+        executed = evidence.housekeeping.get("core", {}).get("commands_executed")
+        ok = executed is not None and executed <= len(evidence.commands)
+        text = f"{executed} executed on board by housekeeping, {len(evidence.commands)} sent"
+        yield Check("no command acted twice", ok, text)
+
+
+def _job(
+    scenario: Scenario, job_id: int, report: dict[str, Any], evidence: Evidence, reference: Reference | None
+) -> Iterator[Check]:
+    expect = scenario.expect
+    state = report.get("state", "not reported")
+    failure = f": {report['failure']}" if report.get("failure") else ""
+    yield Check("the job is done", state == "DONE", f"job {job_id} {state}{failure}")
+    found = str(report.get("weights_sha256", ""))
+    loss = report.get("validation_loss")
+    loss = math.inf if loss is None else loss
+    if expect.weights_as_reference and reference is not None:
+        expected = reference.weights_sha256
+        text = f"{found[:16] or 'none'} in orbit, {expected[:16]} undisturbed"
+        yield Check("the weights are bit for bit those of the undisturbed run", found == expected, text)
+    if expect.below_bigram_by is not None and reference is not None:
+        under = reference.bigram_loss - loss
+        text = f"{loss:.4f}, bigram model {reference.bigram_loss:.4f}: {under:.3f} nats under it"
+        yield Check(
+            f"validation loss {expect.below_bigram_by:g} nats under the bigram model",
+            under >= expect.below_bigram_by,
+            text,
+        )
+    bound = expect.validation_loss_below.get(str(report.get("corpus_sha256", "")))
+    if bound is not None:
+        yield Check(f"validation loss under {bound:g} on this corpus", loss < bound, f"{loss:.4f}")
+    if expect.sample:
+        sample = evidence.samples.get(job_id, "")
+        yield Check("the sample text arrived", bool(sample), f"{len(sample)} characters")
+
+
+def _link(scenario: Scenario, evidence: Evidence) -> Iterator[Check]:
+    expect = scenario.expect
+    if expect.commands_sent_again_min:
+        again = [command["name"] for command in evidence.commands.values() if command["tries"] > 1]
+        text = ", ".join(again) or "none"
+        yield Check("commands cut by the link were sent again", len(again) >= expect.commands_sent_again_min, text)
+    if expect.answers_from_journal_min:
+        count = max(
+            evidence.housekeeping.get("core", {}).get("commands_repeated", 0),
+            evidence.counts["event.command_repeated"],
+        )
+        yield Check(
+            "reports cut by the link came from the journal",
+            count >= expect.answers_from_journal_min,
+            f"{count} commands answered from the journal",
+        )
+    if expect.workers_lost_min:
+        count = evidence.counts["event.worker_lost"]
+        yield Check("the worker was lost, and replaced", count >= expect.workers_lost_min, f"{count} times")
+    for sequence in ("up", "down"):
+        lost = evidence.counts[f"link.{sequence}.OctetsLost"]
+        wanted = sum(dropout.direction == sequence for dropout in scenario.link.dropouts)
+        if wanted:
+            yield Check(f"dropouts struck {sequence}", lost > 0, f"{lost} cuts from {wanted} dropouts")
+
+
+def _last_stage(command: dict[str, Any]) -> str:
+    return command["stages"][-1][1] if command["stages"] else "QUEUED"

@@ -1,0 +1,109 @@
+"""What was seen in a run: the events of both ends and of the link, kept for the checks, the log and the report.
+
+It is fed with plain events (dicts with a ``type``), so it does not matter whether they came from a core in this process
+or from a program behind a socket. The log holds no wall time, process id or path.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+NS_PER_S = 1_000_000_000
+
+# Events that say only that all is well, once a frame: they are counted and kept out of the log.
+_QUIET = {"FrameReceived"}
+
+
+class Evidence:
+    """Everything a run left behind.
+
+    Args:
+        log_path: Where the event log goes, one JSON object a line.
+    """
+
+    def __init__(self, log_path: Path) -> None:
+        self._log: TextIO = log_path.open("w", encoding="utf-8")
+        self.counts: Counter[str] = Counter()
+        """How often each kind of event came, as ``source.type``."""
+        self.losses: list[tuple[float, int, float]] = []
+        """(mission time in s, step, training loss) as it came to the ground."""
+        self.validation_losses: list[tuple[float, int, float]] = []
+        self.job_reports: dict[int, dict[str, Any]] = {}
+        self.samples: dict[int, str] = {}
+        self.housekeeping: dict[str, dict[str, Any]] = {}
+        self.commands: dict[int, dict[str, Any]] = {}
+        """For each command: its name, the stages it went through with their times, and its tries."""
+        self.executed: Counter[tuple[int, int]] = Counter()
+        """How often the spacecraft executed each (source id, sequence count); virtual time only."""
+        self.marks: list[tuple[float, str, str]] = []
+        """(mission time in s, kind, text) of what went wrong and of job states, for the plots."""
+        self.link_samples: list[tuple[float, str, int]] = []
+        """(mission time in s, direction, octets sent by then)."""
+        self.dropouts: list[tuple[str, float, float]] = []
+        """(direction, start and end in s of mission time) of each span in which octets were lost."""
+        self.line_counts: dict[str, dict[str, int]] = {}
+        """For each direction, what its line did in all."""
+
+    def note(self, source: str, event: Mapping[str, Any]) -> None:
+        """Take one event.
+
+        Args:
+            source: ``station``, ``spacecraft``, ``link.up``, ``link.down`` or ``hil``.
+            event: The event in plain form, with ``type`` and ``time_ns``.
+        """
+        kind = event["type"]
+        self.counts[f"{source}.{kind}"] += 1
+        if kind not in _QUIET:
+            self._log.write(json.dumps({"source": source, **event}, separators=(",", ":")) + "\n")
+        seconds = event["time_ns"] / NS_PER_S
+        if source == "station":
+            self._note_station(event, seconds)
+        elif source == "spacecraft":
+            if kind == "CommandAnswered" and event["outcome"] == "executed":
+                self.executed[event["source_id"], event["sequence_count"]] += 1
+        elif kind == "OctetsLost":
+            span = (event["start_ns"] / NS_PER_S, event["end_ns"] / NS_PER_S)
+            self.dropouts.append((source.removeprefix("link."), *span))
+            self.marks.append((seconds, source, event["text"]))
+        elif source == "hil":
+            self.marks.append((seconds, source, event["text"]))
+
+    def close(self) -> None:
+        """Finish the log."""
+        self._log.close()
+
+    def _note_station(self, event: Mapping[str, Any], seconds: float) -> None:
+        match event:
+            case {"type": "CommandIssued"}:
+                self.commands[event["command_id"]] = {
+                    "name": event["name"],
+                    "sequence_count": event["sequence_count"],
+                    "stages": [],
+                    "tries": 0,
+                }
+            case {"type": "CommandStaged"}:
+                command = self.commands[event["command_id"]]
+                command["stages"].append((seconds, event["stage"], event["text"]))
+                command["tries"] = max(command["tries"], event["attempt"])
+            case {"type": "ReportReceived", "name": "job_progress", "values": values}:
+                self._note_losses(seconds, values)
+            case {"type": "ReportReceived", "name": "job_report", "values": values}:
+                self.job_reports[values["job_id"]] = dict(values)
+                self._note_losses(seconds, values)
+            case {"type": "ReportReceived", "name": "job_sample", "values": values}:
+                self.samples[values["job_id"]] = values["text"]
+            case {"type": "HousekeepingReceived"}:
+                self.housekeeping[event["name"]] = dict(event["values"])
+            case {"type": "EventReported", "name": name, "text": text}:
+                self.counts[f"event.{name}"] += 1
+                self.marks.append((seconds, f"event.{name}", text))
+
+    def _note_losses(self, seconds: float, values: Mapping[str, Any]) -> None:
+        for name, series in (("loss", self.losses), ("validation_loss", self.validation_losses)):
+            loss = values[name]
+            is_new = not series or series[-1][1:] != (values["step"], loss)
+            if loss is not None and math.isfinite(loss) and is_new:
+                series.append((seconds, values["step"], loss))

@@ -1,0 +1,102 @@
+"""What the ground does in a scenario, step by step: a sans-IO core fed with the station's events.
+
+It sends a command, waits until the tracker knows how it ended, and goes on; or it waits for a job to end. It sees only
+what a person at the station would see, so it is the same in virtual and in real time.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hil.scenario import StepTable
+from mission.jobs import JobState
+
+_ENDED = {"COMPLETED", "REFUSED", "FAILED", "LOST"}
+_JOB_ENDED = {JobState.DONE.name, JobState.FAILED.name, JobState.CANCELLED.name}
+
+# Reports of a job may be lost on the link; the job is asked after when nothing was heard of it for this long.
+SILENCE_NS = 20 * 1_000_000_000
+
+
+class Procedure:
+    """The steps of a scenario.
+
+    Args:
+        steps: What to do.
+        send: Sends a command, by name and arguments, and gives the station's number for it.
+        before: Called with the name of a step just before it begins.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[StepTable],
+        send: Callable[[str, Mapping[str, Any]], int],
+        before: Callable[[str], None],
+    ) -> None:
+        self._steps = list(steps)
+        self._send = send
+        self._before = before
+        self._position = -1
+        self._awaited_command: int | None = None
+        self._job_states: dict[int, str] = {}
+        self._heard_ns = 0
+        self.failures: list[str] = []
+        """Commands that did not complete, one line each."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every step has ended."""
+        return self._position >= len(self._steps)
+
+    def advance(self, now_ns: int) -> None:
+        """Begin the next step if the present one has ended."""
+        while not self.is_done and self._has_ended():
+            self._position += 1
+            self._heard_ns = now_ns
+            if not self.is_done:
+                self._begin(self._steps[self._position])
+        if not self.is_done and now_ns >= self._asking_ns():
+            self._heard_ns = now_ns
+            self._send("job.report", {"job_id": self._steps[self._position].wait_for_job})
+
+    def next_deadline(self) -> int | None:
+        """Give the time at which `advance` has something to do without an event."""
+        return None if self.is_done or self._waits_for_command() else self._asking_ns()
+
+    def observe(self, event: Mapping[str, Any], now_ns: int) -> None:
+        """Take one event of the station, in its plain form."""
+        match event:
+            case {"type": "CommandStaged", "command_id": command_id, "stage": stage} if stage in _ENDED:
+                if command_id == self._awaited_command:
+                    self._awaited_command = None
+                if stage != "COMPLETED":
+                    self.failures.append(f"{event['name']} {stage}: {event['text']}")
+            case {"type": "ReportReceived", "name": "job_report", "values": values}:
+                self._hear(values["job_id"], values["state"], now_ns)
+            case {"type": "ReportReceived", "name": "job_progress", "values": values}:
+                if self._job_states.get(values["job_id"]) not in _JOB_ENDED:
+                    self._hear(values["job_id"], JobState.RUNNING.name, now_ns)
+
+    def _hear(self, job_id: int, state: str, now_ns: int) -> None:
+        self._job_states[job_id] = state
+        self._heard_ns = now_ns
+
+    def _has_ended(self) -> bool:
+        if self._position < 0:
+            return True
+        job_id = self._steps[self._position].wait_for_job
+        if job_id is not None:
+            return self._job_states.get(job_id) in _JOB_ENDED
+        return self._awaited_command is None
+
+    def _waits_for_command(self) -> bool:
+        return self._position >= 0 and self._steps[self._position].wait_for_job is None
+
+    def _asking_ns(self) -> int:
+        if self._position < 0:
+            return 0
+        return 1 << 63 if self._waits_for_command() else self._heard_ns + SILENCE_NS
+
+    def _begin(self, step: StepTable) -> None:
+        self._before(step.name)
+        if step.command is not None:
+            self._awaited_command = self._send(step.command, step.arguments)

@@ -1,0 +1,244 @@
+"""A scenario in real time: `flight` and `ground` as programs of their own, each on a pseudo-terminal, and the emulated
+link between the two.
+
+The programs are the shipped ones and know nothing of the harness; a board on a UART differs from them by a URL. Events
+come from the station alone, as an operator's would. What is checked is content, never timing.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+import psutil
+
+from ccsds.errors import StarloopError
+from flight.jobs.corpus import CorpusFile
+from ground.client import Client, NoStationError
+from hil.channel.line import Line
+from hil.evidence import Evidence
+from hil.procedure import Procedure
+from hil.scenario import Scenario
+from hil.streams import Streams
+from hil.world import NS_PER_S, line_config
+from mission.profiles import find_profile
+from ports.port import Port, open_port
+
+# Two Python programs start within seconds; a loaded machine may need many.
+START_WAIT_S_MAX = 60.0
+STOP_WAIT_S_MAX = 10.0
+
+# The loop looks after itself at least this often, so that a program that ended is noticed.
+TURN_NS_MAX = 200_000_000
+
+# The last words of a program that ended are shown up to this.
+LOG_OCTETS_SHOWN_MAX = 2_000
+
+# What arrived and is not yet taken: seconds of a UART, as the buffers of an operating system hold them.
+WAITING_OCTETS_MAX = 1 << 16
+
+EPILOGUE_NS = 2 * NS_PER_S
+
+
+class ProgramEndedError(StarloopError):
+    """The flight or the ground program ended while the scenario ran."""
+
+
+class Rig:
+    """One run of a scenario in real time.
+
+    Args:
+        scenario: What happens.
+        seed: From which the channel's random choices come.
+        folder: Where stores, logs, captures and the event log go; it exists and is empty.
+        corpora: The corpora on board, by name.
+        watch: Called with each event, in plain form and with its source, as it happens.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        folder: Path,
+        corpora: Mapping[str, CorpusFile],
+        watch: Callable[[str, Mapping[str, Any]], None],
+    ) -> None:
+        self._scenario = scenario
+        self._folder = folder.absolute()
+        self._corpora = corpora
+        self._watch = watch
+        profile = find_profile(scenario.link.profile)
+        streams = Streams(seed)
+        self.up = Line(line_config("up", profile, scenario.link.up), streams)
+        self.down = Line(line_config("down", profile, scenario.link.down), streams)
+        self.evidence = Evidence(folder / "events.jsonl")
+        self.procedure = Procedure(scenario.procedure, self._send, self._before)
+        self.now_ns = 0
+        self._started_ns = 0
+        self._faults = list(scenario.faults)
+        self._waiting: dict[Line, bytes] = {self.up: b"", self.down: b""}
+        self._client: Client | None = None
+
+    def run(self) -> Evidence:
+        """Run to the end of the procedure, or of the scenario's duration.
+
+        Raises:
+            ProgramEndedError: One of the two programs ended, with its last words.
+        """
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.evidence.close)
+            board, station = (self._open(name, stack) for name in ("board", "station"))
+            corpora = [part for corpus in self._corpora.values() for part in ("--corpus", str(corpus.path))]
+            self._flight = self._launch(
+                "flight", stack, "--link", f"serial:{self._folder / 'board'}", "--store", str(self._folder / "store"), *corpora
+            )
+            # A socket's path may have 107 octets at most, so it cannot lie wherever the folder is.
+            socket_path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hil-"))) / "ground.sock"
+            self._ground = self._launch(
+                "ground", stack, "serve", "--link", f"serial:{self._folder / 'station'}", "--socket", str(socket_path),
+                "--archive", str(self._folder / "archive.sqlite"),
+            )  # fmt: skip
+            client = self._client = stack.enter_context(self._connect(socket_path))
+            client.subscribe()
+            captures = (
+                stack.enter_context((self._folder / "uplink.bin").open("wb")),
+                stack.enter_context((self._folder / "downlink.bin").open("wb")),
+            )
+            self._started_ns = time.monotonic_ns()
+            for dropout in self._scenario.link.dropouts:
+                if dropout.at_s is not None:
+                    self._line(dropout.direction).drop(round(dropout.at_s * NS_PER_S), _ns(dropout.duration_s))
+            self._loop(board, station, client, captures)
+        return self.evidence
+
+    def _loop(self, board: Port, station: Port, client: Client, captures: tuple[BinaryIO, BinaryIO]) -> None:
+        end_ns = _ns(self._scenario.duration_s)
+        is_over = False
+        while self.now_ns < end_ns:
+            self._check_programs()
+            self.now_ns = time.monotonic_ns() - self._started_ns
+            for source, line, sink, capture in (
+                (station, self.up, board, captures[0]),
+                (board, self.down, station, captures[1]),
+            ):
+                self._carry(source, line, sink, capture)
+            for event in client.read_events():
+                self._note("station", {**event, "time_ns": event["time_ns"] - self._started_ns})
+            self.procedure.advance(self.now_ns)
+            if self.procedure.is_done and not is_over:
+                is_over = True
+                end_ns = min(end_ns, self.now_ns + EPILOGUE_NS)
+            self._rest(board, station, client)
+        for line in (self.up, self.down):
+            line.finish()
+            self._tell(line)
+            self.evidence.line_counts[line.config.name] = msgspec.structs.asdict(line.counts)
+
+    def _carry(self, source: Port, line: Line, sink: Port, capture: BinaryIO) -> None:
+        octets = source.read()
+        if octets:
+            capture.write(octets)
+            line.send(octets, self.now_ns)
+            self.evidence.link_samples.append(
+                (self.now_ns / NS_PER_S, line.config.name, line.counts.octets_sent)
+            )
+        # A program that has not opened its port yet, or reads slowly, finds what came for it a little later.
+        waiting = (self._waiting[line] + line.receive(self.now_ns))[-WAITING_OCTETS_MAX:]
+        self._waiting[line] = waiting[sink.write(waiting) :] if waiting else b""
+        self._tell(line)
+
+    def _tell(self, line: Line) -> None:
+        for event in line.take_events():
+            told = {"type": type(event).__name__, "time_ns": self.now_ns, "text": str(event)}
+            self._note(f"link.{line.config.name}", {**told, **msgspec.structs.asdict(event)})
+
+    def _rest(self, board: Port, station: Port, client: Client) -> None:
+        deadlines = [self.up.next_deadline(), self.down.next_deadline(), self.procedure.next_deadline()]
+        next_ns = min((each for each in deadlines if each is not None), default=1 << 63)
+        now_ns = time.monotonic_ns() - self._started_ns
+        wait_ns = min(max(next_ns - now_ns, 0), TURN_NS_MAX)
+        descriptors = [each for each in (board.fileno(), station.fileno(), client.fileno()) if each is not None]
+        select.select(descriptors, [], [], wait_ns / NS_PER_S)
+
+    def _note(self, source: str, event: Mapping[str, Any]) -> None:
+        self.evidence.note(source, event)
+        self._watch(source, event)
+        if source != "station":
+            return
+        self.procedure.observe(event, self.now_ns)
+        match event:
+            case {"type": "ReportReceived", "name": "job_progress", "values": {"step": step}}:
+                for fault in [fault for fault in self._faults if step >= fault.job_step]:
+                    self._kill_worker(step)
+                    self._faults.remove(fault)
+
+    def _kill_worker(self, step: int) -> None:
+        """Kill the worker process as a bug, an operator or the kernel's out-of-memory killer would."""
+        for process in psutil.Process(self._flight.pid).children():
+            if "flight.jobs.worker" in process.cmdline():
+                process.send_signal(signal.SIGKILL)
+                text = f"the worker is killed after step {step}"
+                self._note("hil", {"type": "FaultStruck", "time_ns": self.now_ns, "text": text})
+
+    def _send(self, name: str, arguments: Mapping[str, Any]) -> int:
+        if self._client is None:
+            raise ProgramEndedError("expected a station to send commands, found none")
+        return self._client.send(name, arguments)
+
+    def _before(self, step: str) -> None:
+        for dropout in self._scenario.link.dropouts:
+            if dropout.before == step:
+                self._line(dropout.direction).drop(self.now_ns, _ns(dropout.duration_s))
+
+    def _line(self, direction: str) -> Line:
+        return self.up if direction == "up" else self.down
+
+    def _open(self, name: str, stack: contextlib.ExitStack) -> Port:
+        port = open_port(f"pty:{self._folder / name}")
+        stack.callback(port.close)
+        return port
+
+    def _launch(self, program: str, stack: contextlib.ExitStack, *arguments: str) -> subprocess.Popen[bytes]:
+        log = stack.enter_context((self._folder / f"{program}.log").open("wb"))
+        command = [sys.executable, "-m", program, *arguments, "--profile", self._scenario.link.profile]
+        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=os.environ)
+        stack.callback(_stop, process)
+        return process
+
+    def _connect(self, socket_path: Path) -> Client:
+        deadline_s = time.monotonic() + START_WAIT_S_MAX
+        while True:
+            self._check_programs()
+            try:
+                return Client.connect(socket_path)
+            except NoStationError:
+                if time.monotonic() > deadline_s:
+                    raise
+                time.sleep(0.05)
+
+    def _check_programs(self) -> None:
+        for program, process in (("flight", self._flight), ("ground", self._ground)):
+            if process.poll() is not None:
+                words = (self._folder / f"{program}.log").read_text(errors="replace")[-LOG_OCTETS_SHOWN_MAX:]
+                raise ProgramEndedError(f"{program} ended with exit status {process.returncode}: {words.strip()}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_WAIT_S_MAX)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NS_PER_S)

@@ -1,0 +1,189 @@
+"""One run of a scenario from its file to its verdict: corpora, the undisturbed reference, the run, the checks, the files.
+
+The folder it writes: ``result.json``, ``events.jsonl`` (every event, in order), ``report.html``, ``uplink.bin`` and
+``downlink.bin`` (all octets sent in each direction), and the spacecraft's ``store``.
+"""
+
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from ccsds.errors import MisuseError
+from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpus
+from hil.checks import Check, Reference, judge
+from hil.evidence import Evidence
+from hil.reference import ReferenceRun
+from hil.report import write_report
+from hil.rig import Rig
+from hil.scenario import Scenario
+from hil.world import World
+
+# What a run may leave in its folder, and so what `--force` may remove from it: never anything else.
+_OWN_NAMES = {
+    "result.json", "events.jsonl", "report.html", "uplink.bin", "downlink.bin", "store", "archive.sqlite",
+    "archive.sqlite-wal", "archive.sqlite-shm", "board", "station", "flight.log", "ground.log",
+}  # fmt: skip
+
+
+class Mode(Enum):
+    """Under which clock a scenario runs."""
+
+    VIRTUAL = "virtual"
+    """In one process, in virtual time."""
+    PTY = "pty"
+    """In real time: `flight` and `ground` as programs of their own, on two pseudo-terminals paced like a UART."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a run came to."""
+
+    scenario: Scenario
+    seed: int
+    mode: Mode
+    evidence: Evidence
+    checks: list[Check]
+    reference: Reference | None
+    corpora: Mapping[str, CorpusFile]
+    link_sha256: str
+    mission_s: float
+    wall_s: float
+
+    @property
+    def is_pass(self) -> bool:
+        """Whether every check holds."""
+        return all(check.ok for check in self.checks)
+
+    def plain(self) -> dict[str, Any]:
+        """Give the machine-readable result."""
+        submitted = self.scenario.submitted()
+        job = self.evidence.job_reports.get(submitted["job_id"], {}) if submitted else {}
+        return {
+            "scenario": self.scenario.name,
+            "mode": self.mode.value,
+            "verdict": "pass" if self.is_pass else "fail",
+            "seed": self.seed,
+            "validation_loss": job.get("validation_loss"),
+            "weights_sha256": job.get("weights_sha256"),
+            "reference_sha256": self.reference.weights_sha256 if self.reference else None,
+            "reference_validation_loss": _finite(self.reference.validation_loss) if self.reference else None,
+            "bigram_loss": _finite(self.reference.bigram_loss) if self.reference else None,
+            "link_sha256": self.link_sha256,
+            "corpora": {
+                name: {"sha256": corpus.sha256, "origin": corpus.origin.value} for name, corpus in self.corpora.items()
+            },
+            "mission_seconds": round(self.mission_s, 3),
+            "wall_seconds": round(self.wall_s, 3),
+            "checks": [asdict(check) for check in self.checks],
+            "commands": list(self.evidence.commands.values()),
+            "counts": dict(sorted(self.evidence.counts.items())),
+            "sample": next(iter(self.evidence.samples.values()), ""),
+        }
+
+
+def prepare_folder(folder: Path, *, force: bool) -> None:
+    """Make the folder of a run, empty.
+
+    Raises:
+        MisuseError: It holds something already, and ``force`` is not given or it is not a run's.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise MisuseError(f"--out {folder}: expected a directory, found a file")
+    found = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
+    if found and not force:
+        raise MisuseError(f"--out {folder}: expected an empty or missing directory; --force overwrites an earlier run")
+    strange = found - _OWN_NAMES
+    if strange:
+        raise MisuseError(f"--out {folder}: expected an earlier run, found {sorted(strange)[0]!r}; nothing was removed")
+    for name in found:
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def find_corpora(scenario: Scenario) -> dict[str, CorpusFile]:
+    """Find the texts that a scenario wants on board.
+
+    Raises:
+        MisuseError: One is unknown or unreadable, or a job wants one that is not listed.
+    """
+    sources = CorpusSources.from_environment(os.environ)
+    corpora = {corpus.name: corpus for corpus in (find_corpus(name, sources) for name in scenario.spacecraft.corpora)}
+    submitted = scenario.submitted()
+    if submitted and submitted["corpus"] not in corpora:
+        known = ", ".join(sorted(corpora)) or "none"
+        raise MisuseError(f"unknown corpus {submitted['corpus']!r}: expected one on board ({known})")
+    return corpora
+
+
+def run_scenario(
+    scenario: Scenario,
+    *,
+    seed: int,
+    folder: Path,
+    mode: Mode,
+    corpora: Mapping[str, CorpusFile],
+    watch: Callable[[str, Mapping[str, Any]], None],
+    clock_s: Callable[[], float],
+) -> Result:
+    """Run a scenario and judge it.
+
+    Args:
+        scenario: What happens.
+        seed: From which every random choice comes.
+        folder: Where the files go, made by `prepare_folder`.
+        mode: Under which clock.
+        corpora: The texts on board, by `find_corpora`.
+        watch: Called with each event as it happens, with its source.
+        clock_s: A monotonic clock, to say how long the run took.
+    """
+    begun_s = clock_s()
+    submitted = scenario.submitted()
+    wants_reference = scenario.expect.weights_as_reference or scenario.expect.below_bigram_by is not None
+    reference_run = None
+    if submitted and wants_reference:
+        reference_run = ReferenceRun(submitted, corpora[submitted["corpus"]])
+    try:
+        run = Rig if mode is Mode.PTY else World
+        course = run(scenario, seed, folder, corpora, watch)
+        evidence = course.run()
+        reference = reference_run.result() if reference_run else None
+    finally:
+        if reference_run:
+            reference_run.stop()
+    checks = judge(scenario, evidence, course.procedure.failures, course.procedure.is_done, reference)
+    result = Result(
+        scenario=scenario,
+        seed=seed,
+        mode=mode,
+        evidence=evidence,
+        checks=checks,
+        reference=reference,
+        corpora=corpora,
+        link_sha256=_digest(folder / "uplink.bin", folder / "downlink.bin"),
+        mission_s=course.now_ns / 1e9,
+        wall_s=clock_s() - begun_s,
+    )
+    (folder / "result.json").write_text(json.dumps(result.plain(), indent=2) + "\n")
+    write_report(folder / "report.html", result)
+    return result
+
+
+def _digest(*paths: Path) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,246 @@
+"""A scenario: one TOML file that says who flies, over which link, what goes wrong when, what the ground does, and what
+must come of it. Reading it checks all of it before anything starts.
+
+The same file runs in virtual time (`hil.world`) and in real time between two processes (`hil.rig`).
+"""
+
+import re
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from msgspec import Meta
+
+from ccsds.errors import MisuseError
+from mission.definition import DICTIONARY
+from mission.dictionary import Command
+from mission.profiles import find_profile
+
+Seconds = Annotated[float, Meta(ge=0, le=10 * 365 * 86_400)]
+Probability = Annotated[float, Meta(ge=0, lt=1)]
+Label = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file; a key that is not declared is an error."""
+
+
+class WorkDurations(_Table, frozen=True, kw_only=True):
+    """What a worker's requests take in virtual time. They decide when, never what."""
+
+    start_s: Seconds = 2.0
+    step_s: Annotated[float, Meta(gt=0)] = 0.04
+    evaluate_s: Seconds = 1.5
+    save_s: Seconds = 0.05
+    sample_s: Seconds = 1.0
+    finish_s: Seconds = 0.1
+
+
+class SpacecraftTable(_Table, frozen=True, kw_only=True):
+    """The spacecraft."""
+
+    corpora: list[str] = msgspec.field(default_factory=lambda: ["tinyshakespeare"])
+    """Corpora that are on board: names, or paths of text files."""
+    tai_s: Seconds = 2_174_000_000.0
+    """On-board time at the start, in seconds of TAI since 1958 (late November 2026 by default)."""
+    work: WorkDurations = WorkDurations()
+
+
+class DirectionTable(_Table, frozen=True, kw_only=True):
+    """What one direction of the link does to octets."""
+
+    delay_s: Seconds = 0.0
+    bit_error_rate: Probability = 0.0
+
+
+class DropoutTable(_Table, frozen=True, kw_only=True):
+    """A time in which every octet of one direction is lost; it starts at a time or just before a step."""
+
+    direction: Literal["up", "down"]
+    duration_s: Annotated[float, Meta(gt=0)]
+    at_s: Seconds | None = None
+    before: Label | None = None
+
+
+class LinkTable(_Table, frozen=True, kw_only=True):
+    """The link between the two."""
+
+    profile: str = "sband"
+    up: DirectionTable = DirectionTable()
+    down: DirectionTable = DirectionTable()
+    dropouts: list[DropoutTable] = []
+
+
+class FaultTable(_Table, frozen=True, kw_only=True):
+    """Something that goes wrong on board."""
+
+    kind: Literal["kill_worker"]
+    job_step: Annotated[int, Meta(ge=0)]
+    """It strikes once telemetry has told of this step."""
+
+
+class StepTable(_Table, frozen=True, kw_only=True):
+    """One step of the ground's procedure: a command that is awaited, or a job whose end is awaited."""
+
+    command: str | None = None
+    arguments: dict[str, Any] = {}
+    wait_for_job: Annotated[int, Meta(ge=1)] | None = None
+    label: Label | None = None
+
+    @property
+    def name(self) -> str:
+        """By which dropouts refer to it: its label, or its command."""
+        return self.label or self.command or f"job {self.wait_for_job}"
+
+
+class ExpectTable(_Table, frozen=True, kw_only=True):
+    """What must come of it, beside what must always hold."""
+
+    weights_as_reference: bool = False
+    """The finished weights are bit for bit those of the same job run undisturbed."""
+    below_bigram_by: Annotated[float, Meta(ge=0)] | None = None
+    """Nats by which the validation loss is under the validation split's own bigram model."""
+    validation_loss_below: dict[str, float] = {}
+    """For a corpus, by its SHA-256, what the validation loss must be under; other corpora are not judged by it."""
+    sample: bool = False
+    """The trained model's sample text arrives."""
+    commands_sent_again_min: Annotated[int, Meta(ge=0)] = 0
+    """Commands that the tracker had to send more than once."""
+    answers_from_journal_min: Annotated[int, Meta(ge=0)] = 0
+    """Commands that came again and were answered from the journal."""
+    workers_lost_min: Annotated[int, Meta(ge=0)] = 0
+
+
+class Scenario(_Table, frozen=True, kw_only=True):
+    """The whole file."""
+
+    name: Label
+    title: str = ""
+    duration_s: Annotated[float, Meta(gt=0)] = 3_600.0
+    """Mission time after which it is given up."""
+    spacecraft: SpacecraftTable = SpacecraftTable()
+    link: LinkTable = LinkTable()
+    faults: list[FaultTable] = []
+    procedure: list[StepTable]
+    expect: ExpectTable = ExpectTable()
+
+    def submitted(self) -> dict[str, Any] | None:
+        """Give the arguments of the first job that the procedure submits, completed, or None."""
+        for step in self.procedure:
+            if step.command == "job.submit":
+                return DICTIONARY.command("job.submit").arguments.complete(step.arguments)
+        return None
+
+
+def load_scenario(name_or_path: str) -> Scenario:
+    """Read a scenario.
+
+    Args:
+        name_or_path: The name of a shipped scenario, or the path of a file.
+
+    Raises:
+        MisuseError: There is no such scenario, or it is wrong; one line with the file, the key and what was expected.
+    """
+    path = Path(name_or_path)
+    shipped = resources.files("hil") / "scenarios" / f"{name_or_path}.toml"
+    if path.suffix == ".toml":
+        try:
+            text = path.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise MisuseError(f"scenario {name_or_path}: expected a readable file, found {error}") from None
+    elif shipped.is_file():
+        text = shipped.read_text()
+    else:
+        raise MisuseError(
+            f"unknown scenario {name_or_path!r}: expected the path of a .toml file or one of "
+            f"{', '.join(shipped_scenarios())}"
+        )
+    return parse_scenario(text, name_or_path)
+
+
+def shipped_scenarios() -> list[str]:
+    """Give the names of the scenarios that come with the package."""
+    folder = resources.files("hil") / "scenarios"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def parse_scenario(text: str, where: str) -> Scenario:
+    """Read a scenario from its text.
+
+    Args:
+        text: TOML.
+        where: What to call it in messages.
+
+    Raises:
+        MisuseError: It is wrong; one line with the key and what was expected.
+    """
+    try:
+        scenario = msgspec.convert(tomllib.loads(text), Scenario)
+    except tomllib.TOMLDecodeError as error:
+        raise MisuseError(f"scenario {where}: expected TOML, found {error}") from None
+    except msgspec.ValidationError as error:
+        raise MisuseError(f"scenario {where}: {_in_keys(str(error))}") from None
+    try:
+        _check(scenario)
+    except MisuseError as error:
+        raise MisuseError(f"scenario {where}: {error}") from None
+    return scenario
+
+
+def _check(scenario: Scenario) -> None:
+    """Refuse what is well-formed but makes no sense."""
+    find_profile(scenario.link.profile)
+    names = [step.name for step in scenario.procedure]
+    for number, step in enumerate(scenario.procedure):
+        key = f"procedure[{number}]"
+        if (step.command is None) == (step.wait_for_job is None):
+            raise MisuseError(
+                f"{key}: expected either `command` or `wait_for_job`, found {'both' if step.command else 'neither'}"
+            )
+        if step.command is not None:
+            try:
+                command: Command = DICTIONARY.command(step.command)
+                command.arguments.complete(step.arguments)
+            except MisuseError as error:
+                raise MisuseError(f"{key}: {error}") from None
+        elif step.arguments:
+            raise MisuseError(f"{key}.arguments: expected none beside `wait_for_job`")
+    for number, dropout in enumerate(scenario.link.dropouts):
+        key = f"link.dropouts[{number}]"
+        if (dropout.at_s is None) == (dropout.before is None):
+            raise MisuseError(f"{key}: expected either `at_s` or `before`")
+        if dropout.before is not None and dropout.before not in names:
+            raise MisuseError(
+                f"{key}.before: expected the label of a step ({', '.join(names)}), found {dropout.before!r}"
+            )
+        if dropout.at_s is not None and dropout.at_s > scenario.duration_s:
+            raise MisuseError(
+                f"{key}.at_s: expected at most duration_s = {scenario.duration_s:g}, found {dropout.at_s:g}"
+            )
+    expect = scenario.expect
+    wants_job = expect.weights_as_reference or expect.sample or expect.below_bigram_by is not None
+    if wants_job and scenario.submitted() is None:
+        raise MisuseError("expect: a job is expected, but no step of the procedure submits one")
+
+
+def _in_keys(message: str) -> str:
+    """Say a validation error with the key first: ``link.up.delay_s: expected `float` >= 0.0``."""
+    text, _, path = message.partition(" - at `$")
+    key = path.rstrip("`").lstrip(".")
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", text)
+    if unknown:
+        known = ", ".join(field.name for field in msgspec.structs.fields(_table_at(key)))
+        return f"unknown key {'.'.join(filter(None, (key, unknown[1])))}: expected one of {known}"
+    text = text[0].lower() + text[1:]
+    return f"{key}: {text}" if key else text
+
+
+def _table_at(key: str) -> type[_Table]:
+    """Give the table that a key names, such as ``link.dropouts[...]``."""
+    table: type[_Table] = Scenario
+    for name in filter(None, re.sub(r"\[.*?\]", "", key).split(".")):
+        kind = next(field.type for field in msgspec.structs.fields(table) if field.name == name)
+        table = next(iter(get_args(kind)), kind)
+    return table

@@ -1,0 +1,97 @@
+"""The job worker under virtual time: a real process does the work, and this file says when it is done.
+
+A request takes the duration that the scenario declares, however long the process really needs; its reply is fetched
+only when it is due, so that the process works while the rest of the world goes on. A worker that is lost before that
+takes with it what it had not made durable, whatever the process has really done by then.
+"""
+
+from collections import deque
+from pathlib import Path
+
+from ccsds.errors import StarloopError
+from flight.jobs.messages import Evaluate, Finish, Reply, Request, Sample, Save, Start, Step
+from flight.jobs.process import WorkerProcess
+from hil.scenario import WorkDurations
+
+NS_PER_S = 1_000_000_000
+
+# Real time that a request may need. It ends a run whose process hangs for a reason that is no part of the scenario.
+REPLY_WAIT_S_MAX = 900.0
+
+
+class WorkerLostError(StarloopError):
+    """The worker process ended by itself, or answers no more."""
+
+
+class VirtualWorker:
+    """A `flight.jobs.engine.Worker` whose replies come at declared times.
+
+    Args:
+        store: The directory of the spacecraft's store, on this computer.
+        durations: How long each kind of request takes.
+    """
+
+    def __init__(self, store: Path, durations: WorkDurations) -> None:
+        self._process = WorkerProcess(store)
+        self._durations = durations
+        self._due: deque[int] = deque()
+        self._free_ns = 0
+        self.now_ns = 0
+        """Virtual time, kept by the world: the engine's calls carry none."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a worker runs."""
+        return self._process.pid is not None
+
+    def launch(self) -> None:
+        """See `flight.jobs.engine.Worker`."""
+        self._due.clear()
+        self._free_ns = self.now_ns
+        self._process.launch()
+
+    def send(self, request: Request) -> None:
+        """See `flight.jobs.engine.Worker`."""
+        self._free_ns = max(self._free_ns, self.now_ns) + self._duration_ns(request)
+        self._due.append(self._free_ns)
+        self._process.send(request)
+
+    def kill(self) -> None:
+        """See `flight.jobs.engine.Worker`."""
+        self._due.clear()
+        self._process.kill()
+
+    def next_deadline(self) -> int | None:
+        """Give the time at which the next reply is due."""
+        return self._due[0] if self._due else None
+
+    def reply(self, now_ns: int) -> Reply | None:
+        """Give the reply that is due, waiting for the process if it needs longer; None if none is due.
+
+        Raises:
+            WorkerLostError: The process died by itself.
+        """
+        if not self._due or self._due[0] > now_ns:
+            return None
+        self._due.popleft()
+        reply = self._process.wait_reply(REPLY_WAIT_S_MAX)
+        if reply is None:
+            raise WorkerLostError(self._process.died or f"no answer in {REPLY_WAIT_S_MAX:g} s of real time")
+        return reply
+
+    def _duration_ns(self, request: Request) -> int:
+        durations = self._durations
+        match request:
+            case Start():
+                seconds = durations.start_s
+            case Step(count):
+                seconds = durations.step_s * count
+            case Evaluate():
+                seconds = durations.evaluate_s
+            case Save():
+                seconds = durations.save_s
+            case Sample():
+                seconds = durations.sample_s
+            case Finish():
+                seconds = durations.finish_s
+        return round(seconds * NS_PER_S)

@@ -1,0 +1,331 @@
+"""The job engine with a worker that a script answers for: the life cycle, the order of work, losses, and the store.
+
+The script stands where the worker process stands; `test_supervision.py` has the real one.
+"""
+
+import errno
+import math
+
+import pytest
+
+from ccsds.errors import MisuseError
+from flight.disk import RealDisk
+from flight.jobs.corpus import CorpusFile, Origin
+from flight.jobs.engine import OUTSTANDING_REQUESTS_MAX, Engine, EngineConfig
+from flight.jobs.life_cycle import Trigger
+from flight.jobs.messages import (
+    Evaluate,
+    Evaluated,
+    Failed,
+    FailureKind,
+    Finish,
+    Finished,
+    Sample,
+    Sampled,
+    Save,
+    Saved,
+    Start,
+    Started,
+    Step,
+    Stepped,
+)
+from flight.ledger import Ledger
+from flight.records import JobSubmitted
+from flight.reporter import Reporter
+from mission.definition import DICTIONARY
+from mission.jobs import QUEUE_JOBS_MAX, JobState
+
+MS = 1_000_000
+JOB = JobSubmitted(job_id=1, recipe="tiny", corpus="text", seed=7, steps=20, overrides="")
+CONFIG = EngineConfig(restarts_max=2)
+
+
+class Disk(RealDisk):
+    """A real disk that can be told to be full."""
+
+    is_full = False
+
+    def append(self, path, data):
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().append(path, data)
+
+
+class Script:
+    """The worker's end: it keeps what it was asked, and answers when told to."""
+
+    def __init__(self):
+        self.requests = []
+        self.log = []
+        self.step = 0
+        self.launches = 0
+
+    def launch(self):
+        self.requests = []
+        self.launches += 1
+
+    def send(self, request):
+        self.requests.append(request)
+        self.log.append(request)
+
+    def kill(self):
+        self.requests = []
+
+    def answer(self):
+        match request := self.requests.pop(0):
+            case Start():
+                self.step = request.checkpoint.step if request.checkpoint else 0
+                return Started(
+                    step=self.step, steps=20, parameters=1, tokens_per_step=100, vocabulary=3, train_tokens=9,
+                    validation_tokens=1,
+                )  # fmt: skip
+            case Step(count):
+                self.step += count
+                return Stepped(step=self.step, loss=3.0 - self.step / 10, gradient_norm=1.0, learning_rate=1e-3)
+            case Evaluate():
+                return Evaluated(self.step, 2.5)
+            case Save(slot):
+                return Saved(step=self.step, slot=slot, sha256=f"{self.step:064x}", length_octets=10)
+            case Sample():
+                return Sampled("to be")
+            case Finish():
+                return Finished(step=self.step, weights_sha256="ab" * 32, path="m", length_octets=4)
+
+
+class Bench:
+    """An engine on a bench, and its clock."""
+
+    def __init__(self, folder, config=CONFIG):
+        self.disk = Disk(folder)
+        self.config = config
+        self.now_ns = 0
+        self.said = []
+        self.boot()
+
+    def boot(self):
+        self.ledger = Ledger(self.disk)
+        self.reporter = Reporter(DICTIONARY)
+        self.script = Script()
+        corpus = CorpusFile(
+            name="text", path="text.txt", sha256="cd" * 32, length_octets=10, origin=Origin.PATH, notice=""
+        )
+        self.engine = Engine(self.config, self.ledger, self.script, self.reporter, {"text": corpus})
+        self.engine.boot(self.now_ns)
+
+    def submit(self, job=JOB):
+        self.ledger.commit(*self.engine.submit(job))
+        self.advance()
+
+    def wish(self, trigger, job_id=1):
+        before = self.ledger.jobs[job_id].state
+        self.ledger.commit(*self.engine.move(job_id, trigger))
+        self.engine.moved(job_id, before, trigger, self.now_ns)
+
+    def advance(self, elapsed_ns=0):
+        self.now_ns += elapsed_ns
+        self.engine.advance(self.now_ns)
+
+    def answer(self, reply=None):
+        self.now_ns += 10 * MS
+        self.engine.reply(reply or self.script.answer(), self.now_ns)
+        self.said += [(each.name, each.values) for each in self.reporter.take()]
+
+    def run(self, until=lambda bench: False):
+        while self.script.requests and not until(self):
+            self.answer()
+
+    @property
+    def state(self):
+        return self.ledger.jobs[1].state
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+def test_a_job_goes_from_queue_to_done_and_its_report_says_so(bench):
+    bench.submit()
+    assert bench.state is JobState.STARTING
+    bench.run()
+    assert bench.state is JobState.DONE
+    reports = dict(bench.said)
+    assert reports["job_report"]["state"] == "DONE"
+    assert reports["job_report"]["weights_sha256"] == "ab" * 32
+    assert reports["job_report"]["validation_loss"] == 2.5
+    assert reports["job_sample"]["text"] == "to be"
+    moves = [(values["before"], values["after"]) for name, values in bench.said if name == "job_changed"]
+    assert moves == [("QUEUED", "STARTING"), ("STARTING", "RUNNING"), ("RUNNING", "DONE")]
+
+
+def test_the_worker_has_one_request_waiting_and_never_more(bench):
+    bench.submit()
+    while bench.script.requests:
+        assert len(bench.script.requests) <= OUTSTANDING_REQUESTS_MAX
+        bench.answer()
+        if bench.state is JobState.RUNNING and not isinstance(bench.script.log[-1], Finish):
+            assert len(bench.script.requests) == OUTSTANDING_REQUESTS_MAX
+
+
+def test_a_checkpoint_never_goes_into_the_slot_that_counts(bench):
+    bench.submit()
+    current = None
+    while bench.script.requests:
+        if isinstance(bench.script.requests[0], Save):
+            assert bench.script.requests[0].slot != current
+        bench.answer()
+        checkpoint = bench.ledger.jobs[1].checkpoint
+        current = checkpoint.slot if checkpoint else None
+    assert [request.slot for request in bench.script.log if isinstance(request, Save)] == ["a"]
+
+
+def test_a_lost_worker_is_replaced_after_a_back_off_and_goes_on_from_the_checkpoint(bench):
+    bench.submit()
+    bench.run(until=lambda bench: bench.ledger.jobs[1].checkpoint is not None)
+    bench.engine.lost("killed", bench.now_ns)
+    assert bench.state is JobState.STARTING
+    bench.advance(CONFIG.backoff_ns - 1)
+    assert bench.script.launches == 1
+    assert bench.engine.next_deadline() == bench.now_ns + 1
+    bench.advance(1)
+    assert bench.script.launches == 2
+    assert bench.script.requests[0].checkpoint.step == 10
+    bench.run()
+    assert bench.state is JobState.DONE
+    assert bench.ledger.jobs[1].worker_restarts == 1
+
+
+def test_a_worker_that_does_not_answer_is_taken_for_lost(bench):
+    bench.submit()
+    deadline_ns = bench.engine.next_deadline()
+    assert deadline_ns == CONFIG.progress_deadline_ns
+    bench.advance(deadline_ns - bench.now_ns)
+    names = [each.name for each in bench.reporter.take()]
+    assert "worker_lost" in names
+    assert bench.state is JobState.STARTING
+
+
+def test_a_job_whose_workers_are_lost_in_a_row_is_given_up(bench):
+    bench.submit()
+    for _ in range(CONFIG.restarts_max + 1):
+        bench.engine.lost("killed", bench.now_ns)
+        bench.advance(CONFIG.backoff_max_ns)
+    assert bench.state is JobState.FAILED
+    assert "3 workers lost in a row: killed" in bench.ledger.jobs[1].reason
+
+
+def test_a_checkpoint_that_cannot_be_used_gives_way_to_the_one_before(bench):
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 40, ""))
+    bench.run(until=lambda bench: len(bench.ledger.jobs[1].checkpoints) == 2)
+    bench.engine.lost("killed", bench.now_ns)
+    bench.advance(CONFIG.backoff_max_ns)
+    assert bench.script.requests[0].checkpoint.step == 20
+    bench.script.requests.pop()
+    bench.answer(Failed("digest differs", FailureKind.CHECKPOINT))
+    bench.advance()
+    assert "checkpoint_refused" in dict(bench.said)
+    assert bench.script.requests[0].checkpoint.step == 10
+    bench.script.requests.pop()
+    bench.answer(Failed("digest differs", FailureKind.CHECKPOINT))
+    bench.advance()
+    assert bench.script.requests[0].checkpoint is None
+
+
+def test_a_job_that_is_at_fault_fails_with_its_reason(bench):
+    bench.submit()
+    bench.script.requests.pop()
+    bench.answer(Failed("the corpus is too short", FailureKind.JOB))
+    assert bench.state is JobState.FAILED
+    assert dict(bench.said)["job_report"]["failure"] == "the corpus is too short"
+
+
+def test_a_pause_saves_a_checkpoint_first_and_a_resumed_job_ends_alike(bench):
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 30, ""))
+    bench.run(until=lambda bench: bench.script.step >= 3)
+    bench.wish(Trigger.PAUSE)
+    bench.run()
+    assert bench.state is JobState.PAUSED
+    assert bench.ledger.jobs[1].checkpoint.step == bench.script.step > 0
+    bench.wish(Trigger.RESUME)
+    bench.advance()
+    assert bench.script.requests[0].checkpoint.step == bench.ledger.jobs[1].checkpoint.step
+    bench.run()
+    assert bench.state is JobState.DONE
+
+
+def test_a_cancelled_job_lets_the_next_one_run(bench):
+    bench.submit()
+    bench.submit(JobSubmitted(2, "tiny", "text", 7, 20, ""))
+    assert bench.ledger.jobs[2].state is JobState.QUEUED
+    bench.wish(Trigger.CANCEL)
+    assert bench.state is JobState.CANCELLED
+    bench.advance()
+    assert bench.ledger.jobs[2].state is JobState.STARTING
+
+
+def test_a_reboot_puts_the_running_job_back_and_it_goes_on(bench):
+    bench.submit()
+    bench.run(until=lambda bench: bench.ledger.jobs[1].checkpoint is not None)
+    bench.boot()
+    assert bench.state is JobState.QUEUED
+    bench.advance()
+    assert bench.script.requests[0].checkpoint.step == 10
+    bench.run()
+    assert bench.state is JobState.DONE
+
+
+def test_a_full_disk_stops_the_job_and_loses_nothing(bench):
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 30, ""))
+    bench.run(until=lambda bench: bench.ledger.jobs[1].checkpoint is not None)
+    bench.disk.is_full = True
+    bench.run()
+    assert "store_failed" in dict(bench.said)
+    assert bench.state is JobState.RUNNING  # Nothing that could not be remembered has happened.
+    bench.disk.is_full = False
+    for _ in range(3):
+        bench.advance(CONFIG.backoff_max_ns)
+    bench.run()
+    assert bench.state is JobState.DONE
+
+
+def test_a_reply_of_a_worker_that_is_gone_is_let_pass(bench):
+    bench.submit()
+    bench.run(until=lambda bench: bench.state is JobState.RUNNING)
+    bench.engine.lost("killed", bench.now_ns)
+    bench.answer(Finished(step=20, weights_sha256="00" * 32, path="m", length_octets=4))
+    assert bench.state is JobState.STARTING
+
+
+def test_the_rate_comes_from_the_clock_that_is_given(bench):
+    bench.submit()
+    bench.run(until=lambda bench: bench.script.step >= 1)
+    assert bench.engine.housekeeping()["job_tokens_per_s"] == pytest.approx(100 / 0.01)
+    assert math.isfinite(bench.engine.housekeeping()["job_loss"])
+
+
+@pytest.mark.parametrize(
+    ("job", "message"),
+    [
+        (JobSubmitted(2, "huge", "text", 7, 0, ""), "unknown recipe 'huge'"),
+        (JobSubmitted(2, "tiny", "bible", 7, 0, ""), "unknown corpus 'bible': expected one of text"),
+        (JobSubmitted(2, "tiny", "text", 7, 0, "training.stepz = 3"), "unknown key training.stepz"),
+        (JobSubmitted(1, "tiny", "text", 8, 20, ""), "job 1 is another job already"),
+    ],
+)
+def test_a_job_that_cannot_run_is_refused_by_name(bench, job, message):
+    bench.submit()
+    with pytest.raises(MisuseError) as caught:
+        bench.engine.submit(job)
+    assert message in str(caught.value)
+
+
+def test_the_same_job_submitted_twice_is_one_job(bench):
+    bench.submit()
+    assert bench.engine.submit(JOB) == ()
+
+
+def test_the_queue_is_bounded(bench):
+    for number in range(QUEUE_JOBS_MAX):
+        bench.submit(JobSubmitted(number + 1, "tiny", "text", 7, 20, ""))
+    with pytest.raises(MisuseError, match=f"fewer than {QUEUE_JOBS_MAX} jobs"):
+        bench.engine.submit(JobSubmitted(99, "tiny", "text", 7, 20, ""))

@@ -1,0 +1,48 @@
+"""The real disk: a directory, never left."""
+
+import pytest
+
+from ccsds.errors import MisuseError
+from flight.disk import RealDisk, directory_of
+
+
+@pytest.fixture
+def disk(tmp_path):
+    return RealDisk(tmp_path / "store")
+
+
+def test_what_is_written_is_read_back_listed_and_measured(disk):
+    disk.append("jobs/1/a", b"one")
+    disk.append("jobs/1/a", b"two")
+    disk.pwrite("jobs/1/a", 1, b"NE")
+    disk.pwrite("b", 2, b"z")
+    disk.fsync("jobs/1/a")
+    disk.fsync("")
+    assert disk.read("jobs/1/a") == b"oNEtwo"
+    assert disk.read("jobs/1/a", 2, 3) == b"Etw"
+    assert disk.read("b") == b"\x00\x00z"
+    assert disk.list() == ["b", "jobs/1/a"]
+    assert disk.list("jobs") == ["jobs/1/a"]
+    assert disk.size("jobs/1/a") == 6
+
+
+def test_a_rename_replaces_and_a_removal_removes(disk):
+    disk.append("old", b"new content")
+    disk.append("target", b"old content")
+    disk.rename("old", "target")
+    assert disk.read("target") == b"new content"
+    disk.remove("target")
+    assert disk.list() == []
+    with pytest.raises(FileNotFoundError):
+        disk.read("target")
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../outside", "jobs/../../outside"])
+def test_a_path_outside_the_store_is_refused(disk, path):
+    with pytest.raises(MisuseError, match="expected a path inside the store"):
+        disk.append(path, b"x")
+
+
+def test_the_directory_of_a_path_is_as_fsync_takes_it():
+    assert directory_of("journal") == ""
+    assert directory_of("jobs/1/a") == "jobs/1"

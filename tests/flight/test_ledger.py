@@ -1,0 +1,148 @@
+"""The ledger: what is committed survives, what is not does not, and the journal stays bounded."""
+
+import errno
+
+import pytest
+
+import flight.ledger
+from flight.disk import RealDisk
+from flight.ledger import REMEMBERED_COMMANDS_MAX, Ledger
+from flight.records import (
+    Answer,
+    Begun,
+    Booted,
+    CheckpointDropped,
+    CheckpointMade,
+    Executed,
+    HousekeepingSwitched,
+    Identity,
+    JobDescribed,
+    JobFinished,
+    JobMoved,
+    JobSampled,
+    JobSubmitted,
+    WorkerRestarted,
+)
+from mission.jobs import REMEMBERED_JOBS_MAX, JobState, PauseCause
+
+
+def identity(number):
+    return Identity(1, 0x42, number, bytes(16))
+
+
+def checkpoint(step):
+    return CheckpointMade(1, step, "a", f"{step:064x}", 10, 2.0, 3.0)
+
+
+CHANGES = (
+    Booted(3),
+    HousekeepingSwitched(1, True),
+    JobSubmitted(1, "tiny", "text", 7, 20, ""),
+    JobMoved(1, JobState.PAUSED, PauseCause.OPERATOR, "why"),
+    JobDescribed(1, b"\x01" * 32, 20, 100),
+    checkpoint(5),
+    checkpoint(10),
+    checkpoint(15),
+    WorkerRestarted(1),
+    WorkerRestarted(1),
+    JobSampled(1, "to be"),
+    JobFinished(1, 20, 1.0, 2.0, b"\x02" * 32),
+    Begun(identity(1), b"1234"),
+    Executed(identity(2), (Answer(1, 1, b"yes"),)),
+)
+
+
+def contents(ledger):
+    """Give everything a ledger knows, comparable."""
+    jobs = {job_id: tuple(getattr(job, name) for name in job.__slots__) for job_id, job in ledger.jobs.items()}
+    commands = [ledger.answers_to(identity(number)) for number in range(9)]
+    begun = [ledger.request_begun(identity(number)) for number in range(9)]
+    return ledger.boot_count, ledger.housekeeping, jobs, commands, begun
+
+
+def test_every_kind_of_change_survives_a_reboot(tmp_path):
+    ledger = Ledger(RealDisk(tmp_path))
+    for change in CHANGES:
+        ledger.commit(change)
+    assert contents(Ledger(RealDisk(tmp_path))) == contents(ledger)
+    assert [each.step for each in ledger.jobs[1].checkpoints] == [10, 15]
+
+
+def test_every_kind_of_change_survives_a_compaction(tmp_path, monkeypatch):
+    ledger = Ledger(RealDisk(tmp_path))
+    ledger.commit(*CHANGES)
+    monkeypatch.setattr(flight.ledger, "COMPACTION_OCTETS_MIN", 1)
+    ledger.commit(CheckpointDropped(1))
+    monkeypatch.undo()
+    assert ledger.journal_octets == (tmp_path / "journal").stat().st_size
+    assert contents(Ledger(RealDisk(tmp_path))) == contents(ledger)
+    assert [each.step for each in ledger.jobs[1].checkpoints] == [10]
+
+
+def test_changes_committed_together_are_all_there_or_none_at_every_torn_length(tmp_path):
+    ledger = Ledger(RealDisk(tmp_path))
+    ledger.commit(Booted(1))
+    whole = (tmp_path / "journal").read_bytes()
+    ledger.commit(HousekeepingSwitched(1, True), Executed(identity(2), (Answer(1, 1, b"yes"),)))
+    data = (tmp_path / "journal").read_bytes()
+    for length in range(len(whole), len(data)):
+        (tmp_path / "journal").write_bytes(data[:length])
+        torn = Ledger(RealDisk(tmp_path))
+        assert torn.housekeeping == {}
+        assert torn.answers_to(identity(2)) is None
+        assert torn.damaged_octets == length - len(whole)
+
+
+def test_a_commit_after_a_torn_tail_is_not_lost_with_it(tmp_path):
+    ledger = Ledger(RealDisk(tmp_path))
+    ledger.commit(Booted(1))
+    with (tmp_path / "journal").open("ab") as file:
+        file.write(b"LJR1\x00\x00\x01\x00torn")
+    Ledger(RealDisk(tmp_path)).commit(Booted(2))
+    again = Ledger(RealDisk(tmp_path))
+    assert again.boot_count == 2
+    assert again.damaged_octets == 0
+
+
+class FailingDisk(RealDisk):
+    """Writes, and then fails to say that it is durable."""
+
+    fails = False
+
+    def fsync(self, path):
+        if self.fails:
+            raise OSError(errno.EIO, "Input/output error")
+        super().fsync(path)
+
+
+def test_a_record_whose_fate_is_unknown_cannot_come_back(tmp_path):
+    disk = FailingDisk(tmp_path)
+    ledger = Ledger(disk)
+    ledger.commit(Booted(1))
+    disk.fails = True
+    with pytest.raises(OSError, match="Input/output"):
+        ledger.commit(HousekeepingSwitched(1, True))
+    assert ledger.housekeeping == {}
+    disk.fails = False
+    ledger.commit(HousekeepingSwitched(2, True))
+    assert Ledger(RealDisk(tmp_path)).housekeeping == {2: True}
+
+
+def test_the_oldest_commands_and_jobs_are_forgotten_beyond_the_bound(tmp_path):
+    ledger = Ledger(RealDisk(tmp_path))
+    ledger.commit(*(Executed(identity(number), ()) for number in range(REMEMBERED_COMMANDS_MAX + 1)))
+    assert ledger.answers_to(identity(0)) is None
+    assert ledger.answers_to(identity(1)) == ()
+    for number in range(1, REMEMBERED_JOBS_MAX + 2):
+        ledger.commit(JobSubmitted(number, "tiny", "text", 7, 20, ""), JobMoved(number, JobState.DONE))
+    assert 1 not in ledger.jobs
+    assert len(ledger.jobs) == REMEMBERED_JOBS_MAX
+
+
+def test_a_record_of_another_version_is_passed_over_and_counted(tmp_path):
+    ledger = Ledger(RealDisk(tmp_path))
+    ledger.commit(Booted(1))
+    ledger._journal.append(b"\x81\xa7changes\x91\x81\xa4type\xa3New")
+    again = Ledger(RealDisk(tmp_path))
+    assert again.boot_count == 1
+    assert again.damaged_octets > 0

@@ -1,0 +1,217 @@
+"""The router: every stage reported, nothing acts twice, and nothing is said before it is durable."""
+
+import errno
+
+import pytest
+
+from ccsds.pus.telecommand import AckFlags, Telecommand
+from ccsds.pus.verification import VerificationReport, VerificationStage
+from flight.disk import RealDisk
+from flight.ledger import Ledger
+from flight.records import Answer, HousekeepingSwitched
+from flight.reporter import Reporter
+from flight.router import Router
+from flight.services.service import Outcome
+from mission.channels import Apid
+from mission.commands import COMMANDS
+from mission.definition import DICTIONARY
+from mission.dictionary import Command, Dictionary, Repeat
+from mission.events import EVENTS
+from mission.failures import FailureCode
+from mission.telemetry import REPORTS, STRUCTURES
+
+FIRE = Command(name="thruster.fire", service=200, subtype=1, description="once", repeat=Repeat.ONCE)
+WORDS = Dictionary(commands=(*COMMANDS, FIRE), reports=REPORTS, structures=STRUCTURES, events=EVENTS)
+
+
+class PowerCutError(Exception):
+    """Power goes, in the middle of what was being done."""
+
+
+class Disk(RealDisk):
+    """A real disk that notes its syncs, and can be full."""
+
+    is_full = False
+    synced = 0
+
+    def append(self, path, data):
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().append(path, data)
+
+    def fsync(self, path):
+        super().fsync(path)
+        self.synced += 1
+
+
+class Counter:
+    """A service that counts what it does."""
+
+    def __init__(self, number, fails=None):
+        self.number = number
+        self.executed = 0
+        self.fails = fails
+
+    def execute(self, command, arguments, now_ns):
+        if self.fails:
+            raise self.fails
+        self.executed += 1
+        return Outcome(
+            changes=(HousekeepingSwitched(self.executed, True),), answers=(Answer(17, 2, bytes([self.executed])),)
+        )
+
+
+class Board:
+    def __init__(self, folder, services=None, dictionary=DICTIONARY):
+        self.disk = Disk(folder)
+        self.reporter = Reporter(dictionary)
+        self.ledger = Ledger(self.disk)
+        self.service = Counter(17)
+        services = services or (self.service,)
+        self.router = Router(dictionary, self.ledger, self.reporter, services)
+
+    def route(self, packet):
+        self.router.route(packet, 0)
+        return [said for said in self.reporter.take() if said.answer.service != 5]
+
+
+def packet(service=17, subtype=1, sequence=3, data=b"", ack=AckFlags(15), apid=Apid.CORE):
+    return Telecommand(apid, sequence, service, subtype, 9, ack, data).encode()
+
+
+def stages(said):
+    return [(each.answer.service, each.answer.subtype) for each in said]
+
+
+def failure(said):
+    (report,) = [each.answer for each in said if each.answer.service == 1 and each.answer.subtype % 2 == 0]
+    decoded = VerificationReport.decode(report.subtype, report.data)
+    return decoded.stage, decoded.failure_code, decoded.failure_text
+
+
+@pytest.fixture
+def board(tmp_path):
+    return Board(tmp_path)
+
+
+def test_a_command_is_accepted_started_answered_and_completed_in_this_order(board):
+    said = board.route(packet())
+    assert stages(said) == [(1, 1), (1, 3), (17, 2), (1, 7)]
+    request = VerificationReport.decode(1, said[0].answer.data).request_id
+    assert (request.apid, request.sequence_count) == (Apid.CORE, 3)
+    assert {each.destination_id for each in said} == {9}
+
+
+@pytest.mark.parametrize(
+    ("ack", "expected"),
+    [
+        (AckFlags(0), [(17, 2)]),
+        (AckFlags.ACCEPTANCE, [(1, 1), (17, 2)]),
+        (AckFlags.COMPLETION, [(17, 2), (1, 7)]),
+        (AckFlags.START, [(1, 3), (17, 2)]),
+    ],
+)
+def test_only_the_success_reports_that_are_asked_for_are_sent(board, ack, expected):
+    assert stages(board.route(packet(ack=ack))) == expected
+
+
+def test_the_same_packet_again_acts_once_and_is_answered_with_the_same_reports(board):
+    first = board.route(packet())
+    again = board.route(packet())
+    assert [each.answer for each in again] == [each.answer for each in first]
+    assert board.service.executed == 1
+    assert board.router.repeated_count == 1
+
+
+def test_the_same_packet_after_a_reboot_acts_once_and_is_answered_with_the_same_reports(board, tmp_path):
+    first = board.route(packet())
+    rebooted = Board(tmp_path)
+    again = rebooted.route(packet())
+    assert [each.answer for each in again] == [each.answer for each in first]
+    assert rebooted.service.executed == 0
+
+
+def test_another_packet_with_the_same_count_is_another_command(board):
+    board.route(packet(ack=AckFlags(15)))
+    board.route(packet(ack=AckFlags(7)))
+    assert board.service.executed == 2
+
+
+def test_nothing_is_said_before_its_record_is_synced(board):
+    synced = []
+    answer = board.reporter.answer
+    board.reporter.answer = lambda *args: (synced.append(board.disk.synced), answer(*args))
+    before = board.disk.synced
+    board.route(packet())
+    assert synced
+    assert min(synced) > before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "text"),
+    [
+        (packet(apid=0x55), FailureCode.UNKNOWN_APID, "expected APID 0x42, found 0x55"),
+        (packet(service=99), FailureCode.UNKNOWN_SERVICE, "unknown service 99: expected one of 17"),
+        (packet(subtype=9), FailureCode.UNKNOWN_SUBTYPE, "[17,9]"),
+        (packet(data=b"\x01"), FailureCode.BAD_ARGUMENT, "test.connection: expected 0 octets"),
+    ],
+)
+def test_what_is_not_a_command_fails_acceptance_with_the_reason(board, wrong, code, text):
+    said = board.route(wrong)
+    stage, found, reason = failure(said)
+    assert stages(said) == [(1, 2)]
+    assert stage is VerificationStage.ACCEPTANCE_FAILED
+    assert found == code
+    assert text in reason
+    assert board.service.executed == 0
+
+
+def test_a_refusal_too_is_answered_from_the_journal(board):
+    first = board.route(packet(service=99))
+    assert [each.answer for each in board.route(packet(service=99))] == [each.answer for each in first]
+    assert board.router.refused_count == 1
+
+
+def test_every_truncation_and_every_single_bit_flip_is_refused_and_acts_never(board):
+    good = packet()
+    for length in range(len(good)):
+        board.route(good[:length])
+    for bit in range(8 * len(good)):
+        flipped = bytearray(good)
+        flipped[bit // 8] ^= 0x80 >> bit % 8
+        board.route(bytes(flipped))
+    assert board.service.executed == 0
+    assert board.router.refused_count == len(good) + 8 * len(good)
+    rejected = board.router.take_events()
+    assert len(rejected) == len(good) + 8 * len(good)
+    assert all(event.reason for event in rejected)
+
+
+def test_a_full_store_fails_the_command_and_the_same_command_may_be_tried_again(board):
+    board.disk.is_full = True
+    stage, code, _ = failure(board.route(packet()))
+    assert (stage, code) == (VerificationStage.COMPLETION_FAILED, FailureCode.STORE)
+    assert board.ledger.housekeeping == {}
+    board.disk.is_full = False
+    assert stages(board.route(packet())) == [(1, 1), (1, 3), (17, 2), (1, 7)]
+
+
+def test_a_command_that_must_not_be_repeated_is_reported_unknown_after_a_crash_in_its_middle(tmp_path):
+    crashing = Board(tmp_path, services=(Counter(200, fails=PowerCutError()),), dictionary=WORDS)
+    with pytest.raises(PowerCutError):
+        crashing.route(packet(service=200))
+    service = Counter(200)
+    rebooted = Board(tmp_path, services=(service,), dictionary=WORDS)
+    stage, code, _ = failure(rebooted.route(packet(service=200)))
+    assert (stage, code) == (VerificationStage.COMPLETION_FAILED, FailureCode.OUTCOME_UNKNOWN)
+    assert service.executed == 0
+    # From now on it is answered so from the journal.
+    assert failure(rebooted.route(packet(service=200)))[1] == FailureCode.OUTCOME_UNKNOWN
+
+
+def test_a_command_that_may_be_repeated_is_simply_done_after_a_crash_in_its_middle(tmp_path):
+    crashing = Board(tmp_path, services=(Counter(17, fails=PowerCutError()),))
+    with pytest.raises(PowerCutError):
+        crashing.route(packet())
+    rebooted = Board(tmp_path)
+    assert stages(rebooted.route(packet())) == [(1, 1), (1, 3), (17, 2), (1, 7)]

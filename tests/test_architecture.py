@@ -1,0 +1,97 @@
+"""The house: imports point down, and cores have no clock, chance, thread or port (DESIGN: invariant 1)."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("ccsds", "mission", "ports", "flight", "ground", "hil")
+FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+
+# Which rooms a room may import from, beside itself.
+BELOW = {
+    "ccsds": set(),
+    "mission": {"ccsds"},
+    "ports": {"ccsds"},
+    "flight": {"ccsds", "mission", "ports"},
+    "ground": {"ccsds", "mission", "ports"},
+    "hil": {"ccsds", "mission", "ports", "flight", "ground"},
+}
+
+# The edges: the only files that may touch a clock, a port, a process or the file system.
+EDGES = {
+    "flight/__main__.py",
+    "flight/disk.py",
+    "flight/jobs/corpus.py",
+    "flight/jobs/process.py",
+    "flight/jobs/reference.py",
+    "flight/jobs/worker.py",
+    "ground/__main__.py",
+    "ground/archive.py",
+    "ground/client.py",
+    "ground/serve.py",
+    "ports/drive.py",
+    "ports/port.py",
+    "hil/__main__.py",
+    "hil/disk.py",
+    "hil/evidence.py",
+    "hil/report.py",
+    "hil/rig.py",
+    "hil/run.py",
+    "hil/world.py",
+}
+OUTSIDE = {"time", "datetime", "random", "secrets", "threading", "socket", "select", "selectors", "asyncio", "serial"}
+OUTSIDE |= {"subprocess", "multiprocessing", "urllib", "sqlite3", "signal", "os"}
+TORCH = {"flight/jobs/model.py", "flight/jobs/train.py", "flight/jobs/state.py", "flight/jobs/checkpoint.py"}
+TORCH |= {"flight/jobs/worker.py", "flight/jobs/reference.py"}
+
+
+def imported(path: Path) -> set[str]:
+    """Give the modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_point_down(path):
+    room = name_of(path).split("/")[0]
+    for module in imported(path):
+        top = module.split(".")[0]
+        assert top not in ROOMS or top == room or top in BELOW[room], f"{name_of(path)} imports {module}"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if name_of(path) not in EDGES], ids=name_of)
+def test_a_core_has_no_clock_chance_thread_or_port(path):
+    assert not {module.split(".")[0] for module in imported(path)} & OUTSIDE
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if name_of(path) not in TORCH], ids=name_of)
+def test_torch_stays_in_the_worker(path):
+    assert "torch" not in {module.split(".")[0] for module in imported(path)}
+
+
+def test_every_named_edge_exists():
+    assert {edge for edge in EDGES | TORCH if not (ROOT / edge).is_file()} == set()
+
+
+def test_no_torch_is_imported_into_the_flight_process():
+    code = "import flight.__main__, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_flight_and_ground_never_meet_below_hil():
+    for path in FILES:
+        tops = {module.split(".")[0] for module in imported(path)}
+        assert not {"flight", "ground"} <= tops or name_of(path).startswith("hil/")
