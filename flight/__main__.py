@@ -17,7 +17,7 @@ from ccsds.errors import MisuseError
 from ccsds.time import tai_ns_from_unix
 from flight.disk import RealDisk
 from flight.events import Event, Reported
-from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpus
+from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpora_on_board
 from flight.jobs.messages import Request
 from flight.jobs.process import WorkerProcess
 from flight.spacecraft import Spacecraft, SpacecraftConfig
@@ -44,7 +44,7 @@ logger = logging.getLogger("flight")
     multiple=True,
     default=("tinyshakespeare",),
     show_default=True,
-    help="Corpus to have on board: a name or a path; may be given more than once.",
+    help="Corpus to have on board: a name, a path, or NAME=PATH; may be given more than once.",
 )
 @click.option("--verbose", is_flag=True, help="Log every report, not only events.")
 def main(link_url: str, store: Path, profile: str, corpora: tuple[str, ...], verbose: bool) -> None:
@@ -53,11 +53,13 @@ def main(link_url: str, store: Path, profile: str, corpora: tuple[str, ...], ver
     try:
         parse_url(link_url)
         link_profile = find_profile(profile)
-        on_board = _load_corpora(corpora)
+        on_board = find_corpora_on_board(corpora, CorpusSources.from_environment(os.environ))
         disk = RealDisk(store)
     except (MisuseError, OSError) as error:
         click.echo(f"flight: {error}", err=True)
         sys.exit(2)
+    for corpus in on_board.values():
+        logger.info("corpus %s, SHA-256 %s… %s", corpus.name, corpus.sha256[:12], corpus.notice)
     program = _Program(link_url, SpacecraftConfig(profile=link_profile, tai_offset_ns=_tai_offset_ns()), disk, on_board)
     program.verbose = verbose
     asyncio.run(program.run())
@@ -143,16 +145,6 @@ def _tai_offset_ns() -> int:
     A board without a clock battery starts in the past; ST[09] will set the offset from the ground.
     """
     return tai_ns_from_unix(time.time_ns()) - time.monotonic_ns()
-
-
-def _load_corpora(names: tuple[str, ...]) -> dict[str, CorpusFile]:
-    sources = CorpusSources.from_environment(os.environ)
-    corpora = {}
-    for name in names:
-        corpus = find_corpus(name, sources)
-        corpora[corpus.name] = corpus
-        logger.info("corpus %s, SHA-256 %s… %s", corpus.name, corpus.sha256[:12], corpus.notice)
-    return corpora
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ Everything the spacecraft must remember goes through a `Disk`, so that the HIL h
 place, which tears and forgets what was not synced. Paths are relative, with forward slashes, and never leave the root.
 
 What is durable, as POSIX has it: the content of a file after ``fsync(path)``; that a file exists under its name (after
-creating, renaming or removing it) after ``fsync`` of its directory, where ``""`` is the root.
+creating, renaming or removing it) after ``fsync`` of its directory, where ``""`` is the root. A directory that had to be
+made for a file is durable at once.
 
 This file and `flight.jobs.worker` are the only ones in the flight software that touch files.
 """
@@ -88,17 +89,15 @@ class RealDisk:
 
     def fsync(self, path: str) -> None:
         """See `Disk.fsync`."""
-        descriptor = os.open(self.locate(path), os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(self.locate(path))
 
     def rename(self, old: str, new: str) -> None:
         """See `Disk.rename`."""
-        target = self.locate(new)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self.locate(old).replace(target)
+        source, target = self.locate(old), self.locate(new)
+        if not source.exists():
+            raise FileNotFoundError(f"expected a file to rename at {old!r}, found none")
+        self._make_directory(target.parent)
+        source.replace(target)
 
     def list(self, prefix: str = "") -> list[str]:
         """See `Disk.list`."""
@@ -124,9 +123,17 @@ class RealDisk:
             raise MisuseError(f"expected a path inside the store, found {path!r}")
         return self.root / pure
 
+    def _make_directory(self, directory: Path) -> None:
+        """Make a directory and those above it, each durable, so that only names in it need to be synced."""
+        if directory.is_dir():
+            return
+        self._make_directory(directory.parent)
+        directory.mkdir(exist_ok=True)
+        _sync(directory.parent)
+
     def _write(self, path: str, data: bytes, flags: int, offset_octets: int | None) -> None:
         target = self.locate(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self._make_directory(target.parent)
         descriptor = os.open(target, flags | os.O_CLOEXEC, 0o644)
         try:
             view = memoryview(data)
@@ -139,3 +146,11 @@ class RealDisk:
                 view = view[written:]
         finally:
             os.close(descriptor)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

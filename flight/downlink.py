@@ -11,8 +11,8 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from ccsds.pus.telemetry import Telemetry
-from ccsds.sync import TmCodingConfig, TmEncoder
-from ccsds.tm_frame import ONLY_IDLE, TmFrame, tm_overhead_octets
+from ccsds.sync import TmEncoder
+from ccsds.tm_frame import ONLY_IDLE, TmFrame
 from ccsds.tm_packets import TmFramer
 from flight.records import Answer
 from flight.reporter import Priority
@@ -46,9 +46,9 @@ class DownlinkTransmitter:
 
     def __init__(self, profile: LinkProfile) -> None:
         self._profile = profile
-        self._encoder = TmEncoder(coding_config(profile))
+        self._encoder = TmEncoder(profile.tm_coding)
         self._queues: dict[Priority, deque[_Waiting]] = {priority: deque() for priority in Priority}
-        self._framer = TmFramer(data_field_octets(profile))
+        self._framer = TmFramer(profile.tm_data_octets)
         self._sequence_count = 0
         self._message_counts: Counter[tuple[int, int]] = Counter()
         self._master_count = 0
@@ -79,7 +79,7 @@ class DownlinkTransmitter:
             if clcw == self._last_clcw and now_ns < self._next_keep_alive_ns:
                 return None
             channel = Downlink.IDLE
-            content = (ONLY_IDLE, bytes(data_field_octets(self._profile)))
+            content = (ONLY_IDLE, bytes(self._profile.tm_data_octets))
         first_header_pointer, data = content
         frame = TmFrame(
             spacecraft_id=SPACECRAFT_ID,
@@ -126,18 +126,3 @@ class DownlinkTransmitter:
         self._sequence_count = (self._sequence_count + 1) % _COUNT_14_BITS
         self._message_counts[message_type] = (self._message_counts[message_type] + 1) % _COUNT_16_BITS
         return packet.encode()
-
-
-def coding_config(profile: LinkProfile) -> TmCodingConfig:
-    """Give the TM coding of a profile."""
-    return TmCodingConfig(
-        frame_length_octets=profile.tm_frame_octets,
-        interleave=profile.interleave,
-        parity=profile.parity_octets,
-        dual_basis=profile.dual_basis,
-    )
-
-
-def data_field_octets(profile: LinkProfile) -> int:
-    """Give the length of the data field of a profile's TM frames, which carry a CLCW and a FECF."""
-    return profile.tm_frame_octets - tm_overhead_octets(has_ocf=True)

@@ -11,7 +11,6 @@ It has no clock, opens nothing but its `Disk`, and starts nothing but its `Worke
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ccsds.errors import MisuseError
 from flight.disk import Disk
 from flight.downlink import DownlinkTransmitter
 from flight.events import Announced, Event, Reported

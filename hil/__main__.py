@@ -50,7 +50,8 @@ def run(scenario: str, seed: int, folder: Path, mode: str, force: bool) -> None:
         f"[bold]{loaded.title or loaded.name}[/]\nseed {seed}, link profile {loaded.link.profile}, {mode} time"
     )
     for corpus in corpora.values():
-        console.print(f"corpus {corpus.name}: {corpus.notice}", style="dim")
+        text = corpus.notice or f"found in {corpus.origin.value}, SHA-256 {corpus.sha256[:12]}…"
+        console.print(f"corpus {corpus.name}: {text}", style="dim", markup=False)
     try:
         with Display(console, loaded) as display:
             result = run_scenario(

@@ -52,7 +52,8 @@ def judge(
 
 
 def _always(evidence: Evidence, failures: list[str], is_done: bool) -> Iterator[Check]:
-    yield Check("the procedure came to its end", is_done, "all steps done" if is_done else "out of mission time")
+    text = "all steps done" if is_done else "broken off" if failures else "out of mission time"
+    yield Check("the procedure came to its end", is_done, text)
     completed = sum(1 for command in evidence.commands.values() if _last_stage(command) == "COMPLETED")
     text = "; ".join(failures) or f"{completed} of {len(evidence.commands)}"
     yield Check("every command completed", not failures and completed == len(evidence.commands), text)
@@ -92,6 +93,10 @@ def _job(
     bound = expect.validation_loss_below.get(str(report.get("corpus_sha256", "")))
     if bound is not None:
         yield Check(f"validation loss under {bound:g} on this corpus", loss < bound, f"{loss:.4f}")
+    if expect.workers_lost_min:
+        count = report.get("worker_restarts", 0)
+        text = f"{count} time{'' if count == 1 else 's'}, by the job's report"
+        yield Check("the worker was lost, and replaced", count >= expect.workers_lost_min, text)
     if expect.sample:
         sample = evidence.samples.get(job_id, "")
         yield Check("the sample text arrived", bool(sample), f"{len(sample)} characters")
@@ -113,14 +118,11 @@ def _link(scenario: Scenario, evidence: Evidence) -> Iterator[Check]:
             count >= expect.answers_from_journal_min,
             f"{count} commands answered from the journal",
         )
-    if expect.workers_lost_min:
-        count = evidence.counts["event.worker_lost"]
-        yield Check("the worker was lost, and replaced", count >= expect.workers_lost_min, f"{count} times")
-    for sequence in ("up", "down"):
-        lost = evidence.counts[f"link.{sequence}.OctetsLost"]
-        wanted = sum(dropout.direction == sequence for dropout in scenario.link.dropouts)
+    for direction in ("up", "down"):
+        lost = evidence.counts[f"link.{direction}.OctetsLost"]
+        wanted = sum(dropout.direction == direction for dropout in scenario.link.dropouts)
         if wanted:
-            yield Check(f"dropouts struck {sequence}", lost > 0, f"{lost} cuts from {wanted} dropouts")
+            yield Check(f"dropouts struck the {direction}link", lost > 0, f"{lost} of {wanted} cut something")
 
 
 def _last_stage(command: dict[str, Any]) -> str:

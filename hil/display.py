@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from hil.run import Result
@@ -35,7 +35,7 @@ class Display:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            MofNCompleteColumn(),
             TimeElapsedColumn(),
             console=console,
             transient=True,
@@ -78,12 +78,10 @@ class Display:
         if step >= self._next_step and loss is not None:
             self._next_step = step + max(steps // LINES_OF_LOSS, 1)
             validation = values["validation_loss"]
-            validated = "" if validation is None else f"  validation {validation:.4f}"
-            rate = values["tokens_per_s"] or 0
+            validated = "" if validation is None else f"  validation {validation:.3f}"
+            rate = f"{values['tokens_per_s'] or 0:,.0f} tokens/s"
             self._line(
-                event,
-                f"job {values['job_id']} step {step:5} of {steps}  loss {loss:.4f}{validated}  "
-                f"{rate:,.0f} tokens/s  {values['eta'] or 0:.0f} s to go",
+                event, f"step {step}/{steps}  loss {loss:.3f}{validated}  {rate}  {values['eta'] or 0:.0f} s left"
             )
 
     def _line(self, event: Mapping[str, Any], text: str) -> None:

@@ -1,7 +1,8 @@
 """What the ground does in a scenario, step by step: a sans-IO core fed with the station's events.
 
-It sends a command, waits until the tracker knows how it ended, and goes on; or it waits for a job to end. It sees only
-what a person at the station would see, so it is the same in virtual and in real time.
+It sends a command, waits until the tracker knows how it ended, and goes on; or it waits for a job to end. It breaks off
+at the first command that does not complete. It sees only what a person at the station would see, so it is the same in
+virtual and in real time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -47,20 +48,25 @@ class Procedure:
         """Whether every step has ended."""
         return self._position >= len(self._steps)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will be done: every step has ended, or a command has failed."""
+        return self.is_done or bool(self.failures)
+
     def advance(self, now_ns: int) -> None:
         """Begin the next step if the present one has ended."""
-        while not self.is_done and self._has_ended():
+        while not self.is_over and self._has_ended():
             self._position += 1
             self._heard_ns = now_ns
             if not self.is_done:
                 self._begin(self._steps[self._position])
-        if not self.is_done and now_ns >= self._asking_ns():
+        if not self.is_over and now_ns >= self._asking_ns():
             self._heard_ns = now_ns
             self._send("job.report", {"job_id": self._steps[self._position].wait_for_job})
 
     def next_deadline(self) -> int | None:
         """Give the time at which `advance` has something to do without an event."""
-        return None if self.is_done or self._waits_for_command() else self._asking_ns()
+        return None if self.is_over or self._waits_for_command() else self._asking_ns()
 
     def observe(self, event: Mapping[str, Any], now_ns: int) -> None:
         """Take one event of the station, in its plain form."""

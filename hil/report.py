@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
@@ -45,8 +46,9 @@ def write_report(path: Path, result: Result) -> None:
         f"<footer><p>Replay: <code>hil run {_text(scenario.name)} --seed {result.seed}</code>"
         f"<br>SHA-256 of all octets on the link, up then down: <code>{result.link_sha256}</code></p></footer>",
     ]
-    title = f"<title>{_text(scenario.name)}: {verdict}</title>"
-    page = "<!doctype html><html lang='en'><head><meta charset='utf-8'>" + title + _STYLE + "</head><body>"
+    style = (resources.files("hil") / "report.css").read_text()
+    head = f"<meta charset='utf-8'><title>{_text(scenario.name)}: {verdict}</title><style>{style}</style>"
+    page = f"<!doctype html><html lang='en'><head>{head}</head><body>"
     path.write_text(page + "\n".join(filter(None, sections)) + "</body></html>\n", encoding="utf-8")
 
 
@@ -151,10 +153,12 @@ def _samples(result: Result) -> str:
 
 def _events(result: Result) -> str:
     rows = "".join(
-        f"<tr><td class='number'>{seconds:.2f}</td><td>{_text(kind.removeprefix('event.'))}</td><td>{_text(text)}</td></tr>"
+        f"<tr><td class='number'>{seconds:.2f}</td><td>{_text(kind.removeprefix('event.'))}</td>"
+        f"<td>{_text(text)}</td></tr>"
         for seconds, kind, text in result.evidence.marks
     )
-    return f"<section><details><summary>Events ({len(result.evidence.marks)})</summary><table>{rows}</table></details></section>"
+    summary = f"<summary>Events ({len(result.evidence.marks)})</summary>"
+    return f"<section><details>{summary}<table>{rows}</table></details></section>"
 
 
 def _figure(figure: Any) -> str:
@@ -168,20 +172,3 @@ def _figure(figure: Any) -> str:
 
 def _text(value: object) -> str:
     return html.escape(str(value))
-
-
-_STYLE = f"""<style>
-:root {{ color-scheme: light }}
-body {{ font: 15px/1.5 system-ui, sans-serif; color: {_INK}; background: #f6f7f9; max-width: 66rem; margin: 2rem auto; padding: 0 1rem }}
-header {{ display: grid; grid-template-columns: auto 1fr; column-gap: 1.2rem; align-items: center; margin-bottom: 1rem }}
-header h1 {{ font-size: 1.35rem; margin: 0 }} header p {{ margin: 0; color: #52606d }}
-.verdict {{ grid-row: span 2; font-weight: 700; letter-spacing: .08em; padding: .5rem 1rem; border-radius: .5rem; color: #fff !important }}
-.pass {{ background: #15803d }} .fail {{ background: {_RED} }}
-section {{ background: #fff; border: 1px solid #e2e8f0; border-radius: .6rem; padding: .8rem 1.2rem; margin: 1rem 0; overflow-x: auto }}
-h2 {{ font-size: 1.05rem; margin: .2rem 0 .6rem }} table {{ border-collapse: collapse; width: 100%; font-size: .88rem }}
-td, th {{ text-align: left; padding: .2rem .6rem .2rem 0; vertical-align: top; border-top: 1px solid #eef1f5 }}
-tr.ok td:first-child {{ color: #15803d; font-weight: 700 }} tr.bad td {{ color: {_RED}; font-weight: 600 }}
-.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }} small {{ color: #7b8794 }}
-pre {{ white-space: pre-wrap; font-size: .85rem }} svg {{ width: 100%; height: auto }} footer {{ color: #52606d; font-size: .85rem }}
-summary {{ cursor: pointer }} code {{ overflow-wrap: anywhere }}
-</style>"""

@@ -1,5 +1,4 @@
-"""A scenario in real time: `flight` and `ground` as programs of their own, each on a pseudo-terminal, and the emulated
-link between the two.
+"""A scenario in real time: `flight` and `ground` as programs on pseudo-terminals, the emulated link between them.
 
 The programs are the shipped ones and know nothing of the harness; a board on a UART differs from them by a URL. Events
 come from the station alone, as an operator's would. What is checked is content, never timing.
@@ -96,9 +95,17 @@ class Rig:
         with contextlib.ExitStack() as stack:
             stack.callback(self.evidence.close)
             board, station = (self._open(name, stack) for name in ("board", "station"))
-            corpora = [part for corpus in self._corpora.values() for part in ("--corpus", str(corpus.path))]
+            corpora = [
+                part for corpus in self._corpora.values() for part in ("--corpus", f"{corpus.name}={corpus.path}")
+            ]
             self._flight = self._launch(
-                "flight", stack, "--link", f"serial:{self._folder / 'board'}", "--store", str(self._folder / "store"), *corpora
+                "flight",
+                stack,
+                "--link",
+                f"serial:{self._folder / 'board'}",
+                "--store",
+                str(self._folder / "store"),
+                *corpora,
             )
             # A socket's path may have 107 octets at most, so it cannot lie wherever the folder is.
             socket_path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hil-"))) / "ground.sock"
@@ -133,7 +140,7 @@ class Rig:
             for event in client.read_events():
                 self._note("station", {**event, "time_ns": event["time_ns"] - self._started_ns})
             self.procedure.advance(self.now_ns)
-            if self.procedure.is_done and not is_over:
+            if self.procedure.is_over and not is_over:
                 is_over = True
                 end_ns = min(end_ns, self.now_ns + EPILOGUE_NS)
             self._rest(board, station, client)
@@ -147,9 +154,7 @@ class Rig:
         if octets:
             capture.write(octets)
             line.send(octets, self.now_ns)
-            self.evidence.link_samples.append(
-                (self.now_ns / NS_PER_S, line.config.name, line.counts.octets_sent)
-            )
+            self.evidence.link_samples.append((self.now_ns / NS_PER_S, line.config.name, line.counts.octets_sent))
         # A program that has not opened its port yet, or reads slowly, finds what came for it a little later.
         waiting = (self._waiting[line] + line.receive(self.now_ns))[-WAITING_OCTETS_MAX:]
         self._waiting[line] = waiting[sink.write(waiting) :] if waiting else b""

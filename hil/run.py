@@ -1,4 +1,4 @@
-"""One run of a scenario from its file to its verdict: corpora, the undisturbed reference, the run, the checks, the files.
+"""One run of a scenario: corpora, the undisturbed reference, the run itself, the verdict, and the files.
 
 The folder it writes: ``result.json``, ``events.jsonl`` (every event, in order), ``report.html``, ``uplink.bin`` and
 ``downlink.bin`` (all octets sent in each direction), and the spacecraft's ``store``.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ccsds.errors import MisuseError
-from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpus
+from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpora_on_board
 from hil.checks import Check, Reference, judge
 from hil.evidence import Evidence
 from hil.reference import ReferenceRun
@@ -28,7 +28,7 @@ from hil.world import World
 # What a run may leave in its folder, and so what `--force` may remove from it: never anything else.
 _OWN_NAMES = {
     "result.json", "events.jsonl", "report.html", "uplink.bin", "downlink.bin", "store", "archive.sqlite",
-    "archive.sqlite-wal", "archive.sqlite-shm", "board", "station", "flight.log", "ground.log",
+    "archive.sqlite-wal", "archive.sqlite-shm", "archive.sqlite.lock", "board", "station", "flight.log", "ground.log",
 }  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def find_corpora(scenario: Scenario) -> dict[str, CorpusFile]:
         MisuseError: One is unknown or unreadable, or a job wants one that is not listed.
     """
     sources = CorpusSources.from_environment(os.environ)
-    corpora = {corpus.name: corpus for corpus in (find_corpus(name, sources) for name in scenario.spacecraft.corpora)}
+    corpora = find_corpora_on_board(scenario.spacecraft.corpora, sources)
     submitted = scenario.submitted()
     if submitted and submitted["corpus"] not in corpora:
         known = ", ".join(sorted(corpora)) or "none"

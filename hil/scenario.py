@@ -1,6 +1,6 @@
-"""A scenario: one TOML file that says who flies, over which link, what goes wrong when, what the ground does, and what
-must come of it. Reading it checks all of it before anything starts.
+"""A scenario: one TOML file that says all of a run, checked before anything starts.
 
+It says who flies, over which link, what goes wrong when, what the ground does, and what must come of it.
 The same file runs in virtual time (`hil.world`) and in real time between two processes (`hil.rig`).
 """
 

@@ -1,8 +1,7 @@
-"""A scenario in virtual time: one spacecraft, one station, the link between them, and a clock that jumps from one
-thing that is due to the next.
+"""A scenario in virtual time: a spacecraft, a station, the link between them, and a clock that jumps to what is due.
 
-Nothing here waits for real time, except for the worker process whose reply is due. Everything that is due at one instant
-is done in one fixed order, and every random choice comes from one seed, so equal seeds give equal runs.
+Nothing here waits for real time, except for the worker process whose reply is due. Everything that is due at one
+instant is done in one fixed order, and every random choice comes from one seed, so equal seeds give equal runs.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,13 +9,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
-from ground.station import Station, StationConfig
 
 from ccsds.errors import StarloopError
 from flight.disk import RealDisk
 from flight.jobs.corpus import CorpusFile
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from ground.events import plain
+from ground.station import Station, StationConfig
 from hil.channel.line import Line, LineConfig
 from hil.evidence import Evidence
 from hil.procedure import Procedure
@@ -101,7 +100,7 @@ class World:
             turns = 0
             while self.now_ns < end_ns:
                 self._turn()
-                if self.procedure.is_done and not is_over:
+                if self.procedure.is_over and not is_over:
                     is_over = True
                     end_ns = min(end_ns, self.now_ns + EPILOGUE_NS)
                 next_ns = min(self._next_ns(), end_ns)

@@ -5,18 +5,13 @@ Data only; the code of both ends holds none of these choices. Rates of the field
 """
 
 from dataclasses import dataclass
-from enum import Enum
 
 from ccsds.errors import MisuseError
+from ccsds.randomizer import TmRandomizer
+from ccsds.sync import TmCodingConfig
+from ccsds.tm_frame import tm_overhead_octets
 
 NS_PER_S = 1_000_000_000
-
-
-class Randomization(Enum):
-    """Which pseudo-random sequence whitens a TM codeblock (CCSDS 131.0-B-5, 10)."""
-
-    PERIOD_255 = "255"
-    PERIOD_131071 = "131071"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +32,7 @@ class LinkProfile:
     """Reed-Solomon parity of a codeword: 32 corrects 16 octets, 16 corrects 8."""
     dual_basis: bool = True
     """Berlekamp's dual basis, as the standard has it; False is the conventional basis of many tools."""
-    tm_randomization: Randomization = Randomization.PERIOD_255
+    tm_randomizer: TmRandomizer = TmRandomizer.PERIOD_255
     tc_randomized: bool = False
     """Whether TC frames are randomized before the BCH code (231.0-B-4, 6)."""
     tc_frame_octets_max: int = 1024
@@ -75,6 +70,22 @@ class LinkProfile:
     def tm_frame_octets(self) -> int:
         """Length of a TM frame: the whole message part of its Reed-Solomon codeblock."""
         return (255 - self.parity_octets) * self.interleave
+
+    @property
+    def tm_data_octets(self) -> int:
+        """Length of the data field of a TM frame, which carries a CLCW and a FECF."""
+        return self.tm_frame_octets - tm_overhead_octets(has_ocf=True)
+
+    @property
+    def tm_coding(self) -> TmCodingConfig:
+        """The TM coding chain of this link."""
+        return TmCodingConfig(
+            frame_length_octets=self.tm_frame_octets,
+            interleave=self.interleave,
+            parity=self.parity_octets,
+            dual_basis=self.dual_basis,
+            randomizer=self.tm_randomizer,
+        )
 
     @property
     def t1_initial_ns(self) -> int:

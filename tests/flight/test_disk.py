@@ -46,3 +46,16 @@ def test_a_path_outside_the_store_is_refused(disk, path):
 def test_the_directory_of_a_path_is_as_fsync_takes_it():
     assert directory_of("journal") == ""
     assert directory_of("jobs/1/a") == "jobs/1"
+
+
+def test_a_rename_of_nothing_makes_nothing(disk):
+    with pytest.raises(FileNotFoundError, match="expected a file to rename at 'old'"):
+        disk.rename("old", "far/away/new")
+    assert list(disk.root.iterdir()) == []
+
+
+def test_a_directory_made_for_a_file_is_synced_into_the_one_above(disk, monkeypatch):
+    synced = []
+    monkeypatch.setattr("flight.disk._sync", lambda path: synced.append(path))
+    disk.append("jobs/1/a", b"x")
+    assert synced == [disk.root, disk.root / "jobs"]

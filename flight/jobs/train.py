@@ -1,0 +1,322 @@
+"""The training job: a model, a text, and the loop that makes one fit the other. It never touches a file or a clock.
+
+A job is an object: `TrainJob.state`, `TrainJob.load`, `TrainJob.step`. Nothing that decides its future lives outside
+its State: weights, the optimiser's moments, the generators that draw batches and dropout, and the step, which gives the
+learning rate. Where training is in the text is the batch generator's state, since windows are drawn at random.
+
+Shapes: B windows in a batch, T positions in a window, V characters in the vocabulary.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - the name that everyone who reads torch code expects
+
+from ccsds.errors import MalformedError, MisuseError
+from flight.jobs.corpus import split_text
+from flight.jobs.model import GPT, Shape
+from flight.jobs.recipe import SAMPLE_CHARACTERS_MAX, ExecutionRecipe, Recipe, TrainingRecipe
+from flight.jobs.state import State, weights_sha256
+
+# Enough windows to keep the matrix units busy, few enough that a layer's activations stay in a core's cache.
+EVALUATION_TOKENS_MAX = 2_048
+
+_MODEL, _OPTIMIZER = "model/", "optimizer/"
+_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+_BATCHES, _NOISE, _STEP = "random/batches", "random/noise", "step"
+_STEP_OCTETS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepReport:
+    """What one step did."""
+
+    step: int
+    """Steps done by now."""
+    loss: float
+    """Of its batch, before the update, in nats a token."""
+    gradient_norm: float
+    """Before it was shortened."""
+    learning_rate: float
+
+
+class TrainJob:
+    """One training run.
+
+    Making one sets what torch keeps for the whole process: the number of threads, and that only deterministic
+    algorithms are used. Jobs of one process therefore share a number of threads.
+
+    Args:
+        recipe: What to do.
+        text: The corpus; its first part is trained on, its last part validated on, its characters are the vocabulary.
+        seed: Of every random choice.
+
+    Raises:
+        MisuseError: The text is too short for the recipe.
+    """
+
+    def __init__(self, recipe: Recipe, text: str, seed: int) -> None:
+        prepare_torch(recipe.execution)
+        self.recipe = recipe
+        self.vocabulary = tuple(sorted(set(text)))
+        self._token_of = {character: token for token, character in enumerate(self.vocabulary)}
+        train, validation = split_text(text, recipe.training.validation_fraction)
+        self.train_tokens = self._encode(train)
+        self.validation_tokens = self._encode(validation)
+        self._check_lengths()
+
+        self._seed = seed
+        self._step = 0
+        self._batch_generator = _generator(seed, "batches")
+        self._noise = _generator(seed, "noise").get_state()
+        model = recipe.model
+        shape = Shape(
+            vocabulary=len(self.vocabulary),
+            context=model.context,
+            layers=model.layers,
+            heads=model.heads,
+            width=model.width,
+            dropout=model.dropout,
+        )
+        self.model = GPT(shape, _generator(seed, "weights"))
+        self._optimizer = _make_optimizer(self.model, recipe.training)
+
+    # The loop.
+
+    def step(self) -> StepReport:
+        """Train on one batch.
+
+        Raises:
+            FloatingPointError: The loss or the gradient is not finite; nothing was updated.
+        """
+        training = self.recipe.training
+        rate = learning_rate(training, self._step)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+
+        tokens_BT, targets_BT = self._draw_batch()
+        with torch.random.fork_rng(devices=[]):  # Dropout draws from torch's global generator: lent for this step.
+            torch.set_rng_state(self._noise)
+            loss = self.model.loss(tokens_BT, targets_BT)
+            loss.backward()
+            self._noise = torch.get_rng_state()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.gradient_norm_max)
+        report = StepReport(step=self._step + 1, loss=loss.item(), gradient_norm=norm.item(), learning_rate=rate)
+        if not (math.isfinite(report.loss) and math.isfinite(report.gradient_norm)):
+            raise FloatingPointError(
+                f"training diverged at step {report.step}: expected a finite loss and gradient, "
+                f"found {report.loss} and {report.gradient_norm}"
+            )
+        self._optimizer.step()
+        self._optimizer.zero_grad()  # Gradients are gone, not zero: nothing of them lives on between steps.
+        self._step += 1
+        return report
+
+    def evaluate(self) -> float:
+        """Give the mean loss over the whole validation split, in nats a token.
+
+        The split is cut into windows that do not overlap, the last one as short as it comes, so that every character
+        but the first is predicted once.
+        """
+        total_nats = 0.0
+        self.model.eval()
+        with torch.no_grad():
+            for tokens_BT, targets_BT in self._validation_windows():
+                total_nats += self.model.loss(tokens_BT, targets_BT).item() * targets_BT.numel()
+        self.model.train()
+        return total_nats / (len(self.validation_tokens) - 1)
+
+    def sample(self, prompt: str | None = None, length_characters: int | None = None) -> str:
+        """Let the model write; the same weights, seed and prompt give the same text, and training is not touched.
+
+        Args:
+            prompt: What it goes on from, the recipe's if None; characters outside the vocabulary are left out.
+            length_characters: How much, as the recipe says if None.
+
+        Returns:
+            What it wrote, without the prompt.
+
+        Raises:
+            MisuseError: That is more than a sample report holds.
+        """
+        recipe = self.recipe.sample
+        length = recipe.length_characters if length_characters is None else length_characters
+        if not 1 <= length <= SAMPLE_CHARACTERS_MAX:
+            raise MisuseError(f"sample: expected 1 to {SAMPLE_CHARACTERS_MAX} characters, found {length}")
+        generator = _generator(self._seed, "sample")
+        prompt = recipe.prompt if prompt is None else prompt
+        known = "".join(character for character in prompt if character in self._token_of) or self.vocabulary[0]
+        tokens_1T = self._encode(known).long().unsqueeze(0)
+        start = tokens_1T.shape[1]
+        self.model.eval()
+        with torch.no_grad():
+            for _ in range(length):
+                logits_1TV = self.model(tokens_1T[:, -self.recipe.model.context :])
+                chances_1V = F.softmax(logits_1TV[:, -1] / recipe.temperature, dim=-1)
+                next_11 = torch.multinomial(chances_1V, 1, generator=generator)
+                tokens_1T = torch.cat((tokens_1T, next_11), dim=1)
+        self.model.train()
+        return "".join(self.vocabulary[token] for token in tokens_1T[0, start:].tolist())
+
+    # What it is.
+
+    @property
+    def steps_done(self) -> int:
+        """Steps done."""
+        return self._step
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Tokens that a step trains on."""
+        return self.recipe.training.batch * self.recipe.model.context
+
+    def weights(self) -> dict[str, Tensor]:
+        """Give the weights by name; they are the job's own."""
+        return {name: weight.detach() for name, weight in self.model.named_parameters()}
+
+    def weights_sha256(self) -> str:
+        """Digest the weights (see `flight.jobs.state.weights_sha256`)."""
+        return weights_sha256(self.weights())
+
+    def state(self) -> State:
+        """Give everything that decides the future; the tensors are the job's own, not copies."""
+        tensors = {_MODEL + name: weight for name, weight in self.weights().items()}
+        for name, weight in self.model.named_parameters():
+            moments = self._optimizer.state[weight]
+            tensors |= {f"{_OPTIMIZER}{name}/{moment}": moments[moment] for moment in _MOMENTS}
+        return State(
+            tensors=tensors,
+            octets={
+                _BATCHES: _generator_octets(self._batch_generator.get_state()),
+                _NOISE: _generator_octets(self._noise),
+                _STEP: self._step.to_bytes(_STEP_OCTETS, "little"),
+            },
+        )
+
+    def load(self, state: State) -> None:
+        """Go on from a state. All of it is checked before any of it is taken.
+
+        The values are copied into the tensors that the job has: where a tensor lies in memory can change how a matrix
+        library sums, so a state that was read from a file must not bring its own memory.
+
+        Raises:
+            MalformedError: It is not a state of this job: a name, dtype or shape differs, and which.
+        """
+        own = self.state()
+        _check_alike(own, state)
+        batches, noise = (_generator_state(name, state.octets[name]) for name in (_BATCHES, _NOISE))
+        with torch.no_grad():
+            for name, tensor in own.tensors.items():
+                tensor.copy_(state.tensors[name])
+        self._batch_generator.set_state(batches)
+        self._noise = noise
+        self._step = int.from_bytes(state.octets[_STEP], "little")
+        self._optimizer.zero_grad()
+
+    # Data.
+
+    def _encode(self, text: str) -> Tensor:
+        return torch.tensor([self._token_of[character] for character in text], dtype=torch.int32)
+
+    def _check_lengths(self) -> None:
+        context = self.recipe.model.context
+        for name, tokens, needed in (
+            ("training", self.train_tokens, context + 1),
+            ("validation", self.validation_tokens, 2),
+        ):
+            if len(tokens) < needed:
+                raise MisuseError(
+                    f"corpus: expected at least {needed} characters in the {name} split, found {len(tokens)}"
+                )
+
+    def _draw_batch(self) -> tuple[Tensor, Tensor]:
+        T, B = self.recipe.model.context, self.recipe.training.batch
+        starts_B = torch.randint(len(self.train_tokens) - T, (B,), generator=self._batch_generator)
+        windows_BT1 = self.train_tokens[starts_B.unsqueeze(1) + torch.arange(T + 1)].long()  # (B, T + 1)
+        return windows_BT1[:, :-1], windows_BT1[:, 1:]
+
+    def _validation_windows(self) -> Iterator[tuple[Tensor, Tensor]]:
+        tokens, T = self.validation_tokens.long(), self.recipe.model.context
+        count = (len(tokens) - 1) // T
+        inputs_NT, targets_NT = tokens[: count * T].view(count, T), tokens[1 : count * T + 1].view(count, T)
+        windows = max(EVALUATION_TOKENS_MAX // T, 1)
+        for first in range(0, count, windows):
+            yield inputs_NT[first : first + windows], targets_NT[first : first + windows]
+        rest = tokens[count * T :].unsqueeze(0)
+        if rest.shape[1] > 1:
+            yield rest[:, :-1], rest[:, 1:]
+
+
+def learning_rate(training: TrainingRecipe, step: int) -> float:
+    """Give the learning rate of a step: up in a line, then down along half a cosine to the last step."""
+    if step < training.warmup_steps:
+        return training.learning_rate * (step + 1) / (training.warmup_steps + 1)
+    share = min((step - training.warmup_steps) / max(training.steps - training.warmup_steps, 1), 1.0)
+    height = (1 + math.cos(math.pi * share)) / 2
+    return height * training.learning_rate + (1 - height) * training.learning_rate_min
+
+
+def prepare_torch(execution: ExecutionRecipe) -> None:
+    """Set what torch keeps for the whole process, so that equal inputs give equal bits."""
+    torch.set_num_threads(execution.threads)
+    torch.use_deterministic_algorithms(True)
+
+
+def _make_optimizer(model: GPT, training: TrainingRecipe) -> torch.optim.AdamW:
+    matrices = [weight for weight in model.parameters() if weight.dim() >= 2]
+    vectors = [weight for weight in model.parameters() if weight.dim() < 2]
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": matrices, "weight_decay": training.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ],
+        lr=training.learning_rate,
+        betas=(training.beta1, training.beta2),
+        fused=True,
+    )
+    # Torch makes the moments in the first step; made here, a state has the same names from the beginning.
+    for weight in model.parameters():
+        optimizer.state[weight] = {
+            "step": torch.zeros((), dtype=torch.float32),
+            "exp_avg": torch.zeros_like(weight),
+            "exp_avg_sq": torch.zeros_like(weight),
+        }
+    return optimizer
+
+
+def _generator(seed: int, purpose: str) -> torch.Generator:
+    """Make a generator of its own for each purpose, so that drawing for one does not shift another."""
+    digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+
+
+def _generator_octets(state: Tensor) -> bytes:
+    return state.numpy().tobytes()
+
+
+def _generator_state(name: str, octets: bytes) -> Tensor:
+    state = torch.frombuffer(bytearray(octets), dtype=torch.uint8)
+    try:
+        torch.Generator().set_state(state)
+    except RuntimeError as error:
+        raise MalformedError(f"state {name!r}: expected the state of a generator: {error}") from None
+    return state
+
+
+def _check_alike(own: State, other: State) -> None:
+    for kind, mine, theirs in (("tensors", own.tensors, other.tensors), ("octets", own.octets, other.octets)):
+        if mine.keys() != theirs.keys():
+            missing, foreign = sorted(mine.keys() - theirs.keys())[:3], sorted(theirs.keys() - mine.keys())[:3]
+            raise MalformedError(f"state: expected the {kind} of this job, missing {missing}, foreign {foreign}")
+    for name, tensor in own.tensors.items():
+        found = other.tensors[name]
+        if (found.dtype, found.shape) != (tensor.dtype, tensor.shape):
+            expected = f"{tensor.dtype} {tuple(tensor.shape)}"
+            raise MalformedError(f"state {name!r}: expected {expected}, found {found.dtype} {tuple(found.shape)}")
+    for name, octets in own.octets.items():
+        if len(other.octets[name]) != len(octets):
+            raise MalformedError(f"state {name!r}: expected {len(octets)} octets, found {len(other.octets[name])}")

@@ -1,0 +1,159 @@
+"""A line: one direction of a link with all its effects, and the record of what it did.
+
+Octets pass, from the transmitter on: rate, delay, then at the receiver dropouts and bit errors. Equal seeds and equal
+octets at equal times give equal arrivals, however the calls were cut. A line knows nothing of frames.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+import msgspec
+
+from ccsds.errors import MisuseError
+from hil.channel.bit_errors import BitErrors
+from hil.channel.burst import Pace
+from hil.channel.delay import Delay
+from hil.channel.dropouts import Dropout, Dropouts
+from hil.channel.outlet import Outlet
+from hil.channel.rate import Rate
+from hil.streams import Streams
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineConfig:
+    """What one direction of a link does to octets."""
+
+    name: str
+    """By which events and random streams know it, such as ``up`` and ``down``."""
+    rate_bps: int
+    """Bits a second on the line, start and stop bits included where there are any."""
+    bits_per_octet: int = 8
+    """Bits that one octet takes on the line: 8 on a radio, 10 on a UART at 8N1."""
+    delay_ns: int = 0
+    """Time from leaving to arriving."""
+    bit_error_rate: float = 0.0
+    """Probability that a bit that arrives is inverted, 0 to 0.5."""
+    dropouts: tuple[Dropout, ...] = ()
+    """Spans, by time of arrival, in which nothing arrives; more may be added to the running line."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no line can be.
+
+        Raises:
+            MisuseError: Naming the line, the field, what was expected and what was found.
+        """
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
+            raise MisuseError(f"expected a line's name of lower-case letters, digits and _, found {self.name!r}")
+        for field in ("rate_bps", "bits_per_octet"):
+            if getattr(self, field) <= 0:
+                raise MisuseError(f"line {self.name}: expected {field} above 0, found {getattr(self, field)}")
+        if self.delay_ns < 0:
+            raise MisuseError(f"line {self.name}: expected delay_ns of 0 or more, found {self.delay_ns}")
+        if not 0 <= self.bit_error_rate <= 0.5:
+            raise MisuseError(f"line {self.name}: expected bit_error_rate of 0 to 0.5, found {self.bit_error_rate}")
+
+
+class LineCounts(msgspec.Struct, frozen=True):
+    """What a line has done up to now."""
+
+    octets_sent: int
+    octets_delivered: int
+    octets_lost: int
+    bits_flipped: int
+    """Bits inverted among the octets delivered."""
+
+    @property
+    def octets_in_flight(self) -> int:
+        """Octets that have neither arrived nor been lost."""
+        return self.octets_sent - self.octets_delivered - self.octets_lost
+
+
+class Line:
+    """One direction of a link.
+
+    Args:
+        config: What it does to octets.
+        streams: The campaign's random streams; a line draws only from those scoped by its name.
+    """
+
+    def __init__(self, config: LineConfig, streams: Streams) -> None:
+        self.config = config
+        self._dropouts = Dropouts(Outlet(), config.dropouts, config.name)
+        self._bit_errors = BitErrors(
+            self._dropouts, config.bit_error_rate, streams.scoped(f"channel/{config.name}"), config.name
+        )
+        self._rate = Rate(Delay(self._bit_errors, config.delay_ns), Pace(config.rate_bps, config.bits_per_octet))
+        self._sent_digest = hashlib.sha256()
+        self._octets_delivered = 0
+        self._now_ns = 0
+
+    @property
+    def free_at_ns(self) -> int:
+        """When the transmitter has let out the last octet it was given."""
+        return self._rate.free_at_ns
+
+    @property
+    def counts(self) -> LineCounts:
+        """What it has done up to now."""
+        return LineCounts(
+            octets_sent=self._rate.octets_sent,
+            octets_delivered=self._octets_delivered,
+            octets_lost=self._dropouts.octets_lost,
+            bits_flipped=self._bit_errors.bits_flipped,
+        )
+
+    @property
+    def sent_sha256(self) -> bytes:
+        """SHA-256 of all octets sent up to now, as they were before the line altered them."""
+        return self._sent_digest.digest()
+
+    def transmit_ready(self, now_ns: int) -> bool:
+        """Tell whether the transmitter is free for the next frame."""
+        return now_ns >= self._rate.free_at_ns
+
+    def send(self, data: bytes, now_ns: int) -> None:
+        """Let octets out, at once or after those that are still leaving.
+
+        Raises:
+            MisuseError: Time went back, or too much would wait (`hil.channel.rate.WAITING_OCTETS_MAX`).
+        """
+        self._go_on_to(now_ns)
+        self._rate.send(data, now_ns)
+        self._sent_digest.update(data)
+
+    def receive(self, now_ns: int) -> bytes:
+        """Take the octets that have arrived by now.
+
+        Raises:
+            MisuseError: Time went back.
+        """
+        self._go_on_to(now_ns)
+        data = b"".join(burst.data for burst in self._rate.receive(now_ns))
+        self._octets_delivered += len(data)
+        return data
+
+    def next_deadline(self) -> int | None:
+        """When the next octets sent together will have arrived, those included that will turn out lost."""
+        return self._rate.next_deadline()
+
+    def drop(self, start_ns: int, duration_ns: int) -> None:
+        """Let nothing arrive in a span of time, octets that are on their way included.
+
+        Raises:
+            MisuseError: The span has no length, or begins before what has been received already.
+        """
+        self._dropouts.drop(Dropout(start_ns, duration_ns))
+
+    def take_events(self) -> list[msgspec.Struct]:
+        """Take what it has altered, added up by span: `OctetsLost` once a dropout is over, `BitsFlipped` each 10 s."""
+        return self._rate.take_events()
+
+    def finish(self) -> None:
+        """Make ready to be told also what was still being added up; for the end of a run."""
+        self._rate.finish()
+
+    def _go_on_to(self, now_ns: int) -> None:
+        if now_ns < self._now_ns:
+            raise MisuseError(f"line {self.config.name}: expected a time of {self._now_ns} ns or later, found {now_ns}")
+        self._now_ns = now_ns

@@ -1,0 +1,1 @@
+"""Where bytes leave the process: link URLs, the ports they open, and the loop that drives a core in real time."""

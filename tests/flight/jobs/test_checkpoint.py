@@ -1,0 +1,227 @@
+"""Checkpoints: every octet is vouched for, and the slot that counts survives whatever happens to the other."""
+
+import msgspec
+import pytest
+import safetensors
+import safetensors.torch
+import torch
+
+from ccsds.errors import MalformedError, MisuseError
+from flight.jobs.checkpoint import (
+    Identity,
+    Manifest,
+    exactness_key,
+    load_checkpoint,
+    save_checkpoint,
+    save_model,
+    slot_paths,
+)
+from flight.jobs.messages import CheckpointReference
+from flight.jobs.recipe import load_recipe
+from flight.jobs.state import State, weights_sha256
+from flight.jobs.train import TrainJob
+
+IDENTITY = Identity(job_id=7, recipe_digest="12" * 32, corpus_sha256="34" * 32, seed=1337)
+STATE = State(
+    tensors={
+        "model/a": torch.tensor([[1.0, float("nan")], [-0.0, float("inf")]]),
+        "optimizer/a/step": torch.tensor(3.0),
+    },
+    octets={"random/batches": bytes(range(40)), "step": b"\3\0\0\0\0\0\0\0"},
+)
+
+
+def save(disk, slot="a", step=3, state=STATE):
+    sha256, _ = save_checkpoint(disk, slot, IDENTITY, step, state)
+    return CheckpointReference(slot=slot, step=step, sha256=sha256)
+
+
+def alike(first, second):
+    return weights_sha256(first.tensors) == weights_sha256(second.tensors) and first.octets == second.octets
+
+
+def test_a_checkpoint_comes_back_to_the_bit(disk):
+    assert alike(load_checkpoint(disk, save(disk), IDENTITY), STATE)
+
+
+def test_a_slot_is_two_files_of_which_the_lengths_are_told(disk):
+    _, length_octets = save_checkpoint(disk, "b", IDENTITY, 3, STATE)
+    assert sorted(disk.files) == ["jobs/7/slot-b.json", "jobs/7/slot-b.safetensors"]
+    assert length_octets == sum(map(len, disk.files.values()))
+
+
+def test_the_manifest_tells_what_is_in_the_slot(disk):
+    save(disk)
+    manifest = Manifest.decode(disk.files["jobs/7/slot-a.json"])
+    assert (manifest.job_id, manifest.step, manifest.seed) == (7, 3, 1337)
+    assert (manifest.recipe_digest, manifest.corpus_sha256) == ("12" * 32, "34" * 32)
+    assert manifest.key == exactness_key()
+    assert manifest.versions["torch"] == torch.__version__
+    assert {name: (entry.dtype, entry.shape) for name, entry in manifest.entries.items()} == {
+        "model/a": ("float32", (2, 2)),
+        "optimizer/a/step": ("float32", ()),
+        "random/batches": ("octets", (40,)),
+        "step": ("octets", (8,)),
+    }
+
+
+def test_the_tensors_can_be_read_by_anyone_who_reads_safetensors(disk):
+    save(disk)
+    tensors = safetensors.torch.load(disk.files["jobs/7/slot-a.safetensors"])
+    assert tensors["optimizer/a/step"].item() == 3.0
+
+
+def test_equal_states_give_equal_octets(disk, make_disk):
+    other = make_disk()
+    assert save(disk) == save(other)
+    assert disk.files == other.files
+
+
+@pytest.mark.parametrize("file", ["jobs/7/slot-a.json", "jobs/7/slot-a.safetensors"])
+def test_every_truncation_is_refused(disk, file):
+    reference = save(disk)
+    whole = disk.files[file]
+    for length in range(len(whole)):
+        disk.files[file] = whole[:length]
+        with pytest.raises(MalformedError, match=file):
+            load_checkpoint(disk, reference, IDENTITY)
+
+
+@pytest.mark.parametrize("file", ["jobs/7/slot-a.json", "jobs/7/slot-a.safetensors"])
+def test_every_single_bit_flip_is_refused(disk, file):
+    reference = save(disk)
+    whole = disk.files[file]
+    for bit in range(len(whole) * 8):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        disk.files[file] = bytes(damaged)
+        with pytest.raises(MalformedError, match=file):
+            load_checkpoint(disk, reference, IDENTITY)
+
+
+def test_damage_is_told_by_the_name_of_the_tensor(disk):
+    reference = save(disk)
+    path = "jobs/7/slot-a.safetensors"
+    disk.files[path] = disk.files[path].replace(bytes(range(40)), bytes(range(39)) + b"\0")
+    with pytest.raises(MalformedError, match="'random/batches' is damaged: expected SHA-256"):
+        load_checkpoint(disk, reference, IDENTITY)
+
+
+def test_longer_files_are_refused_before_they_are_read(disk):
+    reference = save(disk)
+    disk.files["jobs/7/slot-a.safetensors"] += b"\0"
+    with pytest.raises(MalformedError, match=r"expected at most [0-9]+ octets, found [0-9]+"):
+        load_checkpoint(disk, reference, IDENTITY)
+
+
+def test_a_slot_that_was_never_written_is_refused(disk):
+    with pytest.raises(MalformedError, match=r"jobs/7/slot-b\.json: expected a checkpoint, found no file"):
+        load_checkpoint(disk, CheckpointReference(slot="b", step=3, sha256="00" * 32), IDENTITY)
+
+
+def test_the_other_slots_checkpoint_is_refused(disk):
+    reference = save(disk, "a", 3)
+    save(disk, "b", 4)
+    with pytest.raises(MalformedError, match="expected SHA-256"):
+        load_checkpoint(disk, msgspec.structs.replace(reference, slot="b"), IDENTITY)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"recipe_digest": "ab" * 32}, f"of another job: expected recipe_digest {'ab' * 32}, found {'12' * 32}"),
+        ({"corpus_sha256": "ab" * 32}, "of another job: expected corpus_sha256"),
+        ({"seed": 1}, "of another job: expected seed 1, found 1337"),
+    ],
+)
+def test_a_checkpoint_of_another_job_is_refused(disk, change, complaint):
+    reference = save(disk)
+    with pytest.raises(MalformedError, match=complaint):
+        load_checkpoint(disk, reference, msgspec.structs.replace(IDENTITY, **change))
+
+
+def test_a_checkpoint_put_into_another_jobs_place_is_refused(disk):
+    reference = save(disk)
+    disk.files = {path.replace("jobs/7", "jobs/8"): data for path, data in disk.files.items()}
+    with pytest.raises(MalformedError, match="of another job: expected job_id 8, found 7"):
+        load_checkpoint(disk, reference, msgspec.structs.replace(IDENTITY, job_id=8))
+
+
+def test_a_checkpoint_of_another_step_is_refused(disk):
+    reference = save(disk)
+    with pytest.raises(MalformedError, match="expected step 4, found 3"):
+        load_checkpoint(disk, msgspec.structs.replace(reference, step=4), IDENTITY)
+
+
+def test_a_checkpoint_of_another_exactness_key_is_refused_with_what_differs(disk):
+    torch.set_num_threads(1)
+    reference = save(disk)
+    try:
+        torch.set_num_threads(2)
+        with pytest.raises(MalformedError, match=r"of another exactness key, .*: expected threads 2, found 1"):
+            load_checkpoint(disk, reference, IDENTITY)
+    finally:
+        torch.set_num_threads(1)
+    assert alike(load_checkpoint(disk, reference, IDENTITY), STATE)
+
+
+def test_the_exactness_key_says_what_the_arithmetic_depends_on():
+    key = exactness_key()
+    assert key.device.startswith("cpu: ")
+    assert key.instruction_set == torch.backends.cpu.get_cpu_capability()
+    assert key.torch_build.startswith(torch.__version__)
+    assert (key.dtype, key.world_size) == ("float32", 1)
+
+
+def test_a_manifest_of_a_later_version_is_refused():
+    with pytest.raises(MalformedError, match="checkpoint manifest: "):
+        Manifest.decode(b'{"format": 2, "everything": "else"}')
+
+
+def test_there_are_two_slots():
+    assert slot_paths(7, "a") == ("jobs/7/slot-a.safetensors", "jobs/7/slot-a.json")
+    with pytest.raises(MisuseError, match=r"expected one of a, b, found '\.\./a'"):
+        slot_paths(7, "../a")
+
+
+def test_a_store_that_fails_at_any_point_leaves_the_slot_that_counts(make_disk):
+    """A power cut, or a full disk, at each operation of writing the other slot over an older checkpoint."""
+    for changes_left in range(100):
+        disk = make_disk()
+        reference = save(disk, "a", 3)
+        save(disk, "b", 2)
+        disk.changes_left = changes_left
+        try:
+            save(disk, "b", 4)
+        except OSError:
+            disk.changes_left = None
+            assert alike(load_checkpoint(disk, reference, IDENTITY), STATE)
+            written = save(disk, "b", 4)  # And what was left lying does not get into the next one.
+            assert alike(load_checkpoint(disk, written, IDENTITY), STATE)
+        else:
+            assert changes_left == 7
+            return
+    pytest.fail("a checkpoint takes more than 100 operations")
+
+
+def test_a_finished_model_carries_all_that_is_needed_to_use_it(disk, recipe, text):
+    job = TrainJob(recipe, text, 1337)
+    job.step()
+    path, length_octets = save_model(disk, IDENTITY, job)
+    assert list(disk.files) == [path] == ["jobs/7/model.safetensors"]
+    data = disk.files[path]
+    assert len(data) == length_octets
+    assert weights_sha256(safetensors.torch.load(data)) == job.weights_sha256()
+    header = msgspec.json.decode(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    about = msgspec.json.decode(header["__metadata__"]["starloop"])
+    assert "".join(about["vocabulary"]) == "".join(sorted(set(text)))
+    assert load_recipe(about["recipe"]) == recipe
+    assert (about["step"], about["seed"], about["weights_sha256"]) == (1, 1337, job.weights_sha256())
+
+
+def test_a_model_written_twice_is_the_same_file(disk, make_disk, recipe, text):
+    job, other = TrainJob(recipe, text, 1337), make_disk()
+    save_model(disk, IDENTITY, job)
+    save_model(disk, IDENTITY, job)
+    save_model(other, IDENTITY, job)
+    assert disk.files == other.files

@@ -1,0 +1,171 @@
+"""The worker, in this process: each request is answered, and nothing that goes wrong gets out of it."""
+
+import socket
+import threading
+
+import msgspec
+import pytest
+import torch
+
+from ccsds.errors import MalformedError
+from flight.jobs.messages import (
+    CheckpointReference,
+    Evaluate,
+    Evaluated,
+    Failed,
+    FailureKind,
+    Finish,
+    Finished,
+    Sample,
+    Sampled,
+    Save,
+    Saved,
+    Start,
+    Started,
+    Step,
+    Stepped,
+    encode,
+    reply_stream,
+)
+from flight.jobs.train import TrainJob
+from flight.jobs.worker import Worker, serve
+
+SEED = 1337
+
+
+@pytest.fixture
+def start(recipe, corpus):
+    return Start(
+        job_id=7, recipe=recipe.to_toml(), corpus_path=str(corpus.path), corpus_sha256=corpus.sha256, seed=SEED
+    )
+
+
+@pytest.fixture
+def worker(disk):
+    return Worker(disk)
+
+
+def reference(saved):
+    return CheckpointReference(slot=saved.slot, step=saved.step, sha256=saved.sha256)
+
+
+def test_a_job_from_its_start_to_its_finish(worker, start, disk, recipe, text):
+    straight = TrainJob(recipe, text, SEED)
+    reports = [straight.step() for _ in range(30)]
+
+    started = worker.answer(start)
+    assert isinstance(started, Started)
+    assert (started.step, started.steps, started.tokens_per_step) == (0, 30, 256)
+    assert (started.vocabulary, started.train_tokens) == (len(straight.vocabulary), len(straight.train_tokens))
+    last = reports[9]
+    assert worker.answer(Step(10)) == Stepped(
+        step=10, loss=last.loss, gradient_norm=last.gradient_norm, learning_rate=last.learning_rate
+    )
+    assert isinstance(worker.answer(Save("a")), Saved)
+    assert isinstance(worker.answer(Step(20)), Stepped)
+    assert worker.answer(Evaluate()) == Evaluated(30, straight.evaluate())
+    assert worker.answer(Sample()) == Sampled(straight.sample())
+    assert worker.answer(Sample("The lord", 12)) == Sampled(straight.sample("The lord", 12))
+    finished = worker.answer(Finish())
+    assert finished == Finished(
+        step=30,
+        weights_sha256=straight.weights_sha256(),
+        path="jobs/7/model.safetensors",
+        length_octets=len(disk.files["jobs/7/model.safetensors"]),
+    )
+
+
+def test_another_worker_goes_on_from_a_checkpoint(worker, start, disk):
+    worker.answer(start)
+    worker.answer(Step(10))
+    saved = worker.answer(Save("b"))
+    ahead = worker.answer(Step(5))
+    successor = Worker(disk)
+    started = successor.answer(msgspec.structs.replace(start, checkpoint=reference(saved)))
+    assert started.step == 10
+    assert successor.answer(Step(5)) == ahead
+
+
+def test_a_damaged_checkpoint_is_refused_as_such_and_no_job_is_opened(worker, start, disk):
+    worker.answer(start)
+    saved = worker.answer(Save("a"))
+    disk.files["jobs/7/slot-a.safetensors"] = disk.files["jobs/7/slot-a.safetensors"][:-1]
+    successor = Worker(disk)
+    refusal = successor.answer(msgspec.structs.replace(start, checkpoint=reference(saved)))
+    assert refusal.kind is FailureKind.CHECKPOINT
+    assert refusal.reason.startswith("jobs/7/slot-a.safetensors: expected ")
+    assert successor.answer(Step(1)) == Failed("Step: expected an open job, found none")
+    assert isinstance(successor.answer(start), Started)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"recipe": "steps = 3"}, "recipe: unknown key steps: expected one of name, kind, model, "),
+        ({"recipe": "banana"}, "unknown recipe 'banana': expected one of nanogpt, tiny"),
+        ({"corpus_sha256": "00" * 32}, f"corpus verses.txt: expected SHA-256 {'00' * 32}, found "),
+        ({"corpus_path": "/nowhere/verses.txt"}, "corpus /nowhere/verses.txt: expected a readable file: "),
+    ],
+)
+def test_a_start_that_cannot_be_is_refused_with_a_reason(worker, start, change, reason):
+    refusal = worker.answer(msgspec.structs.replace(start, **change))
+    assert refusal.kind is FailureKind.JOB
+    assert refusal.reason.startswith(reason)
+
+
+@pytest.mark.parametrize("count", [0, -1, 31])
+def test_steps_beyond_the_recipe_are_refused(worker, start, count):
+    worker.answer(start)
+    assert worker.answer(Step(count)) == Failed(f"Step: expected 1 to 30 steps, which are left, found {count}")
+
+
+def test_a_refused_sample_or_slot_leaves_the_job_open(worker, start):
+    worker.answer(start)
+    assert worker.answer(Sample("x", 501)).reason == "sample: expected 1 to 500 characters, found 501"
+    assert worker.answer(Save("c")).reason == "checkpoint slot: expected one of a, b, found 'c'"
+    assert isinstance(worker.answer(Step(1)), Stepped)
+
+
+def test_a_full_store_is_the_stores_fault_and_the_job_goes_on(worker, start, disk):
+    worker.answer(start)
+    disk.changes_left = 1
+    refusal = worker.answer(Save("a"))
+    assert (refusal.kind, refusal.reason) == (FailureKind.STORE, "OSError: [Errno 28] No space left on device")
+    disk.changes_left = None
+    assert isinstance(worker.answer(Save("a")), Saved)
+    assert isinstance(worker.answer(Step(1)), Stepped)
+
+
+def test_a_job_that_breaks_in_a_step_is_closed_with_its_reason(worker, start, capfd):
+    worker.answer(start)
+    with torch.no_grad():
+        worker._job.model.norm.weight[0] = torch.nan
+    refusal = worker.answer(Step(2))
+    assert refusal.kind is FailureKind.JOB
+    assert refusal.reason.startswith("FloatingPointError: training diverged at step 1: expected a finite loss")
+    assert "Traceback" in capfd.readouterr().err
+    assert isinstance(worker.answer(Evaluate()), Failed)
+
+
+def test_requests_are_answered_in_order_until_the_channel_closes(worker, start):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        serving = threading.Thread(target=serve, args=(theirs, worker))
+        serving.start()
+        for request in (start, Step(1), Step(2)):
+            ours.sendall(encode(request))
+        stream, replies = reply_stream(), []
+        while len(replies) < 3:
+            replies += stream.receive(ours.recv(1 << 16))
+        ours.shutdown(socket.SHUT_WR)
+        serving.join()
+    assert [type(reply) for reply in replies] == [Started, Stepped, Stepped]
+    assert replies[-1].step == 3
+
+
+def test_a_channel_that_talks_nonsense_is_given_up(worker):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        with pytest.raises(MalformedError, match="worker channel: "):
+            serve(theirs, worker)

@@ -1,0 +1,58 @@
+"""Runs the benches, prints a table, and writes it for machines: ``python -m tools.bench --only first_light``.
+
+A bench is a module here with ``GROUP`` and ``run() -> list[Row]``. Each measures beside its peer in the same run; ratios
+travel between machines, absolute figures do not.
+"""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from tools.bench.row import Row, plain
+
+# In the order in which they are run. Each group takes less than twelve minutes on two cores.
+BENCHES = {"first_light": ("coding", "pus", "training", "supervision")}
+
+
+@click.command()
+@click.option("--only", default="all", show_default=True, help=f"One group: {', '.join(BENCHES)}; or all.")
+@click.option("--out", default="build/bench.json", show_default=True, type=click.Path(path_type=Path))
+def main(only: str, out: Path) -> None:
+    """Measure, print a table, and write OUT."""
+    if only != "all" and only not in BENCHES:
+        click.echo(f"bench: unknown group {only!r}: expected all or one of {', '.join(BENCHES)}", err=True)
+        sys.exit(2)
+    console = Console()
+    rows: list[Row] = []
+    for group, names in BENCHES.items():
+        for name in names if only in ("all", group) else ():
+            console.print(f"measuring {group}: {name} ...", style="dim")
+            rows += importlib.import_module(f"tools.bench.{name}").run()
+    console.print(_table(rows))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps([plain(row) for row in rows], indent=2) + "\n")
+    console.print(f"written to {out}")
+    sys.exit(0 if all(row.ok for row in rows) else 1)
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table(title="bench", title_justify="left")
+    for heading in ("group", "name", "value", "unit", "peer", "its value", "ratio", "target", ""):
+        table.add_column(heading, justify="right" if heading in ("value", "its value", "ratio") else "left")
+    for row in rows:
+        peer_value = "" if row.peer_value is None else f"{row.peer_value:,.4g}"
+        ratio = "" if row.ratio is None else f"{row.ratio:.3g}"
+        mark = "[green]ok[/]" if row.ok else "[red]missed[/]"
+        table.add_row(
+            row.group, row.name, f"{row.value:,.4g}", row.unit, row.peer, peer_value, ratio, row.target, mark
+        )
+    return table
+
+
+if __name__ == "__main__":
+    main()
