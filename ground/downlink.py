@@ -1,0 +1,223 @@
+"""The way down: octets of the line -> TM frames -> CLCWs and packets -> reports in the dictionary's words.
+
+Whatever the line brings, nothing raises: what cannot be understood is given out with a reason, and counted. It decides
+nothing about what it reads; the station does. Source: CCSDS 131.0-B-5 (coding), 132.0-B-3 (frames), 133.0-B-2
+(packets), ECSS-E-ST-70-41C (reports).
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from ccsds import sync, tm_packets
+from ccsds.clcw import Clcw
+from ccsds.errors import MalformedError
+from ccsds.pus import verification
+from ccsds.pus.telemetry import Telemetry
+from ccsds.pus.verification import VerificationReport
+from ccsds.tm_frame import TmFrame
+from ccsds.tm_packets import PacketAssembler
+from ground.events import (
+    EventReported,
+    FrameReceived,
+    FrameRejected,
+    FramesMissed,
+    HousekeepingReceived,
+    PacketRejected,
+    ReportReceived,
+    StationEvent,
+    one_line,
+)
+from mission.channels import SPACECRAFT_ID
+from mission.dictionary import Dictionary, Severity
+from mission.profiles import LinkProfile
+from mission.telemetry import HOUSEKEEPING_REPORT
+
+EVENT_SERVICE = 5
+_EVENT_NUMBER_OCTETS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """An ST[01] report, for the tracker."""
+
+    destination_id: int
+    """The source identifier of the telecommand that it is about."""
+    report: VerificationReport
+
+
+Item = StationEvent | Clcw | Verified
+"""What comes out, in the order in which it came in."""
+
+
+class Downlink:
+    """The receiving half of a station.
+
+    Args:
+        profile: How the link is run.
+        dictionary: The words of the mission.
+    """
+
+    def __init__(self, profile: LinkProfile, dictionary: Dictionary) -> None:
+        self._dictionary = dictionary
+        self._deframer = sync.TmDeframer(profile.tm_coding)
+        self._assemblers: dict[int, PacketAssembler] = {}
+        self._items: list[Item] = []
+        self._counters: Counter[str] = Counter()
+        self.missed: Counter[int] = Counter()
+        """Frames missed, by virtual channel."""
+
+    def receive(self, data: bytes, now_ns: int) -> None:
+        """Take in octets of the line."""
+        self._counters["octets_received"] += len(data)
+        self._deframer.receive(data)
+        for event in self._deframer.take_events():
+            if isinstance(event, sync.FrameRejected | sync.FrameDropped):
+                # The deframer counts them itself: of those that are too many, it tells only the first.
+                self._items.append(FrameRejected(time_ns=now_ns, reason=one_line(str(event))))
+        for octets, corrected in self._deframer.take():
+            self._take_frame(octets, corrected, now_ns)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What was received and rejected so far, those rejects counted too that were too many to be told one by one."""
+        counts = self._deframer.counts
+        deframer_rejected = counts.uncorrectable + counts.markers_missing + counts.frames_dropped
+        return {
+            "octets_received": self._counters["octets_received"],
+            "frames_received": self._counters["frames_received"],
+            "frames_rejected": self._counters["frames_rejected"] + deframer_rejected,
+            "symbols_corrected": self._counters["symbols_corrected"],
+            "locks_lost": counts.locks_lost,
+            "packets_received": self._counters["packets_received"],
+            "packets_rejected": self._counters["packets_rejected"],
+        }
+
+    def take(self) -> list[Item]:
+        """Give what came out since the last call."""
+        items, self._items = self._items, []
+        return items
+
+    def _take_frame(self, octets: bytes, corrected: int, now_ns: int) -> None:
+        try:
+            frame = TmFrame.decode(octets)
+            if frame.spacecraft_id != SPACECRAFT_ID:
+                raise MalformedError(f"TM frame: expected spacecraft {SPACECRAFT_ID}, found {frame.spacecraft_id}")
+        except MalformedError as error:
+            self._reject_frame(str(error), now_ns)
+            return
+        self._counters["frames_received"] += 1
+        self._counters["symbols_corrected"] += corrected
+        self._items.append(
+            FrameReceived(
+                time_ns=now_ns, virtual_channel=frame.virtual_channel, corrected=corrected, octets=bytes(octets)
+            )
+        )
+        if frame.ocf is not None:
+            try:
+                self._items.append(Clcw.decode(frame.ocf))
+            except MalformedError as error:
+                self._reject_packet(frame.virtual_channel, str(error), now_ns)
+        self._take_packets(frame, now_ns)
+
+    def _take_packets(self, frame: TmFrame, now_ns: int) -> None:
+        assembler = self._assemblers.setdefault(frame.virtual_channel, PacketAssembler())
+        packets = assembler.receive(frame.data, frame.first_header_pointer, frame.vc_count)
+        for trouble in assembler.take_events():
+            match trouble:
+                case tm_packets.FrameGap():
+                    self.missed[frame.virtual_channel] += trouble.frames_count
+                    self._items.append(
+                        FramesMissed(time_ns=now_ns, virtual_channel=frame.virtual_channel, count=trouble.frames_count)
+                    )
+                case tm_packets.OctetsDropped():
+                    self._reject_packet(frame.virtual_channel, str(trouble), now_ns)
+        for packet in packets:
+            try:
+                items = self._decode(packet, frame.virtual_channel, now_ns)
+            except MalformedError as error:
+                self._reject_packet(frame.virtual_channel, str(error), now_ns)
+            else:
+                self._counters["packets_received"] += 1
+                self._items += items
+
+    def _decode(self, packet: bytes, virtual_channel: int, now_ns: int) -> list[Item]:
+        """Read one packet in the dictionary's words.
+
+        Raises:
+            MalformedError: It is no telemetry of this mission.
+        """
+        telemetry = Telemetry.decode(packet)
+        message_type = (telemetry.service, telemetry.subtype)
+        if telemetry.service == verification.SERVICE:
+            report = VerificationReport.decode(telemetry.subtype, telemetry.data)
+            name = f"verification_{report.stage.name.lower()}"
+            values = {
+                "apid": report.request_id.apid,
+                "sequence_count": report.request_id.sequence_count,
+                "step": report.step,
+                "failure_code": report.failure_code,
+                "failure_text": report.failure_text,
+            }
+            values = {name: value for name, value in values.items() if value not in (None, "")}
+            event = _report_event(telemetry, name, values, virtual_channel, now_ns)
+            return [event, Verified(telemetry.destination_id, report)]
+        if telemetry.service == EVENT_SERVICE:
+            return [self._decode_event(telemetry, virtual_channel, now_ns)]
+        if message_type == HOUSEKEEPING_REPORT:
+            return [self._decode_housekeeping(telemetry, virtual_channel, now_ns)]
+        declared = self._dictionary.report_of(*message_type)
+        return [
+            _report_event(telemetry, declared.name, declared.fields.decode(telemetry.data), virtual_channel, now_ns)
+        ]
+
+    def _decode_event(self, telemetry: Telemetry, virtual_channel: int, now_ns: int) -> EventReported:
+        number = telemetry.data[:_EVENT_NUMBER_OCTETS]
+        if len(number) < _EVENT_NUMBER_OCTETS:
+            raise MalformedError(f"event report: expected {_EVENT_NUMBER_OCTETS} octets of number, found {len(number)}")
+        declared = self._dictionary.event_of(int.from_bytes(number, "big"))
+        if telemetry.subtype not in Severity.__members__.values():
+            raise MalformedError(f"event report: expected subtype 1 to 4, found {telemetry.subtype}")
+        values = declared.fields.decode(telemetry.data[_EVENT_NUMBER_OCTETS:])
+        return EventReported(
+            time_ns=now_ns,
+            tai_ns=telemetry.time_tai_ns,
+            virtual_channel=virtual_channel,
+            severity=Severity(telemetry.subtype),
+            name=declared.name,
+            text=one_line(declared.describe(values)),
+            values=values,
+        )
+
+    def _decode_housekeeping(self, telemetry: Telemetry, virtual_channel: int, now_ns: int) -> HousekeepingReceived:
+        if not telemetry.data:
+            raise MalformedError("housekeeping report: expected a structure number, found 0 octets")
+        structure = self._dictionary.structure_of(telemetry.data[0])
+        return HousekeepingReceived(
+            time_ns=now_ns,
+            tai_ns=telemetry.time_tai_ns,
+            virtual_channel=virtual_channel,
+            structure=structure.id,
+            name=structure.name,
+            values=structure.layout.decode(telemetry.data[1:]),
+        )
+
+    def _reject_frame(self, reason: str, now_ns: int) -> None:
+        self._counters["frames_rejected"] += 1
+        self._items.append(FrameRejected(time_ns=now_ns, reason=one_line(reason)))
+
+    def _reject_packet(self, virtual_channel: int, reason: str, now_ns: int) -> None:
+        self._counters["packets_rejected"] += 1
+        self._items.append(PacketRejected(time_ns=now_ns, virtual_channel=virtual_channel, reason=one_line(reason)))
+
+
+def _report_event(telemetry: Telemetry, name: str, values: dict, virtual_channel: int, now_ns: int) -> ReportReceived:
+    return ReportReceived(
+        time_ns=now_ns,
+        tai_ns=telemetry.time_tai_ns,
+        virtual_channel=virtual_channel,
+        apid=telemetry.apid,
+        service=telemetry.service,
+        subtype=telemetry.subtype,
+        name=name,
+        values=values,
+    )

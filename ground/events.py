@@ -1,0 +1,280 @@
+"""What a station gives out: one frozen record for each thing that happens, each with a one-line text.
+
+It decides nothing and touches nothing. `plain` is the one way from a record to what JSON can carry: octets become
+hexadecimal, not-a-number becomes null, and members of enumerations go by their names. ``time_ns`` is always the
+station's own ``now_ns``; ``tai_ns`` is on-board time, in nanoseconds of TAI since 1958.
+"""
+
+import math
+from collections.abc import Mapping
+from enum import Enum, IntEnum
+from typing import Any
+
+import msgspec
+
+from ccsds.cop1.fop import Service
+from ccsds.errors import MisuseError
+from mission.dictionary import Severity
+
+# A line of a terminal; the whole value is in the record itself.
+SHOWN_CHARACTERS_MAX = 60
+
+
+class Stage(IntEnum):
+    """How far a command is known to have come."""
+
+    QUEUED = 0
+    """It waits for contact, for COP-1, or for its turn."""
+    RELEASED = 1
+    """The transmitter has pulled its frame."""
+    DELIVERED = 2
+    """COP-1 acknowledged its frame: it is on board. That is no acceptance: the CLCW is not protected."""
+    ACCEPTED = 3
+    STARTED = 4
+    PROGRESSED = 5
+    COMPLETED = 6
+    REFUSED = 7
+    """Its acceptance failed; nothing was done."""
+    FAILED = 8
+    """It was accepted, and then its start, progress or completion failed."""
+    LOST = 9
+    """No answer came after the last try; what it did is not known."""
+
+
+FINAL = frozenset({Stage.COMPLETED, Stage.REFUSED, Stage.FAILED, Stage.LOST})
+"""Where a command ends."""
+
+
+class LinkState(Enum):
+    """Whether the spacecraft is heard."""
+
+    DOWN = "down"
+    UP = "up"
+
+
+class StationEvent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What all records share."""
+
+    time_ns: int
+
+
+class CommandIssued(StationEvent, frozen=True, kw_only=True, tag=True):
+    """A command got its identity; its octets stay the same in every try."""
+
+    command_id: int
+    name: str
+    arguments: dict[str, Any]
+    service: Service
+    source_id: int
+    sequence_count: int
+    octets: bytes
+
+    def __str__(self) -> str:
+        given = " ".join(f"{name}={show(value)}" for name, value in self.arguments.items())
+        return f"command {self.command_id} {self.name}{' ' if given else ''}{given} [{self.sequence_count}]"
+
+
+class CommandStaged(StationEvent, frozen=True, kw_only=True, tag=True):
+    """A command came to a stage, or was sent again."""
+
+    command_id: int
+    name: str
+    sequence_count: int
+    stage: Stage
+    attempt: int
+    text: str = ""
+
+    def __str__(self) -> str:
+        attempt = f" (try {self.attempt})" if self.attempt > 1 else ""
+        text = f": {self.text}" if self.text else ""
+        return f"command {self.command_id} {self.name} {self.stage.name}{attempt}{text}"
+
+
+class ReportReceived(StationEvent, frozen=True, kw_only=True, tag=True):
+    """A telemetry report came, verification reports included."""
+
+    tai_ns: int
+    virtual_channel: int
+    apid: int
+    service: int
+    subtype: int
+    name: str
+    values: dict[str, Any]
+
+    def __str__(self) -> str:
+        given = " ".join(f"{name}={show(value)}" for name, value in self.values.items())
+        return f"report [{self.service},{self.subtype}] {self.name} {given}".rstrip()
+
+
+class HousekeepingReceived(StationEvent, frozen=True, kw_only=True, tag=True):
+    """A housekeeping report came."""
+
+    tai_ns: int
+    virtual_channel: int
+    structure: int
+    name: str
+    values: dict[str, Any]
+
+    def __str__(self) -> str:
+        given = " ".join(f"{name}={show(value)}" for name, value in self.values.items())
+        return f"housekeeping {self.structure} {self.name} {given}"
+
+
+class EventReported(StationEvent, frozen=True, kw_only=True, tag=True):
+    """The spacecraft reported an event."""
+
+    tai_ns: int
+    virtual_channel: int
+    severity: Severity
+    name: str
+    text: str
+    values: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"event {self.severity.name} {self.name}: {self.text}"
+
+
+class FrameReceived(StationEvent, frozen=True, kw_only=True, tag=True):
+    """A good TM frame came."""
+
+    virtual_channel: int
+    corrected: int
+    octets: bytes
+
+    def __str__(self) -> str:
+        return f"frame of virtual channel {self.virtual_channel}, {self.corrected} symbols corrected"
+
+
+class FrameRejected(StationEvent, frozen=True, kw_only=True, tag=True):
+    """Something that should have been a TM frame was not."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"frame rejected: {self.reason}"
+
+
+class FramesMissed(StationEvent, frozen=True, kw_only=True, tag=True):
+    """The frame counter of a virtual channel jumped."""
+
+    virtual_channel: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.count} frames of virtual channel {self.virtual_channel} missed"
+
+
+class PacketRejected(StationEvent, frozen=True, kw_only=True, tag=True):
+    """A packet in a good frame could not be understood."""
+
+    virtual_channel: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"packet of virtual channel {self.virtual_channel} rejected: {self.reason}"
+
+
+class LinkChanged(StationEvent, frozen=True, kw_only=True, tag=True):
+    """The spacecraft is heard again, or no longer."""
+
+    state: LinkState
+
+    def __str__(self) -> str:
+        return f"link {self.state.name}"
+
+
+class DictionaryDiffers(StationEvent, frozen=True, kw_only=True, tag=True):
+    """The spacecraft was built with another dictionary than the station."""
+
+    expected: bytes
+    found: bytes
+
+    def __str__(self) -> str:
+        return (
+            f"dictionary differs: expected {self.expected.hex()} as in this station, found {self.found.hex()} on board"
+        )
+
+
+class CopAlert(StationEvent, frozen=True, kw_only=True, tag=True):
+    """COP-1 gave up its AD service; the station begins it anew."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"COP-1 alert: {self.reason}"
+
+
+class CopInitialised(StationEvent, frozen=True, kw_only=True, tag=True):
+    """The AD service of COP-1 is there."""
+
+    def __str__(self) -> str:
+        return "COP-1 initialised"
+
+
+class PortReported(StationEvent, frozen=True, kw_only=True, tag=True):
+    """The port of the link came, or went."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class ArchiveFailed(StationEvent, frozen=True, kw_only=True, tag=True):
+    """The archive of the station could not be written; the link goes on without it."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"archive failed: {self.reason}"
+
+
+def plain(value: Any) -> Any:
+    """Give a record, or any value in one, as what JSON can carry; a record's kind is under ``type``.
+
+    Raises:
+        MisuseError: The value is of a kind that no record holds.
+    """
+    match value:
+        case None | bool() | str():
+            return value
+        case Enum():
+            return value.name
+        case int():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case bytes() | bytearray():
+            return value.hex()
+        case msgspec.Struct():
+            fields = {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+            return {"type": type(value).__name__, **fields}
+        case Mapping():
+            return {str(name): plain(each) for name, each in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [plain(each) for each in value]
+    raise MisuseError(f"expected a value that JSON can carry, found {type(value).__name__}")
+
+
+def encode_json(value: Any) -> bytes:
+    """Give a record, or any value in one, as one line of JSON, without the line's end."""
+    return msgspec.json.encode(plain(value))
+
+
+def one_line(text: str) -> str:
+    """Give text that came from outside as one line that a terminal can show."""
+    return "".join(each if each.isprintable() else " " for each in text).strip()
+
+
+def show(value: Any) -> str:
+    """Give one decoded value as a person reads it, kept to one line."""
+    match value:
+        case Enum():
+            return value.name
+        case bytes():
+            return value.hex() or "-"
+        case float():
+            return f"{value:.6g}"
+        case str():
+            return repr(value) if len(value) <= SHOWN_CHARACTERS_MAX else repr(value[:SHOWN_CHARACTERS_MAX]) + "..."
+    return str(value)

@@ -1,0 +1,189 @@
+"""How a terminal shows the station: tables and lines of rich, made from plain snapshots and events.
+
+It asks nothing and opens nothing: what it shows is handed to it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from mission.dictionary import Command, Dictionary, Hazard
+from mission.fields import REQUIRED, describe
+
+_STYLE_OF_STAGE = {
+    "QUEUED": "dim",
+    "RELEASED": "cyan",
+    "DELIVERED": "cyan",
+    "ACCEPTED": "blue",
+    "STARTED": "blue",
+    "PROGRESSED": "blue",
+    "COMPLETED": "green",
+    "REFUSED": "bold red",
+    "FAILED": "bold red",
+    "LOST": "bold yellow",
+}
+_STYLE_OF_SEVERITY = {"INFORMATIVE": "none", "LOW": "yellow", "MEDIUM": "bold yellow", "HIGH": "bold red"}
+_BARS = "▁▂▃▄▅▆▇█"
+
+# A plot in one cell of a table.
+SPARK_CHARACTERS = 24
+
+
+def event_line(event: Mapping[str, Any]) -> Text:
+    """Give one event as one coloured line."""
+    style = _STYLE_OF_STAGE.get(event.get("stage", ""), "none")
+    style = _STYLE_OF_SEVERITY.get(event.get("severity", ""), style)
+    if event["type"] in ("FrameRejected", "FramesMissed", "PacketRejected", "CopAlert", "ArchiveFailed"):
+        style = "yellow"
+    if event["type"] == "DictionaryDiffers":
+        style = "bold red"
+    return Text(f"{event['time_ns'] / 1e9:12.3f}  {event['line']}", style=style)
+
+
+def stage_line(event: Mapping[str, Any]) -> Text:
+    """Give one stage of a command as one coloured line."""
+    attempt = f" (try {event['attempt']})" if event["attempt"] > 1 else ""
+    line = Text(f"{event['name']} {event['command_id']}: ")
+    line.append(event["stage"], style=_STYLE_OF_STAGE[event["stage"]])
+    line.append(attempt + (f": {event['text']}" if event["text"] else ""))
+    return line
+
+
+def command_list(dictionary: Dictionary) -> Table:
+    """Give all commands of the dictionary."""
+    table = _table("command", "arguments", "what it does")
+    for _, command in sorted(dictionary.commands.items()):
+        arguments = " ".join(
+            field.name if field.default is REQUIRED else f"[{field.name}]" for field in command.arguments.fields
+        )
+        table.add_row(Text(command.name), Text(arguments), Text(command.description))
+    return table
+
+
+def command_help(command: Command) -> Group:
+    """Give one command of the dictionary with all its arguments."""
+    table = _table("argument", "type", "allowed", "default", "meaning")
+    for field in command.arguments.fields:
+        default = "required" if field.default is REQUIRED else repr(field.default)
+        row = (field.name, describe(field.type), field.range, default, field.description)
+        table.add_row(*(Text(cell) for cell in row))
+    hazard = [] if command.hazard is Hazard.NONE else [Text(f"Hazard: {command.hazard.value}.", style="bold yellow")]
+    head = Text(f"{command.name} [{command.service},{command.subtype}]: {command.description}")
+    return Group(head, *hazard, *([table] if command.arguments.fields else [Text("It takes no arguments.")]))
+
+
+def jobs_table(jobs: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Give all jobs with how far they are."""
+    table = _table("job", "state", "recipe", "corpus", "step", "loss", "valid.", "tokens/s", "ETA", "curve")
+    for job_id, job in jobs.items():
+        report = job["report"] or {}
+        progress = job["progress"] or {}
+        latest = max(report, progress, key=lambda each: each.get("step") or -1)
+        cells = (
+            job_id,
+            job["state"] or "-",
+            report.get("recipe") or "-",
+            report.get("corpus") or "-",
+            f"{latest.get('step', 0)}/{latest.get('steps', 0)}",
+            _number(latest.get("loss"), ".4f"),
+            _number(latest.get("validation_loss"), ".4f"),
+            _number(progress.get("tokens_per_s"), ",.0f"),
+            _number(progress.get("eta"), ",.0f", " s"),
+            spark([loss for _, loss in job["losses"] if loss is not None]),
+        )
+        table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def commands_history(commands: Iterable[Mapping[str, Any]]) -> Group:
+    """Give commands of the archive, each with the stages that it came to."""
+    lines = []
+    for command in commands:
+        start_ns = command["unix_ns"]
+        given = " ".join(f"{name}={value}" for name, value in command["arguments"].items())
+        line = Text(f"{utc(start_ns)}  {command['command_id']}  ", style="dim")
+        line.append(f"{command['name']} {given}".rstrip(), style="bold not dim")
+        line.append(f"  count {command['sequence_count']}  {command['service']}")
+        lines.append(line)
+        for stage in command["stages"]:
+            attempt = f" (try {stage['attempt']})" if stage["attempt"] > 1 else ""
+            line = Text(f"{(stage['unix_ns'] - start_ns) / 1e9:+12.3f} s  ")
+            line.append(stage["stage"], style=_STYLE_OF_STAGE[stage["stage"]])
+            line.append(attempt + (f": {stage['text']}" if stage["text"] else ""))
+            lines.append(line)
+    return Group(*lines) if lines else Group(Text("no command was sent yet"))
+
+
+def watch_screen(
+    state: Mapping[str, Any], events: Sequence[Mapping[str, Any]], downlink_octets_per_s: float
+) -> RenderableType:
+    """Give the whole live display."""
+    counters = state["counters"]
+    link = Text()
+    link.append(state["link"], style="bold green" if state["link"] == "UP" else "bold red")
+    cop = state["cop"]
+    link.append(f"  contact {'yes' if state['contact'] else 'no'}  COP-1 {cop}  profile {state['profile']}\n")
+    missed = sum(state["missed"].values())
+    frames = counters.get("frames_received", 0)
+    loss = 100 * missed / (missed + frames) if missed + frames else 0.0
+    link.append(
+        f"{downlink_octets_per_s * 8 / 1e3:,.1f} kbit/s down  {frames} frames  {missed} missed ({loss:.2f} %)  "
+        f"{counters.get('frames_rejected', 0)} rejected  {counters.get('symbols_corrected', 0)} symbols corrected"
+    )
+    structures = []
+    for structure in state["housekeeping"].values():
+        grid = Table.grid(padding=(0, 2))
+        grid.add_row(Text(structure["name"], style="bold"))
+        for name, value in structure["values"].items():
+            grid.add_row(Text(f"  {name}"), Text(_shown(value)))
+        structures.append(grid)
+    parts: list[RenderableType] = [Panel(link, title="link", title_align="left")]
+    if structures:
+        parts.append(Panel(Columns(structures, padding=(0, 4)), title="housekeeping", title_align="left"))
+    if state["jobs"]:
+        parts.append(Panel(jobs_table(state["jobs"]), title="jobs", title_align="left"))
+    lines = [event_line(event) for event in events]
+    parts.append(Panel(Group(*lines) if lines else Text("none yet"), title="events", title_align="left"))
+    return Group(*parts)
+
+
+def spark(values: Sequence[float]) -> str:
+    """Draw values as one line of bars, at most `SPARK_CHARACTERS` of them."""
+    if not values:
+        return ""
+    count = min(len(values), SPARK_CHARACTERS)
+    picked = [values[(index + 1) * len(values) // count - 1] for index in range(count)]
+    low, high = min(picked), max(picked)
+    span = (high - low) or 1.0
+    return "".join(_BARS[round((value - low) / span * (len(_BARS) - 1))] for value in picked)
+
+
+def utc(unix_ns: int) -> str:
+    """Give a time for a person, to the second."""
+    return datetime.fromtimestamp(unix_ns / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _table(*headers: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    return table
+
+
+def _number(value: float | None, form: str, unit: str = "") -> str:
+    return "-" if value is None else f"{value:{form}}{unit}"
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None:
+            return "-"
+        case float():
+            return f"{value:.6g}"
+    return str(value)

@@ -1,0 +1,393 @@
+"""The station: the ground's end of the link as one sans-IO core, the twin of the spacecraft's.
+
+It is given octets, calls and ``now_ns``, and gives octets, events and its next deadline. It never reads a clock, opens
+a port, or keeps anything on a disk: whoever drives it records its events before letting it transmit (`ground.serve`
+does), so that a sequence count is durable before it is used.
+
+Contact, for COP-1 and for all timers, is when the driver has contact and the spacecraft is heard: at an unplugged
+cable nothing times out.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ccsds.clcw import Clcw
+from ccsds.cop1.fop import Service
+from ccsds.errors import MisuseError
+from ccsds.packet import SEQUENCE_COUNT_MAX
+from ccsds.pus.telecommand import Telecommand
+from ground.downlink import Downlink, Verified
+from ground.events import (
+    CommandIssued,
+    CopAlert,
+    CopInitialised,
+    DictionaryDiffers,
+    EventReported,
+    FrameReceived,
+    HousekeepingReceived,
+    LinkChanged,
+    LinkState,
+    ReportReceived,
+    StationEvent,
+    plain,
+)
+from ground.jobs import JobBook
+from ground.tracker import Action, Tracker, TrackerConfig
+from ground.uplink import Acknowledged, Released, Undelivered, Uplink
+from mission.channels import Apid
+from mission.definition import DICTIONARY
+from mission.dictionary import Dictionary
+from mission.events import BOOTED
+from mission.parameters import DICTIONARY_DIGEST
+from mission.profiles import LinkProfile
+
+TRIES_MAX_DEFAULT = 4
+"""Four tries that are all cut have a chance of one in a million where one in thirty frames is lost."""
+
+# A spacecraft changes its dictionary with its software; a few a mission. Beyond, they are not told apart any more.
+DIGESTS_TOLD_MAX = 16
+
+# Events wait here for the driver, which takes them after each call; a driver that does not loses the oldest.
+EVENTS_PENDING_MAX = 65_536
+
+
+@dataclass(frozen=True, kw_only=True)
+class StationConfig:
+    """What one station is."""
+
+    profile: LinkProfile
+    source_id: int
+    """In its telecommands, 0 to 65535; no two stations, nor a station and its restored copy, share one."""
+    next_sequence_count: int = 0
+    """Of its first telecommand, 0 to 16383."""
+    next_command_id: int = 1
+    """The number its first command goes by."""
+    response_timeout_ns: int | None = None
+    """Contact time without a report until a command is sent again; None takes `default_response_timeout_ns`."""
+    tries_max: int = TRIES_MAX_DEFAULT
+    """How often a command is sent without any report about it before it counts as lost."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            MisuseError: Naming the field, what was expected and what was found.
+        """
+        if not 0 <= self.source_id < 1 << 16:
+            raise MisuseError(f"expected source_id 0 to 65535, found {self.source_id}")
+        if not 0 <= self.next_sequence_count <= SEQUENCE_COUNT_MAX:
+            raise MisuseError(
+                f"expected next_sequence_count 0 to {SEQUENCE_COUNT_MAX}, found {self.next_sequence_count}"
+            )
+        if self.next_command_id < 1:
+            raise MisuseError(f"expected next_command_id of 1 or more, found {self.next_command_id}")
+
+    @property
+    def tracker(self) -> TrackerConfig:
+        """How patient the tracker is."""
+        timeout_ns = self.response_timeout_ns
+        return TrackerConfig(
+            response_timeout_ns=default_response_timeout_ns(self.profile) if timeout_ns is None else timeout_ns,
+            tries_max=self.tries_max,
+        )
+
+
+def default_response_timeout_ns(profile: LinkProfile) -> int:
+    """Give how long a report may take, in contact time, once its command was sent.
+
+    It is T1, which has a round trip and both frames' time on the line, and as much again for the report's own wait
+    behind other telemetry.
+    """
+    return 2 * profile.t1_initial_ns
+
+
+class Station:
+    """One ground station.
+
+    Args:
+        config: What it is.
+        dictionary: The words of the mission.
+    """
+
+    def __init__(self, config: StationConfig, dictionary: Dictionary = DICTIONARY) -> None:
+        self.config = config
+        self._dictionary = dictionary
+        self._downlink = Downlink(config.profile, dictionary)
+        self._uplink = Uplink(config.profile)
+        self._tracker = Tracker(config.tracker)
+        self._jobs = JobBook()
+        self._next_sequence_count = config.next_sequence_count
+        self._next_command_id = config.next_command_id
+        self._packets: dict[int, tuple[bytes, Service]] = {}
+        self._events: deque[StationEvent] = deque(maxlen=EVENTS_PENDING_MAX)
+        self._driver_has_contact = False
+        self._link = LinkState.DOWN
+        self._last_frame_ns = 0
+        self._housekeeping: dict[int, HousekeepingReceived] = {}
+        self._digests_found: set[bytes] = set()
+        self._now_ns = 0
+
+    def command(
+        self, name: str, arguments: Mapping[str, Any] | None = None, *, service: Service = Service.AD, now_ns: int
+    ) -> int:
+        """Queue a command of the dictionary.
+
+        Args:
+            name: Its name.
+            arguments: Its arguments by name; those left out take their defaults.
+            service: AD for sequence-controlled, or BD, which bypasses the sequence.
+            now_ns: Now.
+
+        Returns:
+            The number that the command goes by.
+
+        Raises:
+            MisuseError: The dictionary has no such command, it does not take these arguments, or too many wait.
+        """
+        declared = self._dictionary.command(name)
+        complete = declared.arguments.complete(arguments or {})
+        data = declared.arguments.encode(complete)
+        return self._issue(name, complete, declared.service, declared.subtype, data, Apid.CORE, service, now_ns)
+
+    def telecommand(
+        self,
+        service_type: int,
+        subtype: int,
+        data: bytes = b"",
+        *,
+        apid: int = Apid.CORE,
+        service: Service = Service.AD,
+        now_ns: int,
+    ) -> int:
+        """Queue a telecommand that the dictionary need not hold, to see what the spacecraft says to it.
+
+        Args:
+            service_type: PUS service type.
+            subtype: PUS message subtype.
+            data: Application data, sent as it is.
+            apid: Of the application on board.
+            service: AD or BD.
+            now_ns: Now.
+
+        Returns:
+            The number that the command goes by.
+
+        Raises:
+            MisuseError: A number does not fit its field, the packet does not fit a frame, or too many wait.
+        """
+        name = f"[{service_type},{subtype}]"
+        return self._issue(name, {"data": bytes(data)}, service_type, subtype, bytes(data), apid, service, now_ns)
+
+    def withdraw(self, command_id: int, reason: str, now_ns: int) -> bool:
+        """Take back a command that has not been released; False if it is too late for that."""
+        is_withdrawn = self._uplink.drop(command_id) and self._tracker.withdraw(command_id, reason, now_ns)
+        self._follow_tracker(now_ns)
+        return is_withdrawn
+
+    def receive(self, data: bytes, now_ns: int) -> None:
+        """Take in octets of the line, whatever they are."""
+        self._begin(now_ns)
+        self._downlink.receive(data, now_ns)
+        for item in self._downlink.take():
+            match item:
+                case FrameReceived():
+                    self._events.append(item)
+                    self._hear(now_ns)
+                case Clcw():
+                    self._uplink.receive(item, now_ns)
+                    self._follow_uplink(now_ns)
+                case Verified():
+                    # A report about another station's telecommand, which may have the same sequence count, is not ours.
+                    if item.destination_id == self.config.source_id:
+                        self._tracker.verify(item.report, now_ns)
+                        self._follow_tracker(now_ns)
+                case _:
+                    self._events.append(item)
+                    self._learn(item, now_ns)
+
+    def advance(self, now_ns: int) -> None:
+        """Do what is due."""
+        self._begin(now_ns)
+        silence_ns = self.config.profile.silence_ns
+        if self._link is LinkState.UP and now_ns >= self._last_frame_ns + silence_ns:
+            self._set_link(LinkState.DOWN, now_ns)
+        self._uplink.advance(now_ns)
+        self._follow_uplink(now_ns)
+        self._tracker.advance(now_ns)
+        self._follow_tracker(now_ns)
+
+    def next_deadline(self) -> int | None:
+        """Give when something is due next."""
+        deadlines = [self._uplink.next_deadline(), self._tracker.next_deadline()]
+        if self._link is LinkState.UP:
+            deadlines.append(self._last_frame_ns + self.config.profile.silence_ns)
+        return min((each for each in deadlines if each is not None), default=None)
+
+    def transmit(self, now_ns: int) -> bytes | None:
+        """Give the next CLTU, if there is one; to be called when the transmitter is free."""
+        self._begin(now_ns)
+        if not self._driver_has_contact:
+            return None
+        octets = self._uplink.transmit(now_ns)
+        self._follow_uplink(now_ns)
+        return octets
+
+    def contact(self, up: bool, now_ns: int) -> None:
+        """Note whether there is a line to the spacecraft at all."""
+        self._begin(now_ns)
+        self._driver_has_contact = up
+        if not up:
+            self._set_link(LinkState.DOWN, now_ns)
+
+    def take_events(self) -> list[StationEvent]:
+        """Give what happened since the last call."""
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    def snapshot(self) -> dict[str, Any]:
+        """Give all that is known, in plain values, for programs."""
+        return {
+            "time_ns": self._now_ns,
+            "profile": self.config.profile.name,
+            "source_id": self.config.source_id,
+            "next_sequence_count": self._next_sequence_count,
+            "contact": self._driver_has_contact,
+            "link": self._link.name,
+            "cop": self._uplink.state.name,
+            "dictionary_digest": self._dictionary.digest.hex(),
+            "counters": {**self._downlink.counters, **self._uplink.counters},
+            "missed": {str(channel): count for channel, count in sorted(self._downlink.missed.items())},
+            "housekeeping": {
+                str(each.structure): {
+                    "name": each.name,
+                    "tai_ns": each.tai_ns,
+                    "time_ns": each.time_ns,
+                    "values": plain(each.values),
+                }
+                for _, each in sorted(self._housekeeping.items())
+            },
+            "jobs": self._jobs.snapshot(),
+            "commands": self._tracker.snapshot(),
+        }
+
+    def _issue(
+        self,
+        name: str,
+        arguments: dict[str, Any],
+        service_type: int,
+        subtype: int,
+        data: bytes,
+        apid: int,
+        service: Service,
+        now_ns: int,
+    ) -> int:
+        self._begin(now_ns)
+        packet = Telecommand(
+            apid=apid,
+            sequence_count=self._next_sequence_count,
+            service=service_type,
+            subtype=subtype,
+            source_id=self.config.source_id,
+            data=data,
+        )
+        octets = packet.encode()
+        self._uplink.check(octets)
+        command_id = self._next_command_id
+        self._tracker.add(
+            command_id=command_id,
+            name=name,
+            apid=apid,
+            sequence_count=packet.sequence_count,
+            service=service,
+            now_ns=now_ns,
+        )
+        self._next_command_id += 1
+        self._next_sequence_count = (self._next_sequence_count + 1) % (SEQUENCE_COUNT_MAX + 1)
+        self._packets[command_id] = (octets, service)
+        self._uplink.put(command_id, octets, service)
+        self._events.append(
+            CommandIssued(
+                time_ns=now_ns,
+                command_id=command_id,
+                name=name,
+                arguments=arguments,
+                service=service,
+                source_id=self.config.source_id,
+                sequence_count=packet.sequence_count,
+                octets=octets,
+            )
+        )
+        self._follow_tracker(now_ns)
+        return command_id
+
+    def _begin(self, now_ns: int) -> None:
+        self._now_ns = max(self._now_ns, now_ns)
+
+    def _hear(self, now_ns: int) -> None:
+        """Note that a good frame came."""
+        self._last_frame_ns = now_ns
+        if self._driver_has_contact:
+            self._set_link(LinkState.UP, now_ns)
+
+    def _set_link(self, state: LinkState, now_ns: int) -> None:
+        if state is self._link:
+            return
+        self._link = state
+        self._events.append(LinkChanged(time_ns=now_ns, state=state))
+        is_up = state is LinkState.UP
+        self._tracker.contact(is_up, now_ns)
+        self._follow_tracker(now_ns)
+        self._uplink.contact(is_up, now_ns)
+        self._follow_uplink(now_ns)
+
+    def _learn(self, event: StationEvent, now_ns: int) -> None:
+        """Take what a report says into the station's own picture."""
+        match event:
+            case HousekeepingReceived():
+                latest = self._housekeeping.get(event.structure)
+                if latest is None or event.tai_ns >= latest.tai_ns:
+                    self._housekeeping[event.structure] = event
+                self._compare_digest(event.values.get(DICTIONARY_DIGEST.name), now_ns)
+            case EventReported():
+                self._jobs.note(event.name, event.values, event.tai_ns)
+                if event.name == BOOTED.name:
+                    self._compare_digest(event.values[DICTIONARY_DIGEST.name], now_ns)
+            case ReportReceived():
+                self._jobs.note(event.name, event.values, event.tai_ns)
+
+    def _compare_digest(self, found: bytes | None, now_ns: int) -> None:
+        if found is None or found == self._dictionary.digest or found in self._digests_found:
+            return
+        if len(self._digests_found) < DIGESTS_TOLD_MAX:
+            self._digests_found.add(found)
+            expected = self._dictionary.digest
+            self._events.append(DictionaryDiffers(time_ns=now_ns, expected=expected, found=found))
+
+    def _follow_uplink(self, now_ns: int) -> None:
+        """Tell the tracker what became of the frames, and the tracker's wishes to the uplink."""
+        for item in self._uplink.take():
+            match item:
+                case Released():
+                    self._tracker.transmitted(item.command_id, now_ns)
+                case Acknowledged():
+                    self._tracker.acknowledged(item.command_id, now_ns)
+                case Undelivered():
+                    self._tracker.undelivered(item.command_id, item.reason, now_ns)
+                case CopAlert() | CopInitialised():
+                    self._events.append(item)
+            self._follow_tracker(now_ns)
+
+    def _follow_tracker(self, now_ns: int) -> None:
+        self._events.extend(self._tracker.take_events())
+        for order in self._tracker.take_orders():
+            match order.action:
+                case Action.RESEND:
+                    self._uplink.put(order.command_id, *self._packets[order.command_id])
+                case Action.WATCH:
+                    self._uplink.drop(order.command_id)
+                case Action.FINISH:
+                    self._uplink.drop(order.command_id)
+                    self._packets.pop(order.command_id, None)

@@ -1,0 +1,169 @@
+"""The operator's program: bad input, no station, and a whole turn against one in service."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ccsds.pus.verification import VerificationReport, VerificationStage
+from ground.__main__ import main
+from mission.definition import DICTIONARY
+from mission.jobs import JobState, PauseCause
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def ground(tmp_path):
+    """Run the program where no station is, unless a socket is given."""
+
+    def run(*arguments: str, socket_path: Path | None = None):
+        path = socket_path or tmp_path / "nobody.sock"
+        own_home = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
+        name, *rest = arguments
+        # A terminal as wide as it takes, so that no table is folded.
+        environment = {**own_home, "COLUMNS": "400"}
+        return CliRunner().invoke(main, [name, *rest, "--socket", str(path)], env=environment)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["job.submitt"], "unknown command 'job.submitt': expected one of housekeeping.disable"),
+        (["job.cancel"], "job_id: expected a value, found none"),
+        (["job.cancel", "job_id=0"], "job_id: expected 1 or more, found 0"),
+        (["job.cancel", "job_id=one"], "job_id: expected uint32, found 'one'"),
+        (["job.cancel", "job_id=1", "job_id=2"], "job_id: expected one value, found two"),
+        (["job.cancel", "7"], "expected arguments as key=value, found '7'"),
+        (["job.cancel", "job_id=1", "hard=1"], "unknown field 'hard': expected job_id"),
+        (["housekeeping.enable", "structures=1,x"], "structures: expected list of uint8, up to 16, found '1,x'"),
+        ([], "expected the name of a command, found none; ground send --list shows all"),
+    ],
+)
+def test_bad_input_gets_one_clear_line_and_status_2(ground, arguments, message):
+    result = ground("send", *arguments)
+    assert result.exit_code == 2
+    assert result.output.startswith(f"ground: {message}")
+    assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["send", "test.connection"], ["watch"], ["jobs"], ["commands"]])
+def test_without_a_station_each_says_how_to_start_one(ground, arguments):
+    result = ground(*arguments)
+    assert result.exit_code == 2
+    assert "found none" in result.output
+    assert "start one with: ground serve --link URL" in result.output
+    assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--link", "smoke:"], "link URL 'smoke:': expected serial:DEVICE"),
+        (["--link", "pty:", "--profile", "kband"], "unknown link profile 'kband': expected one of sband, serial, uhf"),
+    ],
+)
+def test_serve_refuses_what_it_cannot_serve_and_leaves_nothing_behind(ground, tmp_path, arguments, message):
+    result = ground("serve", *arguments)
+    assert result.exit_code == 2
+    assert result.output.startswith(f"ground: {message}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_list_and_the_help_come_from_the_dictionary(ground):
+    everything = ground("send", "--list").output
+    assert all(name in everything for name in DICTIONARY.commands)
+    for arguments in (["job.cancel", "--help"], ["job.cancel", "--list"]):
+        result = ground("send", *arguments)
+        assert result.exit_code == 0
+        assert "job.cancel [128,2]: End a job that waits or runs" in result.output
+        assert "Hazard: loses work." in result.output
+        assert "1 or more" in result.output
+    assert "Bypass COP-1's sequence" in ground("send", "--help").output
+
+
+def test_send_prints_each_stage_and_tells_success_by_its_status(ground, served):
+    result = ground("send", "job.cancel", "job_id=5", socket_path=served.config.socket_path)
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert lines[-1] == "job.cancel 1: COMPLETED"
+    assert "job.cancel 1: ACCEPTED" in lines
+    assert served.spacecraft.telecommands[0].data == (5).to_bytes(4, "big")
+
+
+def test_send_tells_a_refusal_by_its_status_with_the_spacecrafts_reason(ground, served):
+    def refuse(telecommand):
+        stage = VerificationStage.ACCEPTANCE_FAILED
+        return [VerificationReport(stage, telecommand.request_id, None, 7, "no such job")]
+
+    served.spacecraft.answer = refuse
+    result = ground("send", "job.cancel", "job_id=5", "--bd", "--json", socket_path=served.config.socket_path)
+    assert result.exit_code == 1
+    last = json.loads(result.output.splitlines()[-1])
+    assert (last["stage"], last["text"]) == ("REFUSED", "REFUSED, no such job")
+
+
+def test_send_can_return_at_once_or_after_a_time(ground, served):
+    served.spacecraft.answer = lambda telecommand: []
+    result = ground("send", "test.connection", "--no-wait", socket_path=served.config.socket_path)
+    assert (result.exit_code, result.output) == (0, "test.connection 1: queued\n")
+    result = ground("send", "test.connection", "--timeout", "0.1", socket_path=served.config.socket_path)
+    assert result.exit_code == 1
+    assert "ground: expected command 2 to end within 0.1 s, found it on its way still" in result.output
+
+
+def test_commands_are_shown_by_the_station_and_from_its_archive(ground, served):
+    ground("send", "test.connection", socket_path=served.config.socket_path)
+    asked = ground("commands", socket_path=served.config.socket_path)
+    read = ground("commands", "--archive", str(served.config.archive_path))
+    assert asked.output == read.output
+    assert "test.connection" in asked.output
+    assert asked.output.count("COMPLETED") == 1
+    as_json = json.loads(ground("commands", "--json", "--archive", str(served.config.archive_path)).output)
+    assert as_json[0]["stages"][-1]["stage"] == "COMPLETED"
+    missing = ground("commands", "--archive", "nowhere.sqlite")
+    assert missing.exit_code == 2
+    assert "expected an archive of a station at nowhere.sqlite, found no file" in missing.output
+
+
+def test_jobs_are_shown_with_their_loss(ground, served, client):
+    assert "no job was heard of yet" in ground("jobs", socket_path=served.config.socket_path).output
+    # A command that completes shows that the line is there; what is said before may be lost on it.
+    client.wait(client.send("test.connection"), 60)
+    progress = {"job_id": 3, "step": 50, "steps": 100, "loss": 2.5, "validation_loss": float("nan")}
+    progress |= {"tokens_per_s": 12345.0, "eta": 60.0}
+    report = {"job_id": 3, "state": JobState.DONE, "pause_cause": PauseCause.NONE, "recipe": "tiny", "corpus": "x"}
+    report |= {"corpus_sha256": b"", "seed": 1, "step": 100, "steps": 100, "loss": 2.0, "validation_loss": 2.25}
+    report |= {"worker_restarts": 0, "weights_sha256": bytes(32), "failure": ""}
+    served.call(lambda: served.spacecraft.say(128, 130, DICTIONARY.report_of(128, 130).fields.encode(progress), 1))
+    served.call(lambda: served.spacecraft.say(128, 131, DICTIONARY.report_of(128, 131).fields.encode(report), 2))
+    assert any(event.get("name") == "job_report" for event in client.events(60))
+    shown = ground("jobs", socket_path=served.config.socket_path).output
+    assert "DONE" in shown
+    assert "100/100" in shown
+    assert "2.2500" in shown
+    assert "12,345" in shown
+    as_json = json.loads(ground("jobs", "--json", socket_path=served.config.socket_path).output)
+    assert as_json["3"]["losses"] == [[50, 2.5]]
+
+
+def test_watch_without_a_terminal_prints_events_as_lines_until_the_station_stops(served, client):
+    command = [sys.executable, "-m", "ground", "watch", "--socket", str(served.config.socket_path)]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as watch:
+        assert watch.stdout is not None
+        assert watch.stderr is not None
+        assert watch.stdout.readline().startswith("link ")
+        client.send("test.connection")
+        assert any("command 1 test.connection COMPLETED" in line for line in watch.stdout)
+        client.stop()
+        assert watch.stderr.read().startswith("ground: expected the station to be there")
+        assert watch.wait(60) == 1

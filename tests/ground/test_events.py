@@ -1,0 +1,87 @@
+"""Every record: one line of text, and JSON without anything that JSON has not."""
+
+import msgspec
+import pytest
+
+from ccsds.cop1.fop import Service
+from ccsds.errors import MisuseError
+from ground import events
+from ground.events import LinkState, Stage, StationEvent, encode_json, one_line, plain, show
+from mission.dictionary import Severity
+from mission.jobs import JobState
+
+VALUES = {"digest": b"\x01\xff", "loss": float("nan"), "state": JobState.RUNNING, "list": [1, 2], "text": "a\u2028b"}
+FIELDS = {
+    "time_ns": 5,
+    "command_id": 1,
+    "name": "job.cancel",
+    "arguments": VALUES,
+    "service": Service.AD,
+    "source_id": 9,
+    "sequence_count": 3,
+    "octets": b"\x18\x42",
+    "stage": Stage.REFUSED,
+    "attempt": 2,
+    "text": "why",
+    "tai_ns": 7,
+    "virtual_channel": 0,
+    "apid": 0x42,
+    "subtype": 1,
+    "values": VALUES,
+    "structure": 1,
+    "severity": Severity.HIGH,
+    "corrected": 3,
+    "reason": "because",
+    "count": 4,
+    "state": LinkState.UP,
+    "expected": b"\x01",
+    "found": b"\x02",
+}
+
+
+def all_kinds() -> list[type[StationEvent]]:
+    return StationEvent.__subclasses__()
+
+
+@pytest.mark.parametrize("kind", all_kinds(), ids=lambda kind: kind.__name__)
+def test_every_record_is_one_line_and_frozen_and_goes_through_json(kind):
+    fields = {name: FIELDS[name] for name in kind.__struct_fields__}
+    if kind is events.ReportReceived:
+        fields["service"] = 128
+    event = kind(**fields)
+    assert str(event).isprintable()
+    assert str(event)
+    with pytest.raises(AttributeError):
+        event.time_ns = 6  # type: ignore[misc]
+    decoded = msgspec.json.decode(encode_json(event))
+    assert decoded["type"] == kind.__name__
+    assert decoded["time_ns"] == 5
+    assert set(decoded) == {"type", *kind.__struct_fields__}
+
+
+def test_octets_become_hexadecimal_numbers_that_are_none_null_and_members_their_names():
+    assert plain(VALUES) == {
+        "digest": "01ff",
+        "loss": None,
+        "state": "RUNNING",
+        "list": [1, 2],
+        "text": "a\u2028b",
+    }
+    assert plain(float("inf")) is None
+    assert plain(LinkState.DOWN) == "DOWN"
+    assert plain({1: (b"", True)}) == {"1": ["", True]}
+
+
+def test_a_value_that_no_record_holds_is_refused():
+    with pytest.raises(MisuseError, match="expected a value that JSON can carry, found object"):
+        plain(object())
+
+
+def test_text_from_outside_is_made_one_line():
+    assert one_line("a\nb\x1b[31mc\u2028d ") == "a b [31mc d"
+
+
+def test_a_long_text_is_shown_cut():
+    assert show("x" * 100) == repr("x" * 60) + "..."
+    assert show(b"") == "-"
+    assert show(0.1 + 0.2) == "0.3"

@@ -1,0 +1,115 @@
+"""What a terminal shows, from plain snapshots."""
+
+from rich.console import Console
+
+from ground.presentation import commands_history, event_line, jobs_table, spark, stage_line, watch_screen
+
+STATE = {
+    "time_ns": 0,
+    "profile": "sband",
+    "contact": True,
+    "link": "UP",
+    "cop": "UP",
+    "counters": {"frames_received": 90, "frames_rejected": 2, "symbols_corrected": 17, "octets_received": 1000},
+    "missed": {"0": 8, "7": 2},
+    "housekeeping": {"1": {"name": "core", "values": {"boot_count": 3, "job_loss": None, "rate": 1.23456789}}},
+    "jobs": {
+        "4": {
+            "state": "RUNNING",
+            "progress": {
+                "step": 60,
+                "steps": 100,
+                "loss": 2.5,
+                "validation_loss": None,
+                "tokens_per_s": 5e4,
+                "eta": 9.0,
+            },
+            "report": None,
+            "sample": None,
+            "losses": [[20, 4.0], [40, 3.0], [60, 2.5]],
+        }
+    },
+}
+
+
+def shown(*parts) -> str:
+    console = Console(width=300, record=True, file=open("/dev/null", "w"))
+    with console.file:
+        for part in parts:
+            console.print(part)
+    return console.export_text()
+
+
+def test_the_watch_screen_shows_link_loss_housekeeping_jobs_and_events():
+    event = {"type": "LinkChanged", "time_ns": 1_500_000_000, "line": "link UP"}
+    screen = shown(watch_screen(STATE, [event], 125_000.0))
+    for expected in (
+        "UP  contact yes  COP-1 UP  profile sband",
+        "1,000.0 kbit/s down  90 frames  10 missed (10.00 %)  2 rejected  17 symbols corrected",
+        "boot_count",
+        "1.23457",
+        "60/100",
+        "50,000",
+        "9 s",
+        "1.500  link UP",
+    ):
+        assert expected in screen
+
+
+def test_a_station_that_has_heard_nothing_shows_so():
+    state = {**STATE, "link": "DOWN", "counters": {}, "missed": {}, "housekeeping": {}, "jobs": {}}
+    screen = shown(watch_screen(state, [], 0.0))
+    assert "DOWN" in screen
+    assert "0 missed (0.00 %)" in screen
+    assert "none yet" in screen
+    assert "housekeeping" not in screen
+
+
+def test_text_from_the_link_is_never_taken_for_markup():
+    event = {"type": "EventReported", "time_ns": 0, "severity": "HIGH", "line": "[red]x[/nonsense] \\[b"}
+    assert event_line(event).plain.endswith("[red]x[/nonsense] \\[b")
+    assert "[red]x[/nonsense] \\[b" in shown(event_line(event))
+    job = {
+        "state": "[bold]",
+        "progress": None,
+        "report": {"recipe": "[/x]", "corpus": "[b]"},
+        "sample": None,
+        "losses": [],
+    }
+    assert "[/x]" in shown(jobs_table({"1": job}))
+
+
+def test_a_stage_line_tells_try_and_reason():
+    event = {"name": "job.cancel", "command_id": 3, "stage": "LOST", "attempt": 4, "text": "no report for 5 s"}
+    assert stage_line(event).plain == "job.cancel 3: LOST (try 4): no report for 5 s"
+    event |= {"stage": "COMPLETED", "attempt": 1, "text": ""}
+    assert stage_line(event).plain == "job.cancel 3: COMPLETED"
+
+
+def test_the_history_shows_the_way_of_each():
+    command = {
+        "command_id": 1,
+        "unix_ns": 0,
+        "name": "job.cancel",
+        "arguments": {"job_id": 7},
+        "sequence_count": 12,
+        "service": "AD",
+        "stage": "COMPLETED",
+        "stages": [
+            {"unix_ns": 0, "stage": "QUEUED", "attempt": 1, "text": ""},
+            {"unix_ns": 1_500_000_000, "stage": "QUEUED", "attempt": 2, "text": "no report"},
+            {"unix_ns": 2_000_000_000, "stage": "COMPLETED", "attempt": 2, "text": ""},
+        ],
+    }
+    history = shown(commands_history([command]))
+    assert "1970-01-01T00:00:00Z  1  job.cancel job_id=7  count 12  AD" in history
+    assert "+1.500 s  QUEUED (try 2): no report" in history
+    assert "+2.000 s  COMPLETED" in history
+    assert shown(commands_history([])) == "no command was sent yet\n"
+
+
+def test_a_spark_shows_a_fall_and_is_never_longer_than_its_cell():
+    assert spark([]) == ""
+    assert spark([1.0]) == "▁"
+    assert spark([3.0, 2.0, 1.0]) == "█▅▁"
+    assert len(spark([float(each) for each in range(1000)])) == 24

@@ -1,0 +1,273 @@
+"""A station in service: the scripted spacecraft behind a pseudo-terminal, and programs at the local socket."""
+
+import asyncio
+import os
+import select
+import socket
+import sqlite3
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from ccsds.cop1.fop import Service
+from ccsds.errors import MisuseError
+from ground import serve as serve_module
+from ground.client import Client, NoStationError, RefusalError, StationGoneError
+from ground.events import PortReported
+from ground.history import History
+from ground.serve import ServeConfig, StationService
+from mission.definition import DICTIONARY
+
+TIMEOUT_S = 60
+
+
+def test_a_command_is_sent_followed_to_its_end_and_kept(served, client):
+    command_id = client.send("test.connection")
+    final = client.wait(command_id, TIMEOUT_S)
+    assert final["stage"] == "COMPLETED"
+    stages = [
+        event["stage"] for event in client.read_events() if event["type"] == "CommandStaged" and event["attempt"] == 1
+    ]
+    assert stages[0] == "QUEUED"
+    assert {"RELEASED", "ACCEPTED", "STARTED", "COMPLETED"} <= set(stages)
+    (kept,) = client.commands()
+    assert (kept["command_id"], kept["name"], kept["stage"]) == (command_id, "test.connection", "COMPLETED")
+    assert [each["stage"] for each in kept["stages"]] == stages
+    assert client.state()["link"] == "UP"
+
+
+def test_the_command_is_in_the_archive_before_the_client_hears_of_it(served, client):
+    served.spacecraft.answer = lambda telecommand: []
+    command_id = client.send("job.cancel", {"job_id": 7})
+    history = History.open(served.config.archive_path)
+    command = history.command(command_id)
+    history.close()
+    assert command is not None
+    assert command.arguments == {"job_id": 7}
+    assert command.octets[:2] == b"\x18\x42"
+
+
+def test_several_clients_see_the_same_events(served, client):
+    with Client.connect(served.config.socket_path) as other:
+        other.subscribe()
+        command_id = client.send("test.connection", service=Service.BD)
+        assert other.wait(command_id, TIMEOUT_S)["stage"] == "COMPLETED"
+        assert client.wait(command_id, TIMEOUT_S)["stage"] == "COMPLETED"
+
+
+def test_a_client_that_comes_later_is_told_how_an_earlier_command_ended(served, client):
+    command_id = client.send("test.connection")
+    client.wait(command_id, TIMEOUT_S)
+    with Client.connect(served.config.socket_path) as later:
+        assert later.wait(command_id, TIMEOUT_S)["stage"] == "COMPLETED"
+        with pytest.raises(RefusalError, match="unknown command number 999"):
+            later.wait(999, TIMEOUT_S)
+
+
+def test_waiting_too_long_says_how_far_the_command_is(served, client):
+    served.spacecraft.answer = lambda telecommand: []
+    command_id = client.send("test.connection")
+    with pytest.raises(TimeoutError, match=f"expected command {command_id} to end within 0.01 s, found it"):
+        client.wait(command_id, 0.01)
+
+
+def test_a_bad_command_is_refused_with_the_dictionarys_own_words(served, client):
+    with pytest.raises(RefusalError, match="job_id: expected 1 or more, found 0"):
+        client.send("job.cancel", {"job_id": 0})
+    with pytest.raises(RefusalError, match=r"unknown command 'job\.stop'"):
+        client.send("job.stop")
+    assert client.commands() == []
+
+
+def test_an_undeclared_telecommand_reaches_the_spacecraft_as_it_is(served, client):
+    command_id = client.telecommand(200, 3, b"\xca\xfe", service=Service.BD)
+    client.wait(command_id, TIMEOUT_S)
+    (telecommand,) = served.spacecraft.telecommands
+    assert (telecommand.service, telecommand.subtype, telecommand.data) == (200, 3, b"\xca\xfe")
+
+
+def test_events_have_a_line_for_a_person_and_a_descriptor_to_wait_on(served, client):
+    client.wait(client.send("test.connection"), TIMEOUT_S)
+    data = DICTIONARY.report_of(128, 132).fields.encode({"job_id": 4, "text": "To be,\nor not"})
+    served.call(lambda: served.spacecraft.say(128, 132, data))
+    poll = select.poll()
+    poll.register(client.fileno(), select.POLLIN)
+    reports: list[dict] = []
+    while not reports:
+        assert poll.poll(TIMEOUT_S * 1000)
+        reports += [event for event in client.read_events() if event.get("name") == "job_sample"]
+    assert reports[0]["line"] == "report [128,132] job_sample job_id=4 text='To be,\\nor not'"
+    assert client.jobs()["4"]["sample"] == "To be,\nor not"
+
+
+def test_requests_that_make_no_sense_are_answered_with_a_reason(served):
+    requests = {
+        b"nonsense": "request: JSON is malformed",
+        b"[1]": "expected a request as a JSON object, found another value",
+        b'{"id": 1, "op": "fly"}': "unknown operation 'fly': expected one of send, telecommand, subscribe",
+        b'{"id": 2, "op": "send"}': "request: Object missing required field `name`",
+        b'{"id": 3, "op": "state", "x": 1}': "request: Object contains unknown field `x`",
+        b'{"id": 4, "op": "send", "name": "test.connection", "service": "AX"}': "service: expected one of AD, BD",
+        b'{"id": 5, "op": "telecommand", "service_type": 1, "subtype": 1, "data": "zz"}': "data: expected hexadecimal",
+        b'{"id": 6, "op": "telecommand", "service_type": 256, "subtype": 1}': "expected service and subtype 0 to 255",
+    }
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(served.config.socket_path))
+        connection.settimeout(TIMEOUT_S)
+        replies = connection.makefile("rb")
+        for request, error in requests.items():
+            connection.sendall(request + b"\n")
+            reply = msgspec.json.decode(replies.readline())
+            assert error in reply["error"]
+        replies.close()
+
+
+def test_a_request_that_never_ends_is_cut_off(served, monkeypatch):
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(served.config.socket_path))
+        connection.settimeout(TIMEOUT_S)
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            while True:
+                connection.sendall(b"x" * 65536)
+    with Client.connect(served.config.socket_path) as client:
+        assert client.state()["profile"] == "serial"
+
+
+def test_a_client_that_does_not_read_is_dropped_and_the_others_go_on(served, client, monkeypatch):
+    monkeypatch.setattr(serve_module, "CLIENT_LINES_MAX", 100)
+    slow = socket.socket(socket.AF_UNIX)
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    slow.connect(str(served.config.socket_path))
+    slow.sendall(b'{"id": 1, "op": "subscribe"}\n')
+    client.subscribe()
+    poll = select.poll()
+    poll.register(slow, select.POLLHUP)
+    told = 0
+    while not poll.poll(0):
+        event = PortReported(time_ns=told, text="x" * 2000)
+        served.call(lambda event=event: served.service._broadcast([event] * 50))
+        told += 50
+        heard = 0
+        while heard < 50:
+            heard += sum(each["type"] == "PortReported" and each["time_ns"] == told - 50 for each in _wait(client))
+        assert told < 100_000
+    slow.close()
+    assert client.state()["profile"] == "serial"
+
+
+def _wait(client: Client) -> list[dict]:
+    assert select.select([client], [], [], TIMEOUT_S)[0]
+    return client.read_events()
+
+
+def test_clients_beyond_the_bound_are_turned_away(served, monkeypatch):
+    monkeypatch.setattr(serve_module, "CLIENTS_MAX", 1)
+    with Client.connect(served.config.socket_path) as first:
+        first.state()
+        second = Client.connect(served.config.socket_path)
+        with second, pytest.raises(StationGoneError, match=r"expected at most 1 clients at once|closed|Broken|reset"):
+            second.state()
+        assert first.state()["profile"] == "serial"
+
+
+def test_a_command_that_the_archive_cannot_keep_is_taken_back_and_never_sent(served, client, monkeypatch):
+    client.subscribe()
+    true_record = serve_module.Archive.record
+    broken = [True]
+
+    def record(self, events, unix_ns):
+        if broken[0]:
+            raise sqlite3.OperationalError("disk I/O error")
+        true_record(self, events, unix_ns)
+
+    monkeypatch.setattr(serve_module.Archive, "record", record)
+    with pytest.raises(RefusalError, match="archive: disk I/O error"):
+        client.send("test.connection", service=Service.BD)
+    broken[0] = False
+    command_id = client.send("test.connection", service=Service.BD)
+    assert client.wait(command_id, TIMEOUT_S)["stage"] == "COMPLETED"
+    assert len(served.spacecraft.packets) == 1
+    assert served.spacecraft.telecommands[0].sequence_count == 1
+    assert "ArchiveFailed" in {event["type"] for event in client.read_events()}
+
+
+def test_a_client_can_stop_the_station_and_is_told_when_it_has_gone(served, client):
+    client.subscribe()
+    client.stop()
+    with pytest.raises(StationGoneError):
+        for _ in client.events(TIMEOUT_S):
+            continue
+    with pytest.raises(NoStationError, match=r"start one with: ground serve --link URL"):
+        Client.connect(served.config.socket_path)
+
+
+def test_the_socket_is_for_its_user_alone(served):
+    assert os.stat(served.config.socket_path).st_mode & 0o077 == 0
+
+
+def test_a_second_station_at_the_same_socket_is_refused(served, tmp_path, profile):
+    config = ServeConfig(
+        link="pty:",
+        profile=profile,
+        archive_path=tmp_path / "other.sqlite",
+        socket_path=served.config.socket_path,
+    )
+    with pytest.raises(MisuseError, match=r"expected no other station at .*, found one that serves there"):
+        asyncio.run(StationService(config, lambda line: None).run())
+    with Client.connect(served.config.socket_path) as client:
+        assert client.state()["profile"] == "serial"
+
+
+def test_a_socket_left_by_a_killed_station_is_taken_over_and_another_file_is_not(tmp_path):
+    path = tmp_path / "ground.sock"
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(str(path))
+    left.close()
+    serve_module._listen(path).close()
+    path.unlink()
+    path.write_text("precious")
+    with pytest.raises(MisuseError, match="expected a socket or nothing at"):
+        serve_module._listen(path)
+    assert path.read_text() == "precious"
+
+
+def test_a_station_that_stops_leaves_the_socket_of_another_alone(served, client):
+    path = served.config.socket_path
+    path.unlink()
+    other = serve_module._listen(path)
+    client.subscribe()
+    client.stop()
+    with pytest.raises(StationGoneError):
+        for _ in client.events(TIMEOUT_S):
+            continue
+    other.close()
+    assert path.is_socket()
+
+
+def test_a_path_that_no_socket_can_have_is_refused(tmp_path):
+    with pytest.raises(MisuseError, match="expected a path for a socket at"):
+        serve_module._listen(tmp_path / ("x" * 200))
+
+
+def test_a_bad_link_url_is_refused_before_anything_is_made(config):
+    with pytest.raises(MisuseError, match="link URL 'carrier-pigeon:': expected serial:DEVICE"):
+        asyncio.run(StationService(replace(config, link="carrier-pigeon:"), lambda line: None).run())
+    assert not config.archive_path.exists()
+    assert not config.socket_path.parent.exists()
+
+
+def test_a_spacecraft_that_falls_silent_is_told_and_taken_up_again(served, client):
+    def wait_for(state: str) -> None:
+        if client.state()["link"] != state:
+            events = client.events(TIMEOUT_S)
+            assert any(event["type"] == "LinkChanged" and event["state"] == state for event in events)
+        assert client.state()["link"] == state
+
+    client.subscribe()
+    wait_for("UP")
+    served.call(lambda: setattr(served.spacecraft, "is_silent", True))
+    wait_for("DOWN")
+    command_id = client.send("test.connection")
+    served.call(lambda: setattr(served.spacecraft, "is_silent", False))
+    assert client.wait(command_id, TIMEOUT_S)["stage"] == "COMPLETED"

@@ -1,0 +1,527 @@
+"""The station against a little scripted spacecraft: commands, loss on either way, repeats, COP-1, and noise."""
+
+import random
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from ccsds.cop1.fop import Service
+from ccsds.errors import MisuseError
+from ccsds.pus.telecommand import Telecommand
+from ccsds.pus.verification import VerificationReport, VerificationStage
+from ccsds.tc_frame import TcFrame, TcFrameKind
+from ground import station as station_module
+from ground.events import (
+    CommandIssued,
+    CopAlert,
+    CopInitialised,
+    DictionaryDiffers,
+    EventReported,
+    FrameReceived,
+    FrameRejected,
+    FramesMissed,
+    HousekeepingReceived,
+    LinkChanged,
+    LinkState,
+    PacketRejected,
+    ReportReceived,
+    encode_json,
+)
+from ground.station import Station, StationConfig, default_response_timeout_ns
+from mission.channels import SPACECRAFT_ID, Uplink
+from mission.definition import DICTIONARY
+from mission.events import BOOTED
+from mission.jobs import JobState
+from mission.parameters import JOB_STATE
+from mission.profiles import PROFILES
+
+NS_PER_S = 1_000_000_000
+ALL_STAGES = ["QUEUED", "RELEASED", "DELIVERED", "ACCEPTED", "STARTED", "COMPLETED"]
+
+
+def cut(count: int):
+    """A line that loses the first so many of what goes over it."""
+    left = [count]
+
+    def carry(octets: bytes) -> bytes | None:
+        left[0] -= 1
+        return None if left[0] >= 0 else octets
+
+    return carry
+
+
+def test_a_command_goes_through_every_stage(ladder):
+    command_id = ladder.station.command("test.connection", now_ns=0)
+    ladder.run(3)
+    assert ladder.stages(command_id) == ALL_STAGES
+    assert [(each.service, each.subtype, each.source_id) for each in ladder.spacecraft.telecommands] == [
+        (17, 1, 0x1234)
+    ]
+    assert ladder.of(LinkChanged)[0].state is LinkState.UP
+    assert len(ladder.of(CopInitialised)) == 1
+    assert ladder.of(CopAlert) == []
+
+
+def test_commands_are_delivered_in_order_one_at_a_time(ladder):
+    numbers = [ladder.station.command("job.pause", {"job_id": each + 1}, now_ns=0) for each in range(20)]
+    ladder.run(30)
+    assert [each.sequence_count for each in ladder.spacecraft.telecommands] == list(range(20))
+    for number in numbers:
+        assert ladder.stages(number) == ALL_STAGES
+
+
+def test_a_command_frame_that_is_cut_is_sent_again_by_cop_1(ladder):
+    ladder.run(1)
+    command_id = ladder.station.command("test.connection", now_ns=ladder.now_ns)
+    ladder.up = cut(1)
+    ladder.run(5)
+    assert ladder.stages(command_id) == ALL_STAGES
+    assert len(ladder.spacecraft.packets) == 1
+    assert ladder.station.snapshot()["counters"]["retransmissions"] == 1
+
+
+def test_a_command_that_cop_1_gives_up_is_tried_again_with_the_very_same_octets(ladder, profile):
+    ladder.run(1)
+    command_id = ladder.station.command("test.connection", now_ns=ladder.now_ns)
+    ladder.up = cut(profile.transmission_limit)
+    ladder.run(20)
+    assert ladder.stages(command_id) == [
+        "QUEUED",
+        "RELEASED",
+        "QUEUED 2",
+        "RELEASED 2",
+        "DELIVERED 2",
+        "ACCEPTED 2",
+        "STARTED 2",
+        "COMPLETED 2",
+    ]
+    assert len(ladder.of(CopAlert)) == 1
+    assert len(ladder.of(CopInitialised)) == 2
+    (issued,) = ladder.of(CommandIssued)
+    assert ladder.spacecraft.packets == [issued.octets]
+
+
+def test_a_command_whose_reports_are_lost_is_sent_again_with_the_same_sequence_count(make_ladder):
+    heard = []
+
+    def answer_the_second_time(telecommand: Telecommand) -> list[VerificationReport]:
+        heard.append(telecommand)
+        stages = (VerificationStage.ACCEPTED, VerificationStage.STARTED, VerificationStage.COMPLETED)
+        return [VerificationReport(stage, telecommand.request_id) for stage in stages if len(heard) > 1]
+
+    ladder = make_ladder(answer_the_second_time)
+    command_id = ladder.station.command("test.connection", now_ns=0)
+    ladder.run(20)
+    assert ladder.stages(command_id) == [
+        "QUEUED",
+        "RELEASED",
+        "DELIVERED",
+        "QUEUED 2",
+        "RELEASED 2",
+        "DELIVERED 2",
+        "ACCEPTED 2",
+        "STARTED 2",
+        "COMPLETED 2",
+    ]
+    first, second = ladder.spacecraft.packets
+    assert first == second
+
+
+def test_a_report_that_is_lost_between_others_does_not_hold_the_command_up(make_ladder):
+    def forget_acceptance(telecommand: Telecommand) -> list[VerificationReport]:
+        return [VerificationReport(VerificationStage.COMPLETED, telecommand.request_id)]
+
+    ladder = make_ladder(forget_acceptance)
+    command_id = ladder.station.command("test.connection", now_ns=0)
+    ladder.run(3)
+    assert ladder.stages(command_id) == ["QUEUED", "RELEASED", "DELIVERED", "COMPLETED"]
+
+
+def test_a_spacecraft_that_never_answers_loses_the_command_after_the_last_try(make_ladder):
+    ladder = make_ladder(lambda telecommand: [], tries_max=3)
+    command_id = ladder.station.command("test.connection", now_ns=0)
+    ladder.run(60)
+    assert ladder.stages(command_id)[-1] == "LOST 3"
+    assert len(set(ladder.spacecraft.packets)) == 1
+    assert len(ladder.spacecraft.packets) == 3
+    assert ladder.station.next_deadline() is not None
+
+
+def test_a_spacecraft_that_hears_nothing_loses_the_command_and_cop_1_alerts_each_time(make_ladder):
+    ladder = make_ladder(tries_max=2)
+    ladder.up = lambda octets: None
+    command_id = ladder.station.command("test.connection", now_ns=0)
+    ladder.run(120)
+    assert ladder.stages(command_id) == ["QUEUED", "RELEASED", "QUEUED 2", "RELEASED 2", "LOST 2"]
+    assert len(ladder.of(CopAlert)) == 2
+
+
+def test_the_spacecraft_own_refusal_of_an_undeclared_command_is_seen(make_ladder):
+    def refuse(telecommand: Telecommand) -> list[VerificationReport]:
+        text = "unknown service 200: expected one of 3, 17\n128"
+        return [VerificationReport(VerificationStage.ACCEPTANCE_FAILED, telecommand.request_id, None, 4, text)]
+
+    ladder = make_ladder(refuse)
+    command_id = ladder.station.telecommand(200, 1, b"\x01\x02", now_ns=0)
+    ladder.run(3)
+    assert ladder.stages(command_id)[-1] == "REFUSED"
+    assert ladder.station.snapshot()["commands"][0]["text"] == (
+        "UNKNOWN_SERVICE, unknown service 200: expected one of 3, 17 128"
+    )
+    assert ladder.spacecraft.telecommands[0].data == b"\x01\x02"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("job.submitt", {}, "unknown command 'job.submitt': expected one of housekeeping.disable"),
+        ("job.cancel", {}, "job_id: expected a value, found none"),
+        ("job.cancel", {"job_id": 0}, "job_id: expected 1 or more, found 0"),
+        ("job.cancel", {"job_id": 1, "force": 1}, "unknown field 'force': expected job_id"),
+    ],
+)
+def test_a_bad_command_is_refused_at_the_ground_and_uses_no_sequence_count(ladder, name, arguments, message):
+    with pytest.raises(MisuseError, match=message):
+        ladder.station.command(name, arguments, now_ns=0)
+    assert ladder.station.snapshot()["next_sequence_count"] == 0
+    assert ladder.station.take_events() == []
+
+
+def test_a_telecommand_that_no_frame_can_carry_is_refused(ladder):
+    with pytest.raises(MisuseError, match="expected a telecommand of at most 1017 octets, found 1018"):
+        ladder.station.telecommand(128, 1, bytes(1005), now_ns=0)
+    ladder.station.telecommand(128, 1, bytes(1004), now_ns=0)
+
+
+def test_a_bd_command_needs_no_cop_1_and_no_answering_spacecraft_to_leave(ladder):
+    command_id = ladder.station.command("test.connection", service=Service.BD, now_ns=0)
+    assert ladder.station.transmit(0) is not None
+    ladder.station.advance(100 * NS_PER_S)
+    ladder.events += ladder.station.take_events()
+    assert ladder.stages(command_id) == ["QUEUED", "RELEASED"]
+
+
+def test_a_bd_command_that_is_cut_is_sent_again(ladder):
+    ladder.run(1)
+    ladder.up = cut(1)
+    command_id = ladder.station.command("test.connection", service=Service.BD, now_ns=ladder.now_ns)
+    ladder.run(5)
+    assert ladder.stages(command_id) == [
+        "QUEUED",
+        "RELEASED",
+        "QUEUED 2",
+        "RELEASED 2",
+        "ACCEPTED 2",
+        "STARTED 2",
+        "COMPLETED 2",
+    ]
+
+
+def test_ad_commands_wait_for_contact_however_long_it_takes(ladder):
+    command_id = ladder.station.command("test.connection", now_ns=0)
+    ladder.station.contact(False, 0)
+    ladder.run(1000)
+    assert ladder.stages(command_id) == ["QUEUED"]
+    assert ladder.spacecraft.packets == []
+    ladder.station.contact(True, ladder.now_ns)
+    ladder.run(3)
+    assert ladder.stages(command_id) == ALL_STAGES
+
+
+def test_timers_stand_still_while_the_spacecraft_is_not_heard(ladder):
+    ladder.run(1)
+    command_id = ladder.station.command("test.connection", now_ns=ladder.now_ns)
+    ladder.up = ladder.down = lambda octets: None
+    ladder.run(600)
+    assert ladder.of(LinkChanged)[-1].state is LinkState.DOWN
+    ladder.up = ladder.down = lambda octets: octets
+    ladder.run(5)
+    assert ladder.stages(command_id)[-1].startswith("COMPLETED")
+    assert "LOST" not in " ".join(ladder.stages(command_id))
+
+
+def test_the_link_goes_down_exactly_when_the_spacecraft_was_silent_for_as_long_as_the_profile_says(ladder, profile):
+    ladder.run(1)
+    heard_ns = ladder.of(FrameReceived)[-1].time_ns
+    assert ladder.station.next_deadline() == heard_ns + profile.silence_ns
+    ladder.station.advance(heard_ns + profile.silence_ns - 1)
+    assert ladder.station.snapshot()["link"] == "UP"
+    ladder.station.advance(heard_ns + profile.silence_ns)
+    assert ladder.station.snapshot()["link"] == "DOWN"
+
+
+def test_cop_1_begins_where_farm_1_is_after_the_spacecraft_started_anew(ladder, make_spacecraft, profile):
+    first = ladder.station.command("test.connection", now_ns=0)
+    ladder.run(3)
+    ladder.spacecraft = make_spacecraft(profile)
+    second = ladder.station.command("test.connection", now_ns=ladder.now_ns)
+    ladder.run(10)
+    assert ladder.stages(first)[-1] == "COMPLETED"
+    assert ladder.stages(second)[-1].startswith("COMPLETED")
+
+
+def test_cop_1_takes_farm_1_out_of_lockout(ladder):
+    ladder.run(1)
+    stray = TcFrame(TcFrameKind.AD, SPACECRAFT_ID, Uplink.COMMANDS, 100, b"\x00" * 7)
+    ladder.spacecraft.farm.receive(stray)
+    assert ladder.spacecraft.farm.clcw().lockout
+    command_id = ladder.station.command("test.connection", now_ns=ladder.now_ns)
+    ladder.run(10)
+    assert not ladder.spacecraft.farm.clcw().lockout
+    assert ladder.stages(command_id)[-1].startswith("COMPLETED")
+    assert ladder.of(CopAlert)[0].reason == "FARM-1 is in lockout"
+
+
+def test_a_report_about_another_stations_command_is_shown_but_moves_nothing(ladder):
+    command_id = ladder.station.command("test.connection", now_ns=0)
+    ladder.run(1)
+    request_id = ladder.spacecraft.telecommands[0].request_id
+    ladder.spacecraft.answer = lambda telecommand: []
+    other = ladder.station.command("test.connection", now_ns=ladder.now_ns)
+    ladder.run(1)
+    request_id = ladder.spacecraft.telecommands[-1].request_id
+    report = VerificationReport(VerificationStage.COMPLETED, request_id)
+    ladder.spacecraft.say(1, report.stage, report.encode(), destination_id=0x4321)
+    ladder.run(0.2)
+    assert ladder.stages(command_id)[-1] == "COMPLETED"
+    assert ladder.stages(other)[-1] == "DELIVERED"
+    assert ladder.of(ReportReceived)[-1].values == {"apid": 0x42, "sequence_count": 1}
+
+
+def test_reports_events_and_housekeeping_come_out_decoded_with_on_board_time(ladder):
+    report = {"job_id": 3, "step": 50, "steps": 100, "loss": 2.5, "validation_loss": float("nan")}
+    report |= {"tokens_per_s": 1000.0, "eta": 60.0}
+    data = DICTIONARY.report_of(128, 130).fields.encode(report)
+    structure = DICTIONARY.structure_of(2)
+    values = {field.name: JobState.RUNNING if field.name == JOB_STATE.name else 1 for field in structure.layout.fields}
+    event = DICTIONARY.events["job_changed"]
+    change = {"job_id": 3, "step": 1, "before": JobState.QUEUED, "after": JobState.RUNNING, "reason": "a\nb"}
+    on_board_ns = 2_000_000_000 * NS_PER_S
+    ladder.spacecraft.say(128, 130, data, on_board_ns)
+    ladder.spacecraft.say(3, 25, bytes([2]) + structure.layout.encode(values), on_board_ns)
+    ladder.spacecraft.say(5, 1, event.id.to_bytes(2, "big") + event.fields.encode(change), on_board_ns)
+    ladder.run(1)
+    (progress,) = ladder.of(ReportReceived)
+    assert (progress.name, progress.tai_ns, progress.values["loss"]) == ("job_progress", on_board_ns, 2.5)
+    (housekeeping,) = ladder.of(HousekeepingReceived)
+    assert (housekeeping.name, housekeeping.values["job_state"]) == ("jobs", JobState.RUNNING)
+    (told,) = ladder.of(EventReported)
+    assert told.text == "job 3 at step 1: QUEUED -> RUNNING a b"
+    assert str(told) == "event INFORMATIVE job_changed: job 3 at step 1: QUEUED -> RUNNING a b"
+    snapshot = ladder.station.snapshot()
+    assert snapshot["housekeeping"]["2"]["values"]["job_state"] == "RUNNING"
+    assert snapshot["jobs"]["3"]["losses"] == [[50, 2.5]]
+    assert snapshot["jobs"]["3"]["progress"]["validation_loss"] is None
+    assert msgspec.json.decode(msgspec.json.encode(snapshot)) == snapshot
+
+
+@pytest.mark.parametrize(
+    ("service", "subtype", "data", "reason"),
+    [
+        (17, 9, b"", r"expected a declared report, found message type \[17,9\]"),
+        (3, 25, b"", "expected a structure number, found 0 octets"),
+        (3, 25, b"\x63", "unknown housekeeping structure 99"),
+        (3, 25, b"\x02\x00", "expected jobs_waiting"),
+        (5, 1, b"\x00", "expected 2 octets of number, found 1"),
+        (5, 1, b"\xff\xff", "expected a declared event, found number 65535"),
+        (5, 9, b"\x00\x01", "expected subtype 1 to 4, found 9"),
+        (1, 1, b"\x18", "ACCEPTED report: expected 4 to 4 octets, found 1"),
+        (1, 9, b"\x18\x42\xc0\x00", "expected subtype 1 to 8, found 9"),
+        (128, 130, b"\x00", "expected job_id"),
+    ],
+)
+def test_a_report_that_the_dictionary_does_not_hold_is_rejected_with_a_reason(ladder, service, subtype, data, reason):
+    ladder.spacecraft.say(service, subtype, data)
+    ladder.run(0.2)
+    (rejected,) = ladder.of(PacketRejected)
+    with pytest.raises(AssertionError, match=reason):
+        raise AssertionError(rejected.reason)
+    assert ladder.station.snapshot()["counters"]["packets_rejected"] == 1
+
+
+def test_another_dictionary_on_board_is_told_once(ladder):
+    boot = BOOTED.id.to_bytes(2, "big")
+    for digest in (DICTIONARY.digest, b"another1", b"another1"):
+        ladder.spacecraft.say(5, 1, boot + BOOTED.fields.encode({"boot_count": 1, "dictionary_digest": digest}))
+    ladder.run(1)
+    (differs,) = ladder.of(DictionaryDiffers)
+    assert (differs.expected, differs.found) == (DICTIONARY.digest, b"another1")
+
+
+def test_missed_frames_are_counted_by_virtual_channel(ladder):
+    ladder.run(1)
+    ladder.down = cut(3)
+    ladder.run(1)
+    (missed,) = ladder.of(FramesMissed)
+    assert (missed.virtual_channel, missed.count) == (7, 3)
+    assert ladder.station.snapshot()["missed"] == {"7": 3}
+
+
+def test_a_frame_of_another_spacecraft_is_rejected_and_keeps_no_link_up(profile, make_spacecraft):
+    station = Station(StationConfig(profile=profile, source_id=1))
+    station.contact(True, 0)
+    spacecraft = make_spacecraft(profile)
+    spacecraft.spacecraft_id = SPACECRAFT_ID + 1
+    station.receive(spacecraft.frame() + spacecraft.frame(), 5)
+    assert [event.reason for event in station.take_events() if isinstance(event, FrameRejected)] == [
+        "TM frame: expected spacecraft 42, found 43"
+    ] * 2
+    assert station.snapshot()["link"] == "DOWN"
+    assert station.snapshot()["counters"]["frames_rejected"] == 2
+
+
+@pytest.mark.parametrize("name", sorted(PROFILES))
+def test_every_profile_carries_a_command_both_ways(name, make_spacecraft, make_ladder):
+    profile = PROFILES[name]
+    ladder = make_ladder()
+    ladder.station = Station(StationConfig(profile=profile, source_id=9))
+    ladder.station.contact(True, 0)
+    ladder.spacecraft = make_spacecraft(profile)
+    command_id = ladder.station.command("test.connection", now_ns=0)
+    ladder.run(3)
+    assert ladder.stages(command_id) == ALL_STAGES
+
+
+def test_the_tc_randomizer_of_a_profile_is_on_at_both_ends(make_spacecraft, make_ladder):
+    profile = replace(PROFILES["serial"], tc_randomized=True)
+    ladder = make_ladder()
+    ladder.station = Station(StationConfig(profile=profile, source_id=9))
+    ladder.station.contact(True, 0)
+    ladder.spacecraft = make_spacecraft(profile)
+    command_id = ladder.station.command("test.connection", now_ns=0)
+    ladder.run(3)
+    assert ladder.stages(command_id) == ALL_STAGES
+
+
+def test_twenty_thousand_random_chunks_never_raise_and_are_counted(profile):
+    station = Station(StationConfig(profile=profile, source_id=1))
+    station.contact(True, 0)
+    noise = random.Random(20260501)
+    rejected = 0
+    total = 0
+    for index in range(20_000):
+        chunk = noise.randbytes(noise.randrange(64))
+        if index % 50 == 0:
+            # Whole markers, so that more than the search for one is tried.
+            chunk = b"\x1a\xcf\xfc\x1d" + noise.randbytes(300)
+        total += len(chunk)
+        station.receive(chunk, index)
+        station.transmit(index)
+        events = station.take_events()
+        rejected += sum(isinstance(event, FrameRejected) for event in events)
+        assert all(str(event).count("\n") == 0 for event in events)
+    counters = station.snapshot()["counters"]
+    assert counters["octets_received"] == total
+    assert counters["frames_rejected"] == rejected
+    assert counters.get("frames_received", 0) == 0
+    assert rejected > 0
+
+
+def test_random_packets_in_good_frames_never_raise_and_are_counted(ladder):
+    noise = random.Random(7)
+    count = 300
+    for _ in range(count):
+        kind = noise.choice([(1, 1), (1, 2), (3, 25), (5, 1), (17, 2), (128, 130), (128, 131), (128, 132)])
+        ladder.spacecraft.say(*kind, noise.randbytes(noise.randrange(1, 80)), destination_id=0x1234)
+        ladder.run(0.1)
+    ladder.run(10)
+    counters = ladder.station.snapshot()["counters"]
+    assert counters["packets_rejected"] + counters["packets_received"] == count
+    assert counters["packets_rejected"] == len(ladder.of(PacketRejected))
+
+
+def test_every_truncation_of_a_good_stream_is_survived_and_the_next_frames_are_found(profile, make_spacecraft):
+    spacecraft = make_spacecraft(profile)
+    spacecraft.say(17, 2, b"")
+    stream = spacecraft.frame() + spacecraft.frame()
+    follow_up = spacecraft.frame() + spacecraft.frame() + spacecraft.frame()
+    for length in range(len(stream)):
+        station = Station(StationConfig(profile=profile, source_id=1))
+        station.contact(True, 0)
+        station.receive(stream[:length], 1)
+        station.receive(follow_up, 2)
+        frames = [event for event in station.take_events() if isinstance(event, FrameReceived)]
+        assert len(frames) >= 2, f"after {length} octets"
+
+
+def test_a_driver_that_never_takes_events_costs_bounded_memory(profile, make_spacecraft, monkeypatch):
+    monkeypatch.setattr(station_module, "EVENTS_PENDING_MAX", 100)
+    station = Station(StationConfig(profile=profile, source_id=1))
+    spacecraft = make_spacecraft(profile)
+    for index in range(150):
+        station.receive(spacecraft.frame(), index)
+    events = station.take_events()
+    assert len(events) == 100
+    assert events[-1].time_ns == 149
+    assert station.take_events() == []
+
+
+def test_sequence_counts_and_numbers_go_on_from_the_config_and_wrap(profile):
+    station = Station(StationConfig(profile=profile, source_id=1, next_sequence_count=16383, next_command_id=500))
+    assert station.command("test.connection", now_ns=0) == 500
+    assert station.command("test.connection", now_ns=0) == 501
+    issued = [event for event in station.take_events() if isinstance(event, CommandIssued)]
+    assert [each.sequence_count for each in issued] == [16383, 0]
+    assert Telecommand.decode(issued[0].octets).sequence_count == 16383
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"source_id": 65536}, "expected source_id 0 to 65535, found 65536"),
+        ({"next_sequence_count": 16384}, "expected next_sequence_count 0 to 16383, found 16384"),
+        ({"next_command_id": 0}, "expected next_command_id of 1 or more, found 0"),
+        ({"tries_max": 0}, "expected tries_max of 1 or more, found 0"),
+        ({"response_timeout_ns": -1}, "expected response_timeout_ns above 0, found -1"),
+    ],
+)
+def test_a_config_that_cannot_be_is_refused(profile, settings, message):
+    with pytest.raises(MisuseError, match=message):
+        Station(StationConfig(**{"profile": profile, "source_id": 1, **settings}))
+
+
+def test_the_response_timeout_is_longer_than_t1_on_every_profile():
+    for profile in PROFILES.values():
+        assert default_response_timeout_ns(profile) > profile.t1_initial_ns
+
+
+def test_a_queued_command_can_be_withdrawn_and_a_released_one_cannot(ladder):
+    withdrawn = ladder.station.command("test.connection", now_ns=0)
+    assert ladder.station.withdraw(withdrawn, "not wanted", 0)
+    assert ladder.station.transmit(0) is None
+    released = ladder.station.command("test.connection", service=Service.BD, now_ns=0)
+    assert ladder.station.transmit(0) is not None
+    assert not ladder.station.withdraw(released, "too late", 0)
+    ladder.run(0.2)
+    assert ladder.stages(withdrawn) == ["QUEUED", "LOST"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_on_a_line_that_loses_a_fifth_of_everything_every_command_completes_and_none_changes_its_octets(
+    make_ladder, seed
+):
+    chance = random.Random(seed)
+    ladder = make_ladder(tries_max=10)
+    ladder.up = ladder.down = lambda octets: None if chance.random() < 0.2 else octets
+    numbers = []
+    for job_id in range(1, 31):
+        service = chance.choice([Service.AD, Service.AD, Service.BD])
+        numbers.append(ladder.station.command("job.pause", {"job_id": job_id}, service=service, now_ns=ladder.now_ns))
+        ladder.run(chance.random() * 2)
+    ladder.run(300)
+    assert [ladder.stages(number)[-1].split()[0] for number in numbers] == ["COMPLETED"] * 30
+    assert set(ladder.spacecraft.packets) == {event.octets for event in ladder.of(CommandIssued)}
+
+
+def test_equal_calls_give_equal_octets_and_equal_events(make_ladder):
+    def run() -> tuple[list[bytes], list[bytes]]:
+        sent = []
+        ladder = make_ladder()
+        ladder.up = lambda octets: sent.append(octets) or (None if len(sent) % 3 == 0 else octets)
+        for job_id in range(1, 5):
+            ladder.station.command("job.cancel", {"job_id": job_id}, now_ns=0)
+        ladder.run(20)
+        return sent, [encode_json(event) for event in ladder.events]
+
+    assert run() == run()
