@@ -116,7 +116,7 @@ def _link(scenario: Scenario, evidence: Evidence) -> Iterator[Check]:
         yield Check(
             "reports cut by the link came from the journal",
             count >= expect.answers_from_journal_min,
-            f"{count} commands answered from the journal",
+            f"{count} time{'' if count == 1 else 's'}",
         )
     for direction in ("up", "down"):
         lost = evidence.counts[f"link.{direction}.OctetsLost"]

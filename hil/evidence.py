@@ -102,8 +102,13 @@ class Evidence:
                 self.marks.append((seconds, f"event.{name}", text))
 
     def _note_losses(self, seconds: float, values: Mapping[str, Any]) -> None:
-        for name, series in (("loss", self.losses), ("validation_loss", self.validation_losses)):
-            loss = values[name]
-            is_new = not series or series[-1][1:] != (values["step"], loss)
-            if loss is not None and math.isfinite(loss) and is_new:
-                series.append((seconds, values["step"], loss))
+        loss, validation_loss = values["loss"], values["validation_loss"]
+        if _is_finite(loss) and (not self.losses or self.losses[-1][1:] != (values["step"], loss)):
+            self.losses.append((seconds, values["step"], loss))
+        # Each report repeats the latest validation loss; it is a new point only when it has changed.
+        if _is_finite(validation_loss) and [point[2] for point in self.validation_losses[-1:]] != [validation_loss]:
+            self.validation_losses.append((seconds, values["step"], validation_loss))
+
+
+def _is_finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)

@@ -63,7 +63,7 @@ def test_the_dropouts_cut_a_command_and_a_report(virtual):
 
 
 def test_the_files_say_what_happened(virtual):
-    result, folder = virtual
+    _, folder = virtual
     written = json.loads((folder / "result.json").read_text())
     assert written["verdict"] == "pass"
     assert written["seed"] == 1

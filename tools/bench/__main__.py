@@ -1,7 +1,7 @@
 """Runs the benches, prints a table, and writes it for machines: ``python -m tools.bench --only first_light``.
 
-A bench is a module here with ``GROUP`` and ``run() -> list[Row]``. Each measures beside its peer in the same run; ratios
-travel between machines, absolute figures do not.
+A bench is a module here with ``run() -> list[Row]``. Each measures beside its peer in the same run; ratios travel between
+machines, absolute figures do not.
 """
 
 import importlib
@@ -48,9 +48,7 @@ def _table(rows: list[Row]) -> Table:
         peer_value = "" if row.peer_value is None else f"{row.peer_value:,.4g}"
         ratio = "" if row.ratio is None else f"{row.ratio:.3g}"
         mark = "[green]ok[/]" if row.ok else "[red]missed[/]"
-        table.add_row(
-            row.group, row.name, f"{row.value:,.4g}", row.unit, row.peer, peer_value, ratio, row.target, mark
-        )
+        table.add_row(row.group, row.name, f"{row.value:,.4g}", row.unit, row.peer, peer_value, ratio, row.target, mark)
     return table
 
 
