@@ -4,8 +4,8 @@ Everything the spacecraft must remember goes through a `Disk`, so that the HIL h
 place, which tears and forgets what was not synced. Paths are relative, with forward slashes, and never leave the root.
 
 What is durable, as POSIX has it: the content of a file after ``fsync(path)``; that a file exists under its name (after
-creating, renaming or removing it) after ``fsync`` of its directory, where ``""`` is the root. A directory that had to be
-made for a file is durable at once.
+creating, renaming or removing it) after ``fsync`` of its directory, where ``""`` is the root. A directory that had to
+be made for a file is durable at once.
 
 This file and `flight.jobs.worker` are the only ones in the flight software that touch files.
 """

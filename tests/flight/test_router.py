@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from ccsds.pus.telecommand import AckFlags, Telecommand
+from ccsds.pus.telecommand import ALL_ACKS, AckFlags, Telecommand
 from ccsds.pus.verification import VerificationReport, VerificationStage
 from flight.disk import RealDisk
 from flight.ledger import Ledger
@@ -75,7 +75,7 @@ class Board:
         return [said for said in self.reporter.take() if said.answer.service != 5]
 
 
-def packet(service=17, subtype=1, sequence=3, data=b"", ack=AckFlags(15), apid=Apid.CORE):
+def packet(service=17, subtype=1, sequence=3, data=b"", ack=ALL_ACKS, apid=Apid.CORE):
     return Telecommand(apid, sequence, service, subtype, 9, ack, data).encode()
 
 

@@ -1,4 +1,4 @@
-"""The spacecraft as a whole: what goes in and comes out of it, in contact and out of it, and whatever the line brings."""
+"""The spacecraft as a whole: what goes in and out, in contact and out of it, and whatever the line brings."""
 
 import numpy as np
 import pytest

@@ -1,7 +1,7 @@
 """Runs the benches, prints a table, and writes it for machines: ``python -m tools.bench --only first_light``.
 
-A bench is a module here with ``run() -> list[Row]``. Each measures beside its peer in the same run; ratios travel between
-machines, absolute figures do not.
+A bench is a module here with ``run() -> list[Row]``. Each measures beside its peer in the same run; ratios travel
+between machines, absolute figures do not.
 """
 
 import importlib
