@@ -33,9 +33,9 @@ def main(only: str, out: Path) -> None:
         for name in names if only in ("all", group) else ():
             console.print(f"measuring {group}: {name} ...", style="dim")
             rows += importlib.import_module(f"tools.bench.{name}").run()
-    console.print(_table(rows))
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps([plain(row) for row in rows], indent=2) + "\n")
+    console.print(_table(rows))
     console.print(f"written to {out}")
     sys.exit(0 if all(row.ok for row in rows) else 1)
 

@@ -20,6 +20,7 @@ from flight.jobs.messages import CheckpointReference
 from flight.jobs.model import GPT
 from flight.jobs.recipe import load_recipe
 from flight.jobs.train import TrainJob
+from tools.bench.row import Row
 
 GROUP = "first_light"
 ROUNDS = 10
@@ -30,7 +31,7 @@ SAVES = 7
 RATIO_MIN = 0.95
 
 
-def run() -> list[dict[str, Any]]:
+def run() -> list[Row]:
     """Measure, in about half a minute."""
     recipe = load_recipe("nanogpt")
     corpus = find_corpus("tinyshakespeare", CorpusSources.from_environment(os.environ))
@@ -45,10 +46,11 @@ def run() -> list[dict[str, Any]]:
             plain_tps.append(theirs)
     ratio = statistics.median(ours / theirs for ours, theirs in zip(ours_tps, plain_tps, strict=True))
     rows = [
-        _row(
-            "training, bare loop, 1 thread",
-            statistics.median(ours_tps),
-            "tokens/s",
+        Row(
+            group=GROUP,
+            name="training, bare loop, 1 thread",
+            value=statistics.median(ours_tps),
+            unit="tokens/s",
             peer="plainest loop of the same model",
             peer_value=statistics.median(plain_tps),
             ratio=ratio,
@@ -58,7 +60,9 @@ def run() -> list[dict[str, Any]]:
     ]
     started_s = time.perf_counter()
     job.evaluate()
-    rows.append(_row(f"whole-split evaluation, {corpus.origin.value} text", time.perf_counter() - started_s, "s"))
+    elapsed_s = time.perf_counter() - started_s
+    name = f"whole-split evaluation, {corpus.origin.value} text"
+    rows.append(Row(group=GROUP, name=name, value=elapsed_s, unit="s"))
     return rows + _checkpoint_rows(job, corpus.sha256)
 
 
@@ -93,7 +97,7 @@ def _rate(step: Any, tokens_per_step: int) -> float:
     return STEPS_A_ROUND * tokens_per_step / (time.perf_counter() - started_s)
 
 
-def _checkpoint_rows(job: TrainJob, corpus_sha256: str) -> list[dict[str, Any]]:
+def _checkpoint_rows(job: TrainJob, corpus_sha256: str) -> list[Row]:
     identity = Identity(job_id=1, recipe_digest=job.recipe.digest, corpus_sha256=corpus_sha256, seed=1337)
     save_ms: list[float] = []
     load_ms: list[float] = []
@@ -111,30 +115,10 @@ def _checkpoint_rows(job: TrainJob, corpus_sha256: str) -> list[dict[str, Any]]:
             load_ms.append((time.perf_counter() - saved_s) * 1e3)
     size = f"{length_octets / 1e6:.1f} MB"
     return [
-        _row(f"checkpoint of {size}, digested and synced", statistics.median(save_ms), "ms"),
-        _row(f"checkpoint of {size}, verified and loaded", statistics.median(load_ms), "ms"),
+        Row(
+            group=GROUP, name=f"checkpoint of {size}, digested and synced", value=statistics.median(save_ms), unit="ms"
+        ),
+        Row(
+            group=GROUP, name=f"checkpoint of {size}, verified and loaded", value=statistics.median(load_ms), unit="ms"
+        ),
     ]
-
-
-def _row(
-    name: str,
-    value: float,
-    unit: str,
-    *,
-    peer: str | None = None,
-    peer_value: float | None = None,
-    ratio: float | None = None,
-    target: str | None = None,
-    ok: bool = True,
-) -> dict[str, Any]:
-    return {
-        "group": GROUP,
-        "name": name,
-        "value": value,
-        "unit": unit,
-        "peer": peer,
-        "peer_value": peer_value,
-        "ratio": ratio,
-        "target": target,
-        "ok": ok,
-    }
