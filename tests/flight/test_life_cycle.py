@@ -1,6 +1,7 @@
 """The life cycle of a job: every pair of state and trigger, in the table or refused."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +42,8 @@ def test_whoever_holds_the_worker_lets_it_go_at_the_end():
 
 def test_the_diagram_shows_every_transition():
     assert diagram().count("-->") == 1 + len(TABLE) + len(FINAL)
+
+
+def test_the_diagram_in_the_architecture_page_is_this_table():
+    page = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text()
+    assert diagram() in page
