@@ -36,6 +36,7 @@ EDGES = {
     "ground/presentation.py",
     "ground/serve.py",
     "ports/drive.py",
+    "ports/key_directory.py",
     "ports/pseudo_terminal.py",
     "ports/serial_line.py",
     "ports/sockets.py",

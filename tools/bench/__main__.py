@@ -16,7 +16,7 @@ from rich.table import Table
 from tools.bench.row import Row, plain
 
 # In the order in which they are run. Each group takes less than twelve minutes on two cores.
-BENCHES = {"first_light": ("coding", "pus", "training", "supervision")}
+BENCHES = {"first_light": ("coding", "pus", "training", "supervision"), "link": ("sdls",)}
 
 
 @click.command()
@@ -27,7 +27,7 @@ def main(only: str, out: Path) -> None:
     if only != "all" and only not in BENCHES:
         click.echo(f"bench: unknown group {only!r}: expected all or one of {', '.join(BENCHES)}", err=True)
         sys.exit(2)
-    console = Console()
+    console = Console(width=max(Console().width, 150))
     rows: list[Row] = []
     for group, names in BENCHES.items():
         for name in names if only in ("all", group) else ():
