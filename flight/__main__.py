@@ -4,6 +4,7 @@ Together with `flight.disk` and `flight.jobs.process` this is all of the flight 
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -13,7 +14,9 @@ from pathlib import Path
 
 import click
 
-from ccsds.errors import MisuseError
+from ccsds.errors import MisuseError, StarloopError
+from ccsds.sdls.key_file import End
+from ccsds.sdls.key_store import KeyStore, Standing
 from ccsds.time import tai_ns_from_unix
 from flight.disk import RealDisk
 from flight.events import Event, Reported
@@ -23,6 +26,7 @@ from flight.jobs.process import WorkerProcess
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from mission.profiles import PROFILES, find_profile
 from ports.drive import drive
+from ports.key_directory import opened_keys, require_choice
 from ports.url import parse_url
 
 logger = logging.getLogger("flight")
@@ -46,23 +50,48 @@ logger = logging.getLogger("flight")
     show_default=True,
     help="Corpus to have on board: a name, a path, or NAME=PATH; may be given more than once.",
 )
+@click.option(
+    "--keys",
+    "keys_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Key file of the spacecraft, made by `ground keys new`.",
+)
+@click.option("--insecure", is_flag=True, help="Believe every frame. For a bench, never for a radio.")
 @click.option("--verbose", is_flag=True, help="Log every report, not only events.")
-def main(link_url: str, store: Path, profile: str, corpora: tuple[str, ...], verbose: bool) -> None:
+def main(
+    link_url: str,
+    store: Path,
+    profile: str,
+    corpora: tuple[str, ...],
+    keys_path: Path | None,
+    insecure: bool,
+    verbose: bool,
+) -> None:
     """Run the flight software on a link until it is interrupted."""
     logging.basicConfig(format="%(asctime)s %(name)s %(message)s", level=logging.INFO, stream=sys.stderr)
-    try:
-        parse_url(link_url)
-        link_profile = find_profile(profile)
-        on_board = find_corpora_on_board(corpora, CorpusSources.from_environment(os.environ))
-        disk = RealDisk(store)
-    except (MisuseError, OSError) as error:
-        click.echo(f"flight: {error}", err=True)
-        sys.exit(2)
-    for corpus in on_board.values():
-        logger.info("corpus %s, SHA-256 %s… %s", corpus.name, corpus.sha256[:12], corpus.notice)
-    program = _Program(link_url, SpacecraftConfig(profile=link_profile, tai_offset_ns=_tai_offset_ns()), disk, on_board)
-    program.verbose = verbose
-    asyncio.run(program.run())
+    with contextlib.ExitStack() as stack:
+        try:
+            parse_url(link_url)
+            link_profile = find_profile(profile)
+            require_choice(keys_path, insecure)
+            on_board = find_corpora_on_board(corpora, CorpusSources.from_environment(os.environ))
+            keys = stack.enter_context(opened_keys(keys_path, End.SPACECRAFT)) if keys_path is not None else None
+            disk = RealDisk(store)
+            disk.lock()
+        except (StarloopError, OSError) as error:
+            click.echo(f"flight: {error}", err=True)
+            sys.exit(2)
+        for corpus in on_board.values():
+            logger.info("corpus %s, SHA-256 %s… %s", corpus.name, corpus.sha256[:12], corpus.notice)
+        _log_keys(keys)
+        config = SpacecraftConfig(profile=link_profile, tai_offset_ns=_tai_offset_ns())
+        program = _Program(link_url, config, disk, on_board, keys)
+        program.verbose = verbose
+        try:
+            asyncio.run(program.run())
+        except (MisuseError, OSError) as error:  # A store or a port that turns out to be something else.
+            click.echo(f"flight: {error}", err=True)
+            sys.exit(2)
 
 
 class _Worker:
@@ -91,7 +120,15 @@ class _Program:
 
     verbose = False
 
-    def __init__(self, link_url: str, config: SpacecraftConfig, disk: RealDisk, corpora: dict[str, CorpusFile]) -> None:
+    def __init__(
+        self,
+        link_url: str,
+        config: SpacecraftConfig,
+        disk: RealDisk,
+        corpora: dict[str, CorpusFile],
+        keys: KeyStore | None,
+    ) -> None:
+        self._keys = keys
         self._link_url = link_url
         self._config = config
         self._disk = disk
@@ -102,7 +139,9 @@ class _Program:
         self._process = WorkerProcess(self._disk.root)
         self._worker = _Worker(self._process, self._worker_readable)
         self._wake = asyncio.Event()
-        self._spacecraft = Spacecraft(self._config, self._disk, self._worker, self._corpora, time.monotonic_ns())
+        self._spacecraft = Spacecraft(
+            self._config, self._disk, self._worker, self._corpora, time.monotonic_ns(), self._keys
+        )
         loop = asyncio.get_running_loop()
         task = asyncio.ensure_future(
             drive(
@@ -137,6 +176,16 @@ class _Program:
         for event in events:
             if self.verbose or not isinstance(event, Reported):
                 logger.info("%s", event)
+
+
+def _log_keys(keys: KeyStore | None) -> None:
+    """Say how the link is protected."""
+    if keys is None:
+        logger.warning("insecure: every frame is believed, and telemetry travels clear")
+        return
+    logger.info("keys %s, %s", keys.file.set_id[:8], keys.standing.value)
+    if keys.standing is Standing.RESTORED:
+        logger.warning("telemetry keys that were used are spent; send key.activate for one that was never used")
 
 
 def _tai_offset_ns() -> int:

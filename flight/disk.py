@@ -10,6 +10,7 @@ be made for a file is durable at once.
 This file and `flight.jobs.worker` are the only ones in the flight software that touch files.
 """
 
+import fcntl
 import os
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -67,11 +68,31 @@ class RealDisk:
 
     Args:
         root: The directory; it is made if it is missing.
+
+    Raises:
+        MisuseError: There is a file in its place.
+        OSError: It cannot be made.
     """
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root).absolute()
+        if self.root.exists() and not self.root.is_dir():
+            raise MisuseError(f"store {self.root}: expected a directory, found a file")
         self.root.mkdir(parents=True, exist_ok=True)
+
+    def lock(self) -> None:
+        """Keep this directory for this process as long as it runs.
+
+        Raises:
+            MisuseError: Another process has it.
+        """
+        self._lock = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise MisuseError(
+                f"store {self.root}: expected no other flight software on it, found one running"
+            ) from None
 
     def append(self, path: str, data: bytes) -> None:
         """See `Disk.append`."""

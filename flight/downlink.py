@@ -4,16 +4,23 @@ Frames are made when the transmitter asks for one, so that the most urgent packe
 counts as they leave, so that a gap in them at the ground is a loss on the way. The queue is bounded: when it is full
 the least urgent newest packet is dropped and counted.
 
-Source: ECSS-E-ST-70-41C 7.4.3 (packet), CCSDS 132.0-B-3 (frame), 131.0-B-5 (coding).
+With keys, no frame with packets leaves unless it is protected. If it cannot be, packets wait, and idle frames, which
+travel clear, bring the CLCW down.
+
+Source: ECSS-E-ST-70-41C 7.4.3 (packet), CCSDS 132.0-B-3 (frame), 355.0-B-2 (SDLS), 131.0-B-5 (coding).
 """
 
 from collections import Counter, deque
 from dataclasses import dataclass
 
+from ccsds.errors import MisuseError
 from ccsds.pus.telemetry import Telemetry
+from ccsds.sdls.association import Link
+from ccsds.sdls.security import Security
 from ccsds.sync import TmEncoder
 from ccsds.tm_frame import ONLY_IDLE, TmFrame
 from ccsds.tm_packets import TmFramer
+from flight.events import Event, TelemetryHeld
 from flight.records import Answer
 from flight.reporter import Priority
 from mission.channels import SPACECRAFT_ID, Apid, Downlink
@@ -42,13 +49,20 @@ class DownlinkTransmitter:
 
     Args:
         profile: How the link is run.
+        security: The keys of this end, or None on a bench: then frames travel clear.
     """
 
-    def __init__(self, profile: LinkProfile) -> None:
+    def __init__(self, profile: LinkProfile, security: Security | None = None) -> None:
         self._profile = profile
+        self._security = security
+        overhead_octets = security.overhead_octets(Link.TM, Downlink.LIVE) if security else 0
         self._encoder = TmEncoder(profile.tm_coding)
         self._queues: dict[Priority, deque[_Waiting]] = {priority: deque() for priority in Priority}
-        self._framer = TmFramer(profile.tm_data_octets)
+        self._framer = TmFramer(profile.tm_data_octets - overhead_octets)
+        # A frame's content that could not be protected, kept for the next try; and why, once it was told.
+        self._held: tuple[int, bytes] | None = None
+        self._held_reason = ""
+        self._events: list[Event] = []
         self._sequence_count = 0
         self._message_counts: Counter[tuple[int, int]] = Counter()
         self._master_count = 0
@@ -73,23 +87,12 @@ class DownlinkTransmitter:
             clcw: The report on the command channel that the frame carries, four octets.
             now_ns: When the frame leaves.
         """
-        channel = Downlink.LIVE
-        content = self._fill()
-        if content is None:
+        frame = self._live_frame(clcw, now_ns)
+        if frame is None:
             if clcw == self._last_clcw and now_ns < self._next_keep_alive_ns:
                 return None
-            channel = Downlink.IDLE
-            content = (ONLY_IDLE, bytes(self._profile.tm_data_octets))
-        first_header_pointer, data = content
-        frame = TmFrame(
-            spacecraft_id=SPACECRAFT_ID,
-            virtual_channel=channel,
-            mc_count=self._master_count,
-            vc_count=self._channel_counts[channel],
-            first_header_pointer=first_header_pointer,
-            data=data,
-            ocf=clcw,
-        )
+            frame = self._frame(Downlink.IDLE, ONLY_IDLE, bytes(self._profile.tm_data_octets), clcw)
+        channel = Downlink(frame.virtual_channel)
         self._master_count = (self._master_count + 1) % _COUNT_8_BITS
         self._channel_counts[channel] = (self._channel_counts[channel] + 1) % _COUNT_8_BITS
         self._last_clcw = clcw
@@ -100,6 +103,50 @@ class DownlinkTransmitter:
     def next_deadline(self) -> int:
         """Give the time at which a frame leaves even if there is nothing to say."""
         return self._next_keep_alive_ns
+
+    def take_events(self) -> list[Event]:
+        """Give what happened since the last call."""
+        taken, self._events = self._events, []
+        return taken
+
+    def _live_frame(self, clcw: bytes, now_ns: int) -> TmFrame | None:
+        """Give a frame of packets as it may leave, or None if none waits or none can be protected."""
+        security = self._security
+        if security is not None and not security.sends(Link.TM, Downlink.LIVE):
+            if any(self._queues.values()):
+                self._hold(f"no key sends on TM channel {Downlink.LIVE}: activate one", now_ns)
+            return None
+        content = self._held or self._fill()
+        if content is None:
+            return None
+        frame = self._frame(Downlink.LIVE, *content, clcw)
+        if security is None:
+            return frame
+        try:
+            frame = security.sender.protect_tm(frame)
+        except (OSError, MisuseError) as error:
+            self._held = content
+            self._hold(str(error), now_ns)
+            return None
+        self._held = None
+        self._held_reason = ""
+        return frame
+
+    def _hold(self, reason: str, now_ns: int) -> None:
+        if reason != self._held_reason:
+            self._held_reason = reason
+            self._events.append(TelemetryHeld(now_ns, reason))
+
+    def _frame(self, channel: Downlink, first_header_pointer: int, data: bytes, clcw: bytes) -> TmFrame:
+        return TmFrame(
+            spacecraft_id=SPACECRAFT_ID,
+            virtual_channel=channel,
+            mc_count=self._master_count,
+            vc_count=self._channel_counts[channel],
+            first_header_pointer=first_header_pointer,
+            data=data,
+            ocf=clcw,
+        )
 
     def _fill(self) -> tuple[int, bytes] | None:
         """Give the pointer and data field of one frame of packets, or None if none waits."""

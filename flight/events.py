@@ -39,6 +39,15 @@ class CommandAnswered(Event, frozen=True, tag=True):
         return f"telecommand {self.sequence_count} {self.name} {self.outcome}{reason}"
 
 
+class TelemetryHeld(Event, frozen=True, tag=True):
+    """Telemetry could not be protected and waits."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"telemetry waits, since it cannot be protected: {self.reason}"
+
+
 class Reported(Event, frozen=True, tag=True):
     """A report was put into the downlink queue."""
 

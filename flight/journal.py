@@ -34,6 +34,10 @@ class Recovery:
     """Octets that belong to no whole record: a torn tail, or damage."""
 
 
+class UncertainStoreError(OSError):
+    """The store failed, and whether a record is durable is not known."""
+
+
 class Journal:
     """A journal in one file of a disk.
 
@@ -48,8 +52,17 @@ class Journal:
         self.length_octets = 0
 
     def recover(self) -> Recovery:
-        """Read the journal. To be called once, before anything is appended."""
+        """Read the journal. To be called once, before anything is appended.
+
+        What is read is made durable first: the process that wrote it may have been killed before it could, and what
+        is believed now must not be gone after the next power cut.
+
+        Raises:
+            OSError: The disk failed.
+        """
         try:
+            self._disk.fsync(self._path)
+            self._disk.fsync(directory_of(self._path))
             data = self._disk.read(self._path)
         except FileNotFoundError:
             data = b""
@@ -73,15 +86,20 @@ class Journal:
         """Add a record; it is durable when this returns.
 
         Raises:
-            OSError: The disk failed. Whether the record is durable is then unknown, until `replace` succeeds.
+            OSError: The disk failed while the record was written; it is torn, and counts for nothing.
+            UncertainStoreError: The record is written, but the disk failed to say that it is durable. Only a `replace`
+                that succeeds makes certain that it is not.
             MisuseError: The record is longer than `RECORD_OCTETS_MAX`.
         """
         record = _frame(payload)
         is_new = self.length_octets == 0
         self._disk.append(self._path, record)
-        self._disk.fsync(self._path)
-        if is_new:
-            self._disk.fsync(directory_of(self._path))
+        try:
+            self._disk.fsync(self._path)
+            if is_new:
+                self._disk.fsync(directory_of(self._path))
+        except OSError as error:
+            raise UncertainStoreError(error.errno, error.strerror) from error
         self.length_octets += len(record)
 
     def replace(self, payloads: Iterable[bytes]) -> None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from ccsds.sdls.window import Receipt
 from flight.disk import Disk
-from flight.journal import Journal
+from flight.journal import Journal, UncertainStoreError
 from flight.records import (
     Answer,
     Begun,
@@ -28,6 +29,7 @@ from flight.records import (
     JobMoved,
     JobSampled,
     JobSubmitted,
+    KeySetLoaded,
     WorkerRestarted,
 )
 from mission.jobs import REMEMBERED_JOBS_MAX, JobState, PauseCause
@@ -37,6 +39,10 @@ JOURNAL_PATH = "journal"
 # DESIGN.md 10.3: a station repeats a command within minutes; 4,096 is more than a day of commanding at one a second
 # through the passes of a low orbit, at about 200 octets each.
 REMEMBERED_COMMANDS_MAX = 4_096
+
+# Key sets whose anti-replay windows are kept, so that going back to an earlier set lets no old frame in again. A set
+# lasts for years, and keys cannot be sent over the link.
+KEY_SETS_MAX = 8
 
 # The journal is rewritten when it is longer than this and has doubled since the last time, so that it stays bounded
 # and the work of rewriting is spread thinly.
@@ -81,6 +87,9 @@ class Ledger:
         self.boot_count = 0
         self.housekeeping: dict[int, bool] = {}
         self.jobs: OrderedDict[int, JobRecord] = OrderedDict()
+        # By key set, the one in use last; and in it by SPI.
+        self._receipts: OrderedDict[str, dict[int, Receipt]] = OrderedDict()
+        self._loaded_key_set: str | None = None
         self._executed: OrderedDict[Identity, tuple[Answer, ...]] = OrderedDict()
         self._begun: OrderedDict[Identity, bytes] = OrderedDict()
         recovery = self._journal.recover()
@@ -104,14 +113,24 @@ class Ledger:
         """Make changes durable, all or none, then apply them.
 
         Raises:
-            OSError: The disk failed; nothing is applied, and the next commit first rewrites the journal, so that a
-                record whose fate is unknown cannot come back.
+            OSError: The disk failed; nothing is applied, and nothing of it will come back.
+            UncertainStoreError: The disk failed, and neither could the record be taken back; nothing is applied, but
+                after a reboot it may turn out to be durable. The next commit tries again to take it back.
         """
         if self._is_suspect:
             self._compact()
+        if self._loaded_key_set not in (None, self.key_set):
+            changes = (KeySetLoaded(self._loaded_key_set), *changes)
         commit = Commit(changes)
         try:
             self._journal.append(commit.encode())
+        except UncertainStoreError as error:
+            self._is_suspect = True
+            try:
+                self._compact()
+            except OSError:
+                raise error from None
+            raise OSError(error.errno, error.strerror) from None
         except OSError:
             self._is_suspect = True
             raise
@@ -131,6 +150,20 @@ class Ledger:
         """Give the request id of a telecommand that began to act and was never answered, else None."""
         return self._begun.get(identity)
 
+    @property
+    def key_set(self) -> str | None:
+        """The key set that receipts are of, or None if there was never any."""
+        return next(reversed(self._receipts), None)
+
+    def load_key_set(self, set_id: str) -> tuple[Receipt, ...]:
+        """Say that receipts are of another key set from now on; the next commit carries it.
+
+        Returns:
+            The last anti-replay window of each SPI of that set.
+        """
+        self._loaded_key_set = set_id
+        return tuple(self._receipts.get(set_id, {}).values())
+
     def _apply(self, commit: Commit) -> None:
         for change in commit.changes:
             match change:
@@ -145,6 +178,14 @@ class Ledger:
                         self._begun.popitem(last=False)
                 case Booted(boot_count):
                     self.boot_count = boot_count
+                case Receipt(spi):
+                    if self.key_set is not None:
+                        self._receipts[self.key_set][spi] = change
+                case KeySetLoaded(set_id):
+                    self._receipts.setdefault(set_id, {})
+                    self._receipts.move_to_end(set_id)
+                    while len(self._receipts) > KEY_SETS_MAX:
+                        self._receipts.popitem(last=False)
                 case HousekeepingSwitched(structure_id, enabled):
                     self.housekeeping[structure_id] = enabled
                 case JobSubmitted(job_id):
@@ -188,6 +229,8 @@ class Ledger:
     def _snapshot(self) -> Iterator[Commit]:
         """Say the whole state in as few changes as there are things in it."""
         yield Commit((Booted(self.boot_count),))
+        for set_id, receipts in self._receipts.items():
+            yield Commit((KeySetLoaded(set_id), *receipts.values()))
         for structure_id, enabled in self.housekeeping.items():
             yield Commit((HousekeepingSwitched(structure_id, enabled),))
         for job_id, job in self.jobs.items():

@@ -6,6 +6,7 @@ answered with, so that either all of it happened or none.
 
 import msgspec
 
+from ccsds.sdls.window import Receipt
 from mission.jobs import JobState, PauseCause
 
 
@@ -45,6 +46,12 @@ class Booted(msgspec.Struct, frozen=True, tag=True):
     """The flight software started."""
 
     boot_count: int
+
+
+class KeySetLoaded(msgspec.Struct, frozen=True, tag=True):
+    """The receipts that follow are of this key set; SPIs mean something else in another one."""
+
+    set_id: str
 
 
 class HousekeepingSwitched(msgspec.Struct, frozen=True, tag=True):
@@ -128,6 +135,8 @@ Change = (
     Executed
     | Begun
     | Booted
+    | KeySetLoaded
+    | Receipt
     | HousekeepingSwitched
     | JobSubmitted
     | JobMoved

@@ -18,7 +18,7 @@ from mission.telemetry import HOUSEKEEPING_REPORT
 class Priority(IntEnum):
     """What leaves first when the link is free."""
 
-    VERIFICATION = 0
+    ANSWER = 0
     EVENT = 1
     REPORT = 2
     HOUSEKEEPING = 3
@@ -66,9 +66,12 @@ class Reporter:
         self._add(Answer(*HOUSEKEEPING_REPORT, data), Priority.HOUSEKEEPING, 0, structure.name, values)
 
     def answer(self, answer: Answer, destination_id: int, name: str) -> None:
-        """Say again, or for the first time, what a telecommand is answered with."""
-        priority = Priority.VERIFICATION if answer.service == 1 else Priority.REPORT
-        self._add(answer, priority, destination_id, name, {})
+        """Say again, or for the first time, what a telecommand is answered with.
+
+        All answers to one telecommand leave in their order, its completion last: a station that has the completion
+        has the rest, or knows that a frame is missing, and one that misses it asks again and gets them all.
+        """
+        self._add(answer, Priority.ANSWER, destination_id, name, {})
 
     def encode(self, name: str, values: Mapping[str, Any]) -> Answer:
         """Give a declared report in the form that the journal keeps."""

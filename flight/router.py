@@ -13,9 +13,11 @@ from collections.abc import Iterable
 from ccsds.errors import MalformedError, MisuseError
 from ccsds.pus.telecommand import AckFlags, RequestId, Telecommand
 from ccsds.pus.verification import VerificationReport, VerificationStage
+from ccsds.sdls.window import Receipt
 from flight.events import CommandAnswered, Event, Rejected
+from flight.journal import UncertainStoreError
 from flight.ledger import Ledger
-from flight.records import Answer, Begun, Executed, Identity
+from flight.records import Answer, Begun, Change, Executed, Identity
 from flight.reporter import Reporter
 from flight.services.service import Outcome, Service
 from mission import events
@@ -57,6 +59,7 @@ class Router:
         self._reporter = reporter
         self._services = {service.number: service for service in services}
         self._events: list[Event] = []
+        self._receipt: Receipt | None = None
         self.executed_count = 0
         self.refused_count = 0
         self.repeated_count = 0
@@ -65,6 +68,24 @@ class Router:
         """Give what happened since the last call."""
         taken, self._events = self._events, []
         return taken
+
+    def route_frame(self, packets: Iterable[bytes], receipt: Receipt | None, now_ns: int) -> None:
+        """Deal with the packets of one frame.
+
+        Args:
+            packets: In the order of the frame.
+            receipt: What must be durable before the frame acts; None if it is not protected.
+            now_ns: Now.
+        """
+        self._receipt = receipt
+        for packet in packets:
+            self.route(packet, now_ns)
+        if self._receipt is not None:  # No packet has committed anything, so none has acted.
+            try:
+                self._commit()
+            except OSError as error:
+                self._reporter.event(events.STORE_FAILED, reason=_clip(str(error)))
+        self._receipt = None
 
     def route(self, packet: bytes, now_ns: int) -> None:
         """Deal with one packet. Whatever is wrong with it is reported, never raised."""
@@ -97,7 +118,10 @@ class Router:
         request.stage(VerificationStage.ACCEPTED)
         try:
             if command.repeat is Repeat.ONCE:
-                self._ledger.commit(Begun(identity, request.id))
+                self._commit(Begun(identity, request.id))
+            elif command.repeat is Repeat.IDEMPOTENT and self._receipt is not None:
+                # It may act before its record, and after a crash in between only the receipt keeps the frame out.
+                self._commit()
             outcome = self._services[command.service].execute(command, arguments, now_ns)
         except MisuseError as error:
             request.fail(VerificationStage.START_FAILED, FailureCode.REFUSED, str(error))
@@ -105,6 +129,13 @@ class Router:
             return
         except OSError as error:
             self._store_failed(request, error, now_ns)
+            return
+        except Exception as error:
+            # Nobody foresaw this one. It must end here, and be remembered: else the same octets, sent again, would end
+            # the flight software again.
+            text = f"fault in the flight software: {type(error).__name__}: {error}"
+            request.fail(VerificationStage.START_FAILED, FailureCode.SOFTWARE_FAULT, text)
+            self._conclude(request, "failed", text, now_ns)
             return
         request.stage(VerificationStage.STARTED)
         request.answers += outcome.answers
@@ -164,7 +195,7 @@ class Router:
         """Make a command's effect and its answers durable together, then let both be seen."""
         changes = outcome.changes if outcome else ()
         try:
-            self._ledger.commit(*changes, Executed(request.identity, tuple(request.answers)))
+            self._commit(*changes, Executed(request.identity, tuple(request.answers)))
         except (OSError, MisuseError) as error:
             self._store_failed(request, error, now_ns)
             return
@@ -177,11 +208,22 @@ class Router:
         if outcome is not None and outcome.afterwards is not None:
             outcome.afterwards(now_ns)
 
+    def _commit(self, *changes: Change) -> None:
+        """Make changes durable, and with the first of a frame its receipt.
+
+        Raises:
+            OSError: The store failed; nothing has changed.
+        """
+        receipt = () if self._receipt is None else (self._receipt,)
+        self._ledger.commit(*receipt, *changes)
+        self._receipt = None
+
     def _store_failed(self, request: "_Request", error: Exception, now_ns: int) -> None:
-        """Say that nothing was done. It is not remembered, so that the same telecommand may be tried again."""
+        """Say that nothing was done, or that it is not known. The same telecommand may be tried again."""
         self.refused_count += 1
         request.answers.clear()
-        request.fail(VerificationStage.COMPLETION_FAILED, FailureCode.STORE, str(error))
+        code = FailureCode.OUTCOME_UNKNOWN if isinstance(error, UncertainStoreError) else FailureCode.STORE
+        request.fail(VerificationStage.COMPLETION_FAILED, code, str(error))
         self._reporter.event(events.STORE_FAILED, reason=_clip(str(error)))
         self._send(request.answers, request.telecommand.source_id, request.name)
         self._note(request.telecommand, request.name, "failed", str(error), now_ns)

@@ -11,9 +11,11 @@ It has no clock, opens nothing but its `Disk`, and starts nothing but its `Worke
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ccsds.sdls.key_store import KeyStore
+from ccsds.sdls.security import Security
 from flight.disk import Disk
 from flight.downlink import DownlinkTransmitter
-from flight.events import Announced, Event, Reported
+from flight.events import Announced, Event, Reported, TelemetryHeld
 from flight.jobs.corpus import CorpusFile
 from flight.jobs.engine import Engine, EngineConfig, Worker
 from flight.jobs.messages import Reply
@@ -24,6 +26,7 @@ from flight.router import Router
 from flight.services.connection_test import ConnectionTestService
 from flight.services.housekeeping import HousekeepingService
 from flight.services.jobs import JobService
+from flight.services.keys import KeyService
 from flight.uplink import UplinkReceiver
 from mission import events
 from mission.definition import DICTIONARY
@@ -31,6 +34,9 @@ from mission.dictionary import Dictionary
 from mission.profiles import LinkProfile
 
 NS_PER_S = 1_000_000_000
+
+# What the reason of an event holds, at four octets a character.
+REASON_CHARACTERS_MAX = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +59,7 @@ class Spacecraft:
         worker: Where job work is done.
         corpora: The corpora on board, by name.
         now_ns: Monotonic time at which it boots.
+        keys: Its key store, or None: then it believes every frame, and belongs on a bench.
 
     Raises:
         OSError: The store failed while it booted: a spacecraft without memory does not start.
@@ -65,6 +72,7 @@ class Spacecraft:
         worker: Worker,
         corpora: Mapping[str, CorpusFile],
         now_ns: int = 0,
+        keys: KeyStore | None = None,
     ) -> None:
         self._config = config
         self._booted_ns = now_ns
@@ -72,38 +80,47 @@ class Spacecraft:
         self._events: list[Event] = []
         self._ledger = Ledger(disk)
         self._reporter = Reporter(config.dictionary)
-        self._uplink = UplinkReceiver(config.profile)
-        self._downlink = DownlinkTransmitter(config.profile)
-        self._engine = Engine(config.engine, self._ledger, worker, self._reporter, corpora)
+        security = self._secure(keys)
+        self._uplink = UplinkReceiver(config.profile, security)
+        self._downlink = DownlinkTransmitter(config.profile, security)
+        self._keys = KeyService(security, self._reporter)
+        self._engine = Engine(config.engine, self._ledger, worker, self._reporter, corpora, disk)
         self._housekeeping = HousekeepingService(
             config.dictionary,
             self._ledger,
             self._reporter,
-            {1: self._core_housekeeping, 2: lambda now_ns: self._engine.housekeeping()},
+            {
+                1: self._core_housekeeping,
+                2: lambda now_ns: self._engine.housekeeping(),
+                3: lambda now_ns: self._keys.housekeeping(),
+            },
         )
         services = (
             ConnectionTestService(self._reporter),
             self._housekeeping,
             JobService(self._engine, self._reporter),
+            self._keys,
         )
         self._router = Router(config.dictionary, self._ledger, self._reporter, services)
         self._boot(now_ns)
 
     def receive(self, data: bytes, now_ns: int) -> None:
         """Take octets from the line, cut anywhere."""
-        for packet in self._uplink.receive(data, now_ns):
-            self._router.route(packet, now_ns)
+        for delivery in self._uplink.receive(data, now_ns):
+            self._router.route_frame(delivery.packets, delivery.receipt, now_ns)
+        self._keys.tell_refusals(now_ns)
         self._settle(now_ns)
 
     def advance(self, now_ns: int) -> None:
         """Do what is due."""
         self._engine.advance(now_ns)
         self._housekeeping.advance(now_ns)
+        self._keys.tell_refusals(now_ns)
         self._settle(now_ns)
 
     def next_deadline(self) -> int | None:
         """Give the time at which something is due next."""
-        deadlines = [self._engine.next_deadline(), self._housekeeping.next_deadline()]
+        deadlines = [self._engine.next_deadline(), self._housekeeping.next_deadline(), self._keys.next_deadline()]
         if self._is_in_contact:
             deadlines.append(self._downlink.next_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
@@ -112,7 +129,9 @@ class Spacecraft:
         """Give the next octets for the line, to be asked for when the transmitter is free."""
         if not self._is_in_contact:
             return None
-        return self._downlink.transmit(self._uplink.clcw(), now_ns)
+        octets = self._downlink.transmit(self._uplink.clcw(), now_ns)
+        self._settle(now_ns)
+        return octets
 
     def contact(self, up: bool, now_ns: int) -> None:
         """Take note that the link is there, or is gone."""
@@ -133,13 +152,24 @@ class Spacecraft:
         taken, self._events = self._events, []
         return taken
 
+    def _secure(self, keys: KeyStore | None) -> Security | None:
+        """Bring the keys and the anti-replay windows of the ledger together."""
+        if keys is None:
+            return None
+        return Security(keys, self._ledger.load_key_set(keys.file.set_id))
+
     def _boot(self, now_ns: int) -> None:
-        self._ledger.commit(Booted(self._ledger.boot_count + 1))
+        try:
+            self._ledger.commit(Booted(self._ledger.boot_count + 1))
+        except OSError as error:
+            # A full store must not keep it from hearing the commands that make room.
+            self._reporter.event(events.STORE_FAILED, reason=str(error)[:REASON_CHARACTERS_MAX])
         if self._ledger.damaged_octets:
             self._reporter.event(events.JOURNAL_MENDED, octets=self._ledger.damaged_octets)
         self._reporter.event(
             events.BOOTED, boot_count=self._ledger.boot_count, dictionary_digest=self._config.dictionary.digest
         )
+        self._keys.boot()
         self._engine.boot(now_ns)
         self._settle(now_ns)
 
@@ -147,6 +177,10 @@ class Spacecraft:
         """Hand on what was said and what happened during this call."""
         self._events += self._uplink.take_events()
         self._events += self._router.take_events()
+        for event in self._downlink.take_events():
+            self._events.append(event)
+            if isinstance(event, TelemetryHeld):
+                self._keys.telemetry_held(event.reason)
         for said in self._reporter.take():
             tai_ns = now_ns + self._config.tai_offset_ns
             self._downlink.put(said.answer, said.priority, said.destination_id, tai_ns)

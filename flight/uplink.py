@@ -1,18 +1,34 @@
-"""From octets of the line to telecommand packets: CLTU, TC frame, FARM-1 (one for each virtual channel), packets.
+"""From octets of the line to telecommand packets: CLTU, TC frame, FARM-1 (one for each virtual channel), SDLS, packets.
 
-Whatever is wrong with what came is counted and told as a `Rejected` event, never raised.
+Whatever is wrong with what came is counted and told as a `Rejected` event, never raised. With keys, nothing of a frame
+gets further than link security unless it is authentic and new; control commands to FARM-1 carry no data.
 
-Source: CCSDS 231.0-B-4 (CLTU), 232.0-B-4 (frame), 232.1-B-2 (FARM-1), 133.0-B-2 (packet).
+Source: CCSDS 231.0-B-4 (CLTU), 232.0-B-4 (frame), 232.1-B-2 (FARM-1), 355.0-B-2 (SDLS), 133.0-B-2 (packet).
 """
 
+from dataclasses import dataclass
+
 from ccsds.cltu import CltuDeframer
-from ccsds.cop1.farm import Farm, FarmConfig
+from ccsds.cop1.farm import Farm, FarmConfig, FarmOutcome
 from ccsds.errors import MalformedError
 from ccsds.packet import split_packets
+from ccsds.sdls.receiver import Refused
+from ccsds.sdls.security import Security
+from ccsds.sdls.window import Receipt
 from ccsds.tc_frame import TcFrame
 from flight.events import Event, Rejected
 from mission.channels import SPACECRAFT_ID, Uplink
 from mission.profiles import LinkProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What one frame has brought."""
+
+    packets: tuple[bytes, ...]
+    """The telecommand packets in it, whole and in order."""
+    receipt: Receipt | None
+    """What must be durable before any of them acts; None without keys."""
 
 
 class UplinkReceiver:
@@ -20,9 +36,11 @@ class UplinkReceiver:
 
     Args:
         profile: How the link is run.
+        security: The keys of this end, or None on a bench: then every frame counts as authentic.
     """
 
-    def __init__(self, profile: LinkProfile) -> None:
+    def __init__(self, profile: LinkProfile, security: Security | None = None) -> None:
+        self._security = security
         self._deframer = CltuDeframer(randomized=profile.tc_randomized)
         self._farms = {
             channel: Farm(FarmConfig(virtual_channel=channel, window=profile.farm_window)) for channel in Uplink
@@ -31,7 +49,7 @@ class UplinkReceiver:
         self.accepted_count = 0
         self.rejected_count = 0
 
-    def receive(self, data: bytes, now_ns: int) -> list[bytes]:
+    def receive(self, data: bytes, now_ns: int) -> list[Delivery]:
         """Take octets from the line.
 
         Args:
@@ -39,18 +57,21 @@ class UplinkReceiver:
             now_ns: When they came.
 
         Returns:
-            The telecommand packets that are now whole and in order.
+            What each frame has brought that is now whole and in order.
         """
-        packets: list[bytes] = []
+        deliveries: list[Delivery] = []
         self._deframer.receive(data)
         for candidate in self._deframer.take():
             try:
-                packets += self._frame(TcFrame.decode(candidate), now_ns)
+                delivery = self._frame(TcFrame.decode(candidate), now_ns)
             except MalformedError as error:
                 self.reject("TC frame", str(error), now_ns)
+                continue
+            if delivery is not None:
+                deliveries.append(delivery)
         for reason in self._deframer.take_rejects():
             self.reject("CLTU", reason, now_ns)
-        return packets
+        return deliveries
 
     def clcw(self) -> bytes:
         """Give the report on the command channel, four octets, for the next TM frame."""
@@ -66,7 +87,7 @@ class UplinkReceiver:
         self.rejected_count += 1
         self._events.append(Rejected(now_ns, where, reason))
 
-    def _frame(self, frame: TcFrame, now_ns: int) -> list[bytes]:
+    def _frame(self, frame: TcFrame, now_ns: int) -> Delivery | None:
         if frame.spacecraft_id != SPACECRAFT_ID:
             raise MalformedError(f"expected spacecraft {SPACECRAFT_ID:#x}, found {frame.spacecraft_id:#x}")
         if frame.virtual_channel not in self._farms:
@@ -74,11 +95,20 @@ class UplinkReceiver:
         verdict = self._farms[Uplink(frame.virtual_channel)].receive(frame)
         if verdict.reason:
             self.reject("FARM-1", verdict.reason, now_ns)
-            return []
+            return None
+        receipt = None
+        if self._security is not None and verdict.outcome is FarmOutcome.DELIVERED:
+            judged = self._security.receiver.process_tc(frame)
+            if isinstance(judged, Refused):
+                self.reject("SDLS", str(judged), now_ns)
+                return None
+            frame, receipt = judged.frame, judged.receipt
         self.accepted_count += 1
+        if verdict.outcome is not FarmOutcome.DELIVERED:
+            return None
         packets: list[bytes] = []
         try:
-            packets.extend(split_packets(verdict.data or b""))
+            packets.extend(split_packets(frame.data))
         except MalformedError as error:  # What was whole before the fault is used all the same.
             self.reject("packet", str(error), now_ns)
-        return packets
+        return Delivery(tuple(packets), receipt)

@@ -4,6 +4,7 @@ Exit status: 0 done, 1 the command failed or was lost or the station went away, 
 """
 
 import contextlib
+import secrets
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -18,14 +19,20 @@ from rich.console import Console
 from rich.live import Live
 
 from ccsds.cop1.fop import Service
-from ccsds.errors import MisuseError, StarloopError
+from ccsds.errors import MalformedError, MisuseError, StarloopError
+from ccsds.sdls.association import Suite
+from ccsds.sdls.key_file import GENERATIONS_DEFAULT, GENERATIONS_MAX, End, generate_keys
 from ground import presentation
 from ground.client import Client, NoStationError, RefusalError, default_socket_path
+from ground.cop1_words import WORDS, directive_of, status_text
 from ground.events import FINAL, Stage, plain
 from ground.history import History
 from ground.serve import ServeConfig, default_archive_path, run
+from mission.channels import PROTECTED_CHANNELS
 from mission.definition import DICTIONARY
 from mission.profiles import PROFILES, find_profile
+from ports.key_directory import create_key_file, require_choice
+from ports.url import parse_url
 
 FAILED_STATUS = 1
 BAD_INPUT_STATUS = 2
@@ -76,13 +83,25 @@ def main() -> None:
     show_default="the user's data directory",
     help="SQLite file of frames, packets, events and commands.",
 )
+@click.option(
+    "--keys",
+    "keys_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Key file of the ground, made by `ground keys new`.",
+)
+@click.option("--insecure", is_flag=True, help="Believe every frame. For a bench, never for a radio.")
 @_socket_option
-def serve(link: str, profile: str, archive_path: Path, socket_path: Path) -> None:
+def serve(
+    link: str, profile: str, archive_path: Path, keys_path: Path | None, insecure: bool, socket_path: Path
+) -> None:
     """Own the link and the archive, until stopped."""
     console = Console(stderr=True)
     with _plain_errors():
+        parse_url(link)
+        link_profile = find_profile(profile)
+        require_choice(keys_path, insecure)
         config = ServeConfig(
-            link=link, profile=find_profile(profile), archive_path=archive_path, socket_path=socket_path
+            link=link, profile=link_profile, archive_path=archive_path, socket_path=socket_path, keys_path=keys_path
         )
         run(config, say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True))
 
@@ -201,6 +220,128 @@ def commands(limit: int, archive_path: Path | None, as_json: bool, socket_path: 
         Console().print(presentation.commands_history(known), soft_wrap=True)
 
 
+@main.command()
+@click.argument("word", type=click.Choice(WORDS), default="status")
+@click.argument("value", type=float, required=False)
+@click.option("--no-check", is_flag=True, help="initiate: do not wait for a CLCW.")
+@click.option("--unlock", is_flag=True, help="initiate: send Unlock to FARM-1 first.")
+@click.option("--set-vr", type=click.IntRange(0, 255), help="initiate: send Set V(R) with this number first.")
+@_json_option
+@_socket_option
+def cop1(
+    word: str,
+    value: float | None,
+    no_check: bool,
+    unlock: bool,
+    set_vr: int | None,
+    as_json: bool,
+    socket_path: Path,
+) -> None:
+    """Show COP-1, or give FOP-1 a directive.
+
+    \b
+    status           what FOP-1 is set to, and what FARM-1 last said
+    initiate         bring the AD service up; it must be down
+    terminate        take it down, and keep it down until it is initiated
+    resume           go on where it was suspended
+    set-vs N         the number of the next AD frame; the service must be down
+    window K         how many AD frames may be on their way
+    t1 SECONDS       how long to wait for an acknowledgement
+    limit N          how often a frame is sent before it is given up
+    timeout-type N   at the last expiry of T1: 0 gives up, 1 suspends
+    """  # noqa: D301  click takes the mark for text that it must not wrap
+    with _plain_errors():
+        directive, number = directive_of(word, value, no_check=no_check, unlock=unlock, set_vr=set_vr)
+        with Client.connect(socket_path) as client:
+            status = client.cop1(directive, number)
+    click.echo(_json(status) if as_json else status_text(status))
+
+
+@main.group()
+def keys() -> None:
+    """Make a pair of key files; show and change the keys of a running station."""
+
+
+@keys.command("new")
+@click.argument("ground_file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("spacecraft_file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--suite",
+    type=click.Choice([each.value for each in Suite]),
+    default=Suite.AES_256_GCM.value,
+    show_default=True,
+    help="Encrypt and authenticate, or only authenticate.",
+)
+@click.option(
+    "--generations",
+    type=click.IntRange(2, GENERATIONS_MAX),
+    default=GENERATIONS_DEFAULT,
+    show_default=True,
+    help="Keys of each channel: one in use, one to recover with, the others to change to.",
+)
+def keys_new(ground_file: Path, spacecraft_file: Path, suite: str, generations: int) -> None:
+    """Make a new pair: GROUND_FILE stays here, SPACECRAFT_FILE is moved to the board.
+
+    Files that exist are never overwritten. Keep no copy of either.
+    """
+    with _plain_errors():
+        files = generate_keys(PROTECTED_CHANNELS, secrets.token_bytes, generations=generations, suite=Suite(suite))
+        create_key_file(ground_file, files[End.GROUND].encode())
+        try:
+            create_key_file(spacecraft_file, files[End.SPACECRAFT].encode())
+        except (MisuseError, OSError):
+            # Half a pair is of no use, and this half was used by nobody yet.
+            ground_file.unlink()
+            raise
+    click.echo(f"keys {files[End.GROUND].set_id[:8]}: {ground_file} and {spacecraft_file}")
+    click.echo(f"move {spacecraft_file} to the board, keep no copy, then:")
+    click.echo(f"  flight --keys {spacecraft_file.name} --link ...     ground serve --keys {ground_file} --link ...")
+
+
+@keys.command("list")
+@_json_option
+@_socket_option
+def keys_list(as_json: bool, socket_path: Path) -> None:
+    """Show the keys of the ground and how far their counters are."""
+    with _plain_errors(), Client.connect(socket_path) as client:
+        known = client.keys()
+    if as_json:
+        click.echo(_json(known))
+    else:
+        Console().print(presentation.keys_table(known))
+
+
+@keys.command("activate")
+@click.argument("spi", type=int)
+@_socket_option
+def keys_activate(spi: int, socket_path: Path) -> None:
+    """Take key SPI into use at the ground: send under it, or accept telemetry under it."""
+    _operate_key("activate", spi, socket_path)
+
+
+@keys.command("deactivate")
+@click.argument("spi", type=int)
+@_socket_option
+def keys_deactivate(spi: int, socket_path: Path) -> None:
+    """Take key SPI out of use at the ground; it can be activated again."""
+    _operate_key("deactivate", spi, socket_path)
+
+
+@keys.command("destroy")
+@click.argument("spi", type=int)
+@_socket_option
+def keys_destroy(spi: int, socket_path: Path) -> None:
+    """Erase key SPI at the ground, for ever; it must not be active."""
+    _operate_key("destroy", spi, socket_path)
+
+
+def _operate_key(operation: str, spi: int, socket_path: Path) -> None:
+    with _plain_errors(), Client.connect(socket_path) as client:
+        known = client.keys(operation, spi)
+    row = next(each for each in known["keys"] if each["spi"] == spi)
+    click.echo(f"SPI {spi} ({row['link']} {row['virtual_channel']}): {row['state']}{', sends' * row['sends']}")
+
+
 _UNINTERESTING = frozenset({"FrameReceived", "ReportReceived", "HousekeepingReceived"})
 
 
@@ -247,10 +388,14 @@ def _plain_errors() -> Iterator[None]:
     """Turn the errors a person can do something about into one line and an exit status."""
     try:
         yield
-    except (MisuseError, NoStationError, RefusalError) as error:
+    except (MalformedError, MisuseError, NoStationError, RefusalError) as error:
         _fail(error, BAD_INPUT_STATUS)
     except (StarloopError, TimeoutError) as error:
         _fail(error, FAILED_STATUS)
+    except BrokenPipeError:  # Whoever read our lines has enough; click ends us quietly.
+        raise
+    except OSError as error:
+        _fail(error, BAD_INPUT_STATUS)
 
 
 def _fail(error: Exception, status: int) -> NoReturn:

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import msgspec
 
-from ccsds.cop1.fop import Service
+from ccsds.cop1.fop import Directive, Service
 from ccsds.errors import StarloopError
 from ground.events import FINAL, plain
 
@@ -173,6 +173,32 @@ class Client:
     def commands(self, limit: int = 20) -> list[dict[str, Any]]:
         """Give the latest commands with their stages, from the archive."""
         return self._ask("commands", limit=limit)["commands"]
+
+    def cop1(self, directive: Directive | None = None, value: int | None = None) -> dict[str, Any]:
+        """Have the station give FOP-1 a directive, if one is given.
+
+        Returns:
+            What FOP-1 is set to and where it is afterwards, and what FARM-1 last said.
+
+        Raises:
+            RefusalError: FOP-1 rejects it, or its value is missing, out of range, or not wanted.
+        """
+        return self._ask("cop1", directive=None if directive is None else directive.name, value=value)
+
+    def keys(self, operation: str | None = None, spi: int | None = None) -> dict[str, Any]:
+        """Give the keys of the ground, after an operation on one of them if one is given.
+
+        Args:
+            operation: ``activate``, ``deactivate`` or ``destroy``.
+            spi: Whose key.
+
+        Returns:
+            The key set, what its store turned out to be, frames counted by what became of them, and each key.
+
+        Raises:
+            RefusalError: The station has no keys, or the operation is not allowed.
+        """
+        return self._ask("keys", action=operation, spi=spi)
 
     def stop(self) -> None:
         """Have the station stop."""

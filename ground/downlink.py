@@ -1,8 +1,9 @@
-"""The way down: octets of the line -> TM frames -> CLCWs and packets -> reports in the dictionary's words.
+"""The way down: octets of the line -> TM frames -> CLCWs, SDLS, packets -> reports in the dictionary's words.
 
 Whatever the line brings, nothing raises: what cannot be understood is given out with a reason, and counted. It decides
-nothing about what it reads; the station does. Source: CCSDS 131.0-B-5 (coding), 132.0-B-3 (frames), 133.0-B-2
-(packets), ECSS-E-ST-70-41C (reports).
+nothing about what it reads; the station does. With keys, nothing is read of a frame that is not authentic and new but
+its CLCW, which proves nothing; idle frames travel clear. Source: CCSDS 131.0-B-5 (coding), 132.0-B-3 (frames),
+355.0-B-2 (SDLS), 133.0-B-2 (packets), ECSS-E-ST-70-41C (reports).
 """
 
 from collections import Counter
@@ -14,7 +15,9 @@ from ccsds.errors import MalformedError
 from ccsds.pus import verification
 from ccsds.pus.telemetry import Telemetry
 from ccsds.pus.verification import VerificationReport
-from ccsds.tm_frame import TmFrame
+from ccsds.sdls.receiver import Refused
+from ccsds.sdls.security import Security
+from ccsds.tm_frame import ONLY_IDLE, TmFrame
 from ccsds.tm_packets import PacketAssembler
 from ground.events import (
     EventReported,
@@ -28,6 +31,7 @@ from ground.events import (
     one_line,
 )
 from mission.channels import SPACECRAFT_ID
+from mission.channels import Downlink as Channel
 from mission.dictionary import Dictionary, Severity
 from mission.profiles import LinkProfile
 from mission.telemetry import HOUSEKEEPING_REPORT
@@ -55,9 +59,11 @@ class Downlink:
     Args:
         profile: How the link is run.
         dictionary: The words of the mission.
+        security: The keys of this end, or None on a bench: then every frame counts as authentic.
     """
 
-    def __init__(self, profile: LinkProfile, dictionary: Dictionary) -> None:
+    def __init__(self, profile: LinkProfile, dictionary: Dictionary, security: Security | None = None) -> None:
+        self._security = security
         self._dictionary = dictionary
         self._deframer = sync.TmDeframer(profile.tm_coding)
         self._assemblers: dict[int, PacketAssembler] = {}
@@ -117,6 +123,12 @@ class Downlink:
                 self._items.append(Clcw.decode(frame.ocf))
             except MalformedError as error:
                 self._reject_packet(frame.virtual_channel, str(error), now_ns)
+        if self._security is not None and not _is_idle(frame):
+            judged = self._security.receiver.process_tm(frame)
+            if isinstance(judged, Refused):
+                self._reject_frame(f"SDLS: {judged}", now_ns)
+                return
+            frame = judged.frame
         self._take_packets(frame, now_ns)
 
     def _take_packets(self, frame: TmFrame, now_ns: int) -> None:
@@ -208,6 +220,11 @@ class Downlink:
     def _reject_packet(self, virtual_channel: int, reason: str, now_ns: int) -> None:
         self._counters["packets_rejected"] += 1
         self._items.append(PacketRejected(time_ns=now_ns, virtual_channel=virtual_channel, reason=one_line(reason)))
+
+
+def _is_idle(frame: TmFrame) -> bool:
+    """Tell whether a frame carries no packets by its own word, on the channel where such frames travel."""
+    return frame.virtual_channel == Channel.IDLE and frame.first_header_pointer == ONLY_IDLE
 
 
 def _report_event(telemetry: Telemetry, name: str, values: dict, virtual_channel: int, now_ns: int) -> ReportReceived:

@@ -220,6 +220,17 @@ class PortReported(StationEvent, frozen=True, kw_only=True, tag=True):
         return self.text
 
 
+class KeyChanged(StationEvent, frozen=True, kw_only=True, tag=True):
+    """The operator has activated, deactivated or destroyed a key of the ground."""
+
+    spi: int
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"key of SPI {self.spi} at the ground: {self.before} -> {self.after}"
+
+
 class ArchiveFailed(StationEvent, frozen=True, kw_only=True, tag=True):
     """The archive of the station could not be written; the link goes on without it."""
 

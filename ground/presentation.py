@@ -101,6 +101,24 @@ def jobs_table(jobs: Mapping[str, Mapping[str, Any]]) -> Table:
     return table
 
 
+def keys_table(known: Mapping[str, Any]) -> Group:
+    """Give the keys of the ground, and what became of the frames."""
+    table = _table("SPI", "channel", "suite", "state", "sends", "sent below", "highest accepted")
+    for row in known["keys"]:
+        cells = (
+            str(row["spi"]),
+            f"{row['link']} {row['virtual_channel']}",
+            row["suite"],
+            row["state"],
+            "yes" if row["sends"] else "",
+            str(row["reserved"] or "-"),
+            str(row["highest"]) if row["highest"] >= 0 else "-",
+        )
+        table.add_row(*(Text(cell) for cell in cells))
+    counts = ", ".join(f"{count} {name}" for name, count in known["counts"].items())
+    return Group(Text(f"keys {known['set_id'][:8]}, {known['standing']}; frames: {counts}"), table)
+
+
 def commands_history(commands: Iterable[Mapping[str, Any]]) -> Group:
     """Give commands of the archive, each with the stages that it came to."""
     lines = []

@@ -21,16 +21,21 @@ from typing import Any
 
 import msgspec
 
-from ccsds.cop1.fop import Service
+from ccsds.cop1.fop import Directive, Service
 from ccsds.errors import MisuseError
+from ccsds.sdls.key_file import End
+from ccsds.sdls.key_state import KeyOperation
+from ccsds.sdls.key_store import Standing
+from ccsds.sdls.security import KeyStatus, Security
 from ground.archive import Archive
-from ground.events import ArchiveFailed, FrameReceived, PortReported, StationEvent, encode_json, plain
+from ground.events import ArchiveFailed, FrameReceived, KeyChanged, PortReported, StationEvent, encode_json, plain
 from ground.history import CommandRecord, History
 from ground.station import Station, StationConfig
 from mission.definition import DICTIONARY
 from mission.fields import Octets
 from mission.profiles import LinkProfile
 from ports.drive import PortDown, PortUp, drive
+from ports.key_directory import opened_keys
 from ports.url import parse_url
 
 # A request holds one telecommand at most, in hexadecimal.
@@ -60,6 +65,8 @@ class ServeConfig:
     profile: LinkProfile
     archive_path: Path
     socket_path: Path
+    keys_path: Path | None = None
+    """Key file of the ground, or None on a bench: then every frame is believed, and commands travel clear."""
 
 
 def default_archive_path() -> Path:
@@ -140,10 +147,20 @@ class StationService:
         """Serve until stopped.
 
         Raises:
-            MisuseError: The link URL, the archive or the socket cannot be used.
+            MisuseError: The link URL, the archive, the keys or the socket cannot be used.
+            MalformedError: The key file is damaged.
+            OSError: The key file cannot be read, or its directory not written.
         """
+        parse_url(self._config.link)
+        with contextlib.ExitStack() as stack:
+            self._security = None
+            if self._config.keys_path is not None:
+                store = stack.enter_context(opened_keys(self._config.keys_path, End.GROUND))
+                self._security = Security(store)
+            await self._run()
+
+    async def _run(self) -> None:
         config = self._config
-        parse_url(config.link)
         self._archive = Archive.open(config.archive_path, draw_source_id=_draw_source_id, unix_ns=time.time_ns())
         try:
             identity = self._archive.identity
@@ -153,7 +170,8 @@ class StationService:
                     source_id=identity.source_id,
                     next_sequence_count=identity.next_sequence_count,
                     next_command_id=identity.next_command_id,
-                )
+                ),
+                security=self._security,
             )
             listener = _listen(config.socket_path)
             ours = _mark_of(config.socket_path)
@@ -164,6 +182,7 @@ class StationService:
                 if _mark_of(config.socket_path) == ours:
                     config.socket_path.unlink(missing_ok=True)
         finally:
+            self._remember()
             with contextlib.suppress(sqlite3.Error):
                 self._archive.close()
 
@@ -175,6 +194,7 @@ class StationService:
         config = self._config
         server = await asyncio.start_unix_server(self._attend, sock=listener, limit=REQUEST_OCTETS_MAX)
         self._say(f"station {self._archive.identity.source_id} serves {config.link}, profile {config.profile.name}")
+        self._say(self._protection())
         self._say(f"archive {config.archive_path}, socket {config.socket_path}")
         tasks = {
             asyncio.create_task(
@@ -204,10 +224,29 @@ class StationService:
     async def _commit_regularly(self) -> None:
         while True:
             await asyncio.sleep(COMMIT_INTERVAL_S)
+            self._remember()
             try:
                 self._archive.commit()
             except sqlite3.Error as error:
                 self._broadcast([_archive_failed(error)])
+
+    def _remember(self) -> None:
+        """Make durable which telemetry was received, before the archive does the same with what it said."""
+        if self._security is None:
+            return
+        try:
+            self._security.remember()
+        except OSError as error:
+            self._say(f"keys: what was received could not be made durable: {error}")
+
+    def _protection(self) -> str:
+        """Say how the link is protected, and what the key store turned out to be."""
+        if self._security is None:
+            return "insecure: every frame is believed, and commands travel clear"
+        text = f"keys {self._security.set_id[:8]}, {self._security.standing.value}"
+        if self._security.standing is Standing.RESTORED:
+            text += ": command keys that were used are spent; activate the spare of each channel (ground keys list)"
+        return text
 
     def _take_from_drive(self, events: Iterable[StationEvent | PortUp | PortDown]) -> None:
         now_ns = time.monotonic_ns()
@@ -339,6 +378,47 @@ class StationService:
             raise MisuseError(f"unknown command number {request.command_id}")
         return _staged(command)
 
+    def _cop1(self, request: "_CopRequest", connection: _Connection) -> dict[str, Any]:
+        if request.directive is not None:
+            if request.directive not in Directive.__members__:
+                known = ", ".join(Directive.__members__)
+                raise MisuseError(f"directive: expected one of {known}, found {request.directive!r}")
+            try:
+                directive = Directive[request.directive]
+                self._station.direct_cop1(directive, request.value, now_ns=time.monotonic_ns())
+            finally:
+                self._take(self._station.take_events())
+                self._wake.set()
+        return self._station.snapshot()["cop1"]
+
+    def _keys(self, request: "_KeysRequest", connection: _Connection) -> dict[str, Any]:
+        if self._security is None:
+            raise MisuseError("expected a station with keys, found one that serves --insecure")
+        if request.action is not None:
+            if request.action not in _KEY_OPERATIONS or request.spi is None:
+                known = ", ".join(_KEY_OPERATIONS)
+                raise MisuseError(
+                    f"keys: expected one of {known} and an SPI, found {request.action!r} and {request.spi}"
+                )
+            try:
+                moved = self._security.operate(request.spi, _KEY_OPERATIONS[request.action])
+            except OSError as error:
+                raise MisuseError(f"keys: expected a disk that takes the change, found: {error}; try again") from None
+            self._take(
+                [
+                    KeyChanged(
+                        time_ns=time.monotonic_ns(), spi=moved.spi, before=moved.before.name, after=moved.after.name
+                    )
+                ]
+            )
+            self._wake.set()
+        return {
+            "set_id": self._security.set_id,
+            "standing": self._security.standing.value,
+            "counts": self._security.counts,
+            "keys": [_key_row(status) for status in self._security.keys],
+        }
+
     def _stop(self, request: "_NoArguments", connection: _Connection) -> dict[str, Any]:
         self.stop()
         return {}
@@ -361,6 +441,16 @@ class _TelecommandRequest(msgspec.Struct, forbid_unknown_fields=True):
     service: str = Service.AD.name
 
 
+class _CopRequest(msgspec.Struct, forbid_unknown_fields=True):
+    directive: str | None = None
+    value: int | None = None
+
+
+class _KeysRequest(msgspec.Struct, forbid_unknown_fields=True):
+    action: str | None = None
+    spi: int | None = None
+
+
 class _CommandsRequest(msgspec.Struct, forbid_unknown_fields=True):
     limit: int = 20
 
@@ -377,8 +467,28 @@ _OPERATIONS: dict[str, tuple[type, Callable[[StationService, Any, _Connection], 
     "jobs": (_NoArguments, StationService._jobs),
     "commands": (_CommandsRequest, StationService._commands),
     "command": (_CommandRequest, StationService._command),
+    "cop1": (_CopRequest, StationService._cop1),
+    "keys": (_KeysRequest, StationService._keys),
     "stop": (_NoArguments, StationService._stop),
 }
+
+# The state machine has one more, which a key store does by itself.
+_KEY_OPERATIONS = {each.value: each for each in (KeyOperation.ACTIVATE, KeyOperation.DEACTIVATE, KeyOperation.DESTROY)}
+
+
+def _key_row(status: KeyStatus) -> dict[str, Any]:
+    """Give one key in plain values."""
+    association = status.association
+    return {
+        "spi": association.spi,
+        "link": association.link.value,
+        "virtual_channel": association.virtual_channel,
+        "suite": association.suite.value,
+        "state": status.state.value,
+        "sends": status.sends,
+        "reserved": status.reserved,
+        "highest": status.highest,
+    }
 
 
 def _typed_arguments(name: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccsds.clcw import Clcw
-from ccsds.cop1.fop import Service
+from ccsds.cop1.fop import Directive, Service
 from ccsds.errors import MisuseError
 from ccsds.packet import SEQUENCE_COUNT_MAX
 from ccsds.pus.telecommand import Telecommand
+from ccsds.sdls.security import Security
 from ground.downlink import Downlink, Verified
 from ground.events import (
     CommandIssued,
@@ -109,13 +110,17 @@ class Station:
     Args:
         config: What it is.
         dictionary: The words of the mission.
+        security: The keys of this end, or None on a bench: then every frame is believed.
     """
 
-    def __init__(self, config: StationConfig, dictionary: Dictionary = DICTIONARY) -> None:
+    def __init__(
+        self, config: StationConfig, dictionary: Dictionary = DICTIONARY, *, security: Security | None = None
+    ) -> None:
         self.config = config
         self._dictionary = dictionary
-        self._downlink = Downlink(config.profile, dictionary)
-        self._uplink = Uplink(config.profile)
+        self._security = security
+        self._downlink = Downlink(config.profile, dictionary, security)
+        self._uplink = Uplink(config.profile, security)
         self._tracker = Tracker(config.tracker)
         self._jobs = JobBook()
         self._next_sequence_count = config.next_sequence_count
@@ -185,6 +190,23 @@ class Station:
         is_withdrawn = self._uplink.drop(command_id) and self._tracker.withdraw(command_id, reason, now_ns)
         self._follow_tracker(now_ns)
         return is_withdrawn
+
+    def direct_cop1(self, directive: Directive, value: int | None = None, *, now_ns: int) -> None:
+        """Follow an operator's directive to FOP-1.
+
+        Args:
+            directive: Which.
+            value: For those that take one; T1 is in nanoseconds.
+            now_ns: Now.
+
+        Raises:
+            MisuseError: FOP-1 rejects it, or its value is missing, out of range, or not wanted.
+        """
+        self._begin(now_ns)
+        try:
+            self._uplink.direct(directive, now_ns, value)
+        finally:
+            self._follow_uplink(now_ns)
 
     def receive(self, data: bytes, now_ns: int) -> None:
         """Take in octets of the line, whatever they are."""
@@ -257,7 +279,9 @@ class Station:
             "contact": self._driver_has_contact,
             "link": self._link.name,
             "cop": self._uplink.state.name,
+            "cop1": self._uplink.status(),
             "dictionary_digest": self._dictionary.digest.hex(),
+            "security": None if self._security is None else self._security.counts,
             "counters": {**self._downlink.counters, **self._uplink.counters},
             "missed": {str(channel): count for channel, count in sorted(self._downlink.missed.items())},
             "housekeeping": {

@@ -1,30 +1,31 @@
-"""The way up: telecommand packets -> COP-1 -> TC frames -> CLTUs, pulled one by one when the transmitter is free.
+"""The way up: telecommand packets -> SDLS -> COP-1 -> TC frames -> CLTUs, pulled one by one when the line is free.
 
-It keeps the commands that wait and holds COP-1's AD service up by itself: each failure is given out, and the service
-is begun anew from where the next CLCW says FARM-1 is. It knows nothing of what the packets say. Source: CCSDS
-231.0-B-4 (CLTU), 232.0-B-4 (frames), 232.1-B-2 (COP-1).
+It keeps the commands that wait and holds COP-1's AD service up by itself (`ground.cop_keeper`): each failure is given
+out. Commands go up in the order of their numbers, also those that are sent again. It knows nothing of what the packets
+say. With keys, AD and BD frames are protected before COP-1 numbers them; its control commands travel clear.
+Source: CCSDS 231.0-B-4 (CLTU), 232.0-B-4 (frames), 232.1-B-2 (COP-1), 355.0-B-2 (SDLS).
 """
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from ccsds.clcw import Clcw
 from ccsds.cltu import cltu_encode
 from ccsds.cop1 import fop
 from ccsds.cop1.fop import Directive, Fop, FopConfig, FopState, Service
 from ccsds.errors import MisuseError
+from ccsds.sdls.association import Link
+from ccsds.sdls.security import Security
 from ccsds.tc_frame import OVERHEAD_OCTETS, TcFrame, TcFrameKind
+from ground.cop_keeper import WAIT_NS_MAX, CopKeeper, recovery_bound_ns
 from ground.events import CopAlert, CopInitialised
 from mission.channels import SPACECRAFT_ID
 from mission.channels import Uplink as Channel
 from mission.profiles import LinkProfile
 
 NS_PER_S = 1_000_000_000
-
-# While the spacecraft's receiver is deaf each try costs a few frames, hence pauses that double; this bounds them, and
-# with them how long its return can go unnoticed.
-RESTART_PAUSE_NS_MAX = 30 * NS_PER_S
 
 
 class CopState(Enum):
@@ -33,6 +34,7 @@ class CopState(Enum):
     DOWN = "down"
     INITIALISING = "initialising"
     UP = "up"
+    SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +68,29 @@ class Uplink:
 
     Args:
         profile: How the link is run.
+        security: The keys of this end, or None on a bench: then frames travel clear.
     """
 
-    def __init__(self, profile: LinkProfile) -> None:
+    def __init__(self, profile: LinkProfile, security: Security | None = None) -> None:
         self._profile = profile
+        self._security = security
         self._fop = Fop(
             FopConfig(
                 spacecraft_id=SPACECRAFT_ID,
                 virtual_channel=Channel.COMMANDS,
                 t1_initial_ns=profile.t1_initial_ns,
                 transmission_limit=profile.transmission_limit,
+                window=profile.farm_window // 2,
+                positive_window=profile.farm_window // 2,
             )
         )
+        self._keeper = CopKeeper(self._fop, profile)
         # At most one entry a command, and the tracker bounds those.
-        self._waiting: OrderedDict[int, tuple[bytes, Service]] = OrderedDict()
+        self._waiting: dict[int, tuple[bytes, Service]] = {}
+        self._in_hand: dict[int, tuple[bytes, Service]] = {}
         self._is_up = False
         self._has_begun = False
-        self._alerts_in_a_row = 0
-        self._begin_ns = 0
+        self._clcw: tuple[int, Clcw] | None = None
         self._items: list[Item] = []
         self.counters: Counter[str] = Counter(frames_sent=0, octets_sent=0, retransmissions=0, cop_alerts=0)
 
@@ -91,7 +98,7 @@ class Uplink:
     def state(self) -> CopState:
         """Where the AD service is."""
         if self._fop.state is FopState.INITIAL:
-            return CopState.DOWN
+            return CopState.DOWN if self._fop.suspended_state is None else CopState.SUSPENDED
         is_initialising = self._fop.state in (FopState.INITIALISING_WITHOUT_BC, FopState.INITIALISING_WITH_BC)
         return CopState.INITIALISING if is_initialising else CopState.UP
 
@@ -99,14 +106,21 @@ class Uplink:
         """Refuse a packet that no frame of this link can carry.
 
         Raises:
-            MisuseError: It is too long.
+            MisuseError: It is too long, or no key sends.
         """
         room_octets = self._profile.tc_frame_octets_max - OVERHEAD_OCTETS
+        if self._security is not None:
+            room_octets -= self._security.overhead_octets(Link.TC, Channel.COMMANDS)
+            if not self._security.sends(Link.TC, Channel.COMMANDS):
+                raise MisuseError(
+                    "expected a key that sends commands, found none: activate one that was never used, "
+                    "such as the spare (ground keys list)"
+                )
         if len(packet) > room_octets:
             raise MisuseError(f"expected a telecommand of at most {room_octets} octets, found {len(packet)}")
 
     def put(self, command_id: int, packet: bytes, service: Service) -> None:
-        """Queue a command's packet; one that waits already keeps its place."""
+        """Queue a command's packet, unless it waits already."""
         self._waiting.setdefault(command_id, (packet, service))
 
     def drop(self, command_id: int) -> bool:
@@ -117,12 +131,8 @@ class Uplink:
         """Take in a CLCW, and begin the AD service from it if it is down."""
         if clcw.virtual_channel != Channel.COMMANDS:
             return
-        if self._is_up and self._fop.state is FopState.INITIAL and now_ns >= self._begin_ns:
-            self._fop.directive(Directive.SET_VS, now_ns, clcw.report_value)
-            # Only a control command takes FARM-1's flags away; without flags, this very CLCW is the check.
-            is_flagged = clcw.lockout or clcw.retransmit or clcw.wait
-            check = Directive.INITIATE_WITH_UNLOCK if is_flagged else Directive.INITIATE_WITH_CLCW_CHECK
-            self._fop.directive(check, now_ns)
+        self._clcw = (now_ns, clcw)
+        self._keeper.before_clcw(clcw, now_ns)
         self._fop.receive(clcw, now_ns)
         self._follow(now_ns)
 
@@ -130,15 +140,60 @@ class Uplink:
         """Note whether the spacecraft is heard; COP-1 stands still while it is not."""
         self._is_up = up
         self._fop.contact(up, now_ns)
+        self._keeper.contact(up, now_ns)
 
     def advance(self, now_ns: int) -> None:
         """Do what is due."""
         self._fop.advance(now_ns)
         self._follow(now_ns)
+        if self._keeper.advance(now_ns):
+            self._follow(now_ns, f"FARM-1 said wait for {WAIT_NS_MAX // NS_PER_S} s")
 
     def next_deadline(self) -> int | None:
         """Give when something is due."""
-        return self._fop.next_deadline()
+        deadlines = (self._fop.next_deadline(), self._keeper.next_deadline())
+        return min((each for each in deadlines if each is not None), default=None)
+
+    def direct(self, directive: Directive, now_ns: int, value: int | None = None) -> None:
+        """Follow an operator's directive to FOP-1.
+
+        Raises:
+            MisuseError: FOP-1 rejects it, or its value is missing, out of range, or not wanted.
+        """
+        self._keeper.direct(directive, now_ns, value)
+        rejections = self._follow(now_ns)
+        if rejections:
+            raise MisuseError(
+                f"{directive.value}: expected a state that follows it, found {self._fop_state()}; "
+                "the service is initiated or set only when it is down, and resumed only when it is suspended"
+            )
+
+    def status(self) -> dict[str, Any]:
+        """Give what FOP-1 is set to and where it is, and what FARM-1 last said, in plain values."""
+        config = self._fop.config
+        now = {
+            "state": self._fop_state(),
+            "service": self.state.name,
+            "held": self._keeper.is_held,
+            "vs": self._fop.next_sequence,
+            "nnr": self._fop.expected_acknowledgement,
+            "on_their_way": self._fop.waiting_count,
+            "queued": len(self._waiting),
+            "window": config.window,
+            "window_max": config.positive_window,
+            "t1_s": config.t1_initial_ns / NS_PER_S,
+            "transmission_limit": config.transmission_limit,
+            "timeout_type": config.timeout_type,
+            "recovery_bound_s": recovery_bound_ns(self._profile) / NS_PER_S,
+        }
+        if self._clcw is None:
+            return {**now, "clcw": None}
+        time_ns, clcw = self._clcw
+        flags = {
+            name: getattr(clcw, name) for name in ("lockout", "wait", "retransmit", "no_rf_available", "no_bit_lock")
+        }
+        said = {"time_ns": time_ns, "nr": clcw.report_value, "farm_b_counter": clcw.farm_b_counter, **flags}
+        return {**now, "clcw": said}
 
     def transmit(self, now_ns: int) -> bytes | None:
         """Give the next CLTU, if there is one."""
@@ -157,53 +212,92 @@ class Uplink:
         return items
 
     def _next_frame(self, now_ns: int) -> TcFrame | None:
-        expedited_id = next((each for each, (_, service) in self._waiting.items() if service is Service.BD), None)
-        if expedited_id is not None and not self._is_up:
+        if not self._is_up:
             # COP-1 stands still, but a frame that bypasses it can be sent blind, to wake a silent spacecraft.
-            packet, _ = self._waiting.pop(expedited_id)
-            self._items.append(Released(expedited_id))
-            return TcFrame(TcFrameKind.BD, SPACECRAFT_ID, Channel.COMMANDS, 0, packet)
-        if expedited_id is not None:
-            self._hand_over(expedited_id, now_ns)
-        elif self.state is CopState.UP and self._fop.waiting_count == 0:
-            sequenced_id = next((each for each, (_, service) in self._waiting.items() if service is Service.AD), None)
-            if sequenced_id is not None:
-                self._hand_over(sequenced_id, now_ns)
+            command_id = self._next_command(Service.BD)
+            if command_id is None:
+                return None
+            packet, _ = self._waiting.pop(command_id)
+            data = self._protect(command_id, packet, Service.BD)
+            if data is None:
+                return None
+            self._items.append(Released(command_id))
+            return TcFrame(TcFrameKind.BD, SPACECRAFT_ID, Channel.COMMANDS, 0, data)
+        for service in Service:
+            command_id = self._next_command(service)
+            if command_id is not None and self._fop.is_ready(service):
+                packet, _ = entry = self._waiting.pop(command_id)
+                data = self._protect(command_id, packet, service)
+                if data is not None:
+                    # What is kept is the packet: if it comes back, it is protected anew.
+                    self._in_hand[command_id] = entry
+                    self._fop.transfer(data, service, command_id, now_ns)
         return self._fop.transmit(now_ns)
 
-    def _hand_over(self, command_id: int, now_ns: int) -> None:
-        packet, service = self._waiting.pop(command_id)
-        self._fop.transfer(packet, service, command_id, now_ns)
+    def _protect(self, command_id: int, packet: bytes, service: Service) -> bytes | None:
+        """Give the data field of a command's frame, or None if it cannot be protected."""
+        if self._security is None:
+            return packet
+        kind = TcFrameKind.BD if service is Service.BD else TcFrameKind.AD
+        try:
+            return self._security.sender.protect_tc(TcFrame(kind, SPACECRAFT_ID, Channel.COMMANDS, 0, packet)).data
+        except (OSError, MisuseError) as error:
+            self._items.append(Undelivered(command_id, f"SDLS: {error}"))
+            return None
 
-    def _follow(self, now_ns: int) -> None:
-        """Turn what COP-1 says into what the station understands."""
+    def _next_command(self, service: Service) -> int | None:
+        """Give the oldest command that waits for a service: one that is sent again keeps its place in the order."""
+        return min((each for each, (_, its_service) in self._waiting.items() if its_service is service), default=None)
+
+    def _fop_state(self) -> str:
+        state = self._fop.state
+        return f"S{state.value} {state.name}" + (" suspended" if self._fop.suspended_state is not None else "")
+
+    def _follow(self, now_ns: int, reason: str = "") -> list[fop.DirectiveRejected]:
+        """Turn what COP-1 says into what the station understands, and give the directives that it rejected."""
+        rejections = []
         for event in self._fop.take_events():
             match event:
                 case fop.Transmitted():
+                    self._in_hand.pop(event.tag, None)
                     self._items.append(Released(event.tag))
                     self.counters["retransmissions"] += event.transmission > 1
+                    if event.service is Service.AD:
+                        self._keeper.sent(now_ns)
+                case fop.CommandTransmitted():
+                    self._keeper.sent(now_ns)
                 case fop.Acknowledged():
-                    self._alerts_in_a_row = 0
+                    self._keeper.acknowledged()
                     self._items.append(Acknowledged(event.tag))
                 case fop.Rejected():
+                    self._in_hand.pop(event.tag, None)
                     self._items.append(Undelivered(event.tag, event.reason))
                 case fop.Initialised():
                     self._has_begun = True
                     self._items.append(CopInitialised(time_ns=now_ns))
+                case fop.Confirmed(directive=Directive.RESUME):
+                    self._items.append(CopInitialised(time_ns=now_ns))
+                case fop.Suspended():
+                    self._items.append(CopAlert(time_ns=now_ns, reason=f"{event}; resume, initiate or terminate it"))
                 case fop.Alert():
-                    self._take_alert(event, now_ns)
+                    self._take_alert(event, now_ns, reason or event.reason.value)
+                case fop.DirectiveRejected():
+                    rejections.append(event)
+        return rejections
 
-    def _take_alert(self, alert: fop.Alert, now_ns: int) -> None:
+    def _take_alert(self, alert: fop.Alert, now_ns: int, reason: str) -> None:
         self.counters["cop_alerts"] += 1
-        self._items.append(CopAlert(time_ns=now_ns, reason=alert.reason.value))
-        pause_ns = self._profile.t1_initial_ns << min(self._alerts_in_a_row, 16) if self._alerts_in_a_row else 0
-        self._begin_ns = now_ns + min(pause_ns, RESTART_PAUSE_NS_MAX)
-        self._alerts_in_a_row += 1
-        given_up = alert.tags
-        if not self._has_begun:
+        self._items.append(CopAlert(time_ns=now_ns, reason=reason))
+        self._keeper.alert(alert.reason, now_ns)
+        given_up = list(alert.tags)
+        if not self._has_begun and not self._keeper.is_held:
             # The service could not even begin: that was a try of each command that waits for it.
-            given_up = tuple(each for each, (_, service) in self._waiting.items() if service is Service.AD)
+            given_up += [each for each, (_, service) in self._waiting.items() if service is Service.AD]
         self._has_begun = False
         for command_id in given_up:
+            if command_id in self._in_hand:
+                # It never left, so that was no try.
+                self._waiting[command_id] = self._in_hand.pop(command_id)
+                continue
             self._waiting.pop(command_id, None)
-            self._items.append(Undelivered(command_id, f"COP-1: {alert.reason.value}"))
+            self._items.append(Undelivered(command_id, f"COP-1: {reason}"))

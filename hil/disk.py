@@ -200,6 +200,12 @@ class SimulatedDisk:
             del self._files[path]
             self._change_names(_Renaming(file, path, None), None)
 
+    def stamp(self, path: str) -> str:
+        """See `ccsds.sdls.key_store.KeyDisk.stamp`."""
+        self._require_power()
+        status = self.locate(path).stat()
+        return f"{status.st_ino}:{status.st_ctime_ns}"
+
     def locate(self, path: str) -> Path:
         """Give the path on this computer of a disk path; see `flight.disk.RealDisk.locate`."""
         return self._disk.locate(path)

@@ -20,10 +20,12 @@ import msgspec
 import psutil
 
 from ccsds.errors import StarloopError
+from ccsds.sdls.key_file import End
 from flight.jobs.corpus import CorpusFile
 from ground.client import Client, NoStationError
 from hil.channel.line import Line
 from hil.evidence import Evidence
+from hil.keys import lay_keys
 from hil.procedure import Procedure
 from hil.scenario import Scenario
 from hil.streams import Streams
@@ -85,6 +87,10 @@ class Rig:
         self._faults = list(scenario.faults)
         self._waiting: dict[Line, bytes] = {self.up: b"", self.down: b""}
         self._client: Client | None = None
+        self._security: dict[End, list[str]] = {end: ["--insecure"] for end in End}
+        if scenario.link.security == "keys":
+            for end, path in lay_keys(self._folder, streams).items():
+                self._security[end] = ["--keys", str(path)]
 
     def run(self) -> Evidence:
         """Run to the end of the procedure, or of the scenario's duration.
@@ -105,13 +111,14 @@ class Rig:
                 f"serial:{self._folder / 'board'}",
                 "--store",
                 str(self._folder / "store"),
+                *self._security[End.SPACECRAFT],
                 *corpora,
             )
             # A socket's path may have 107 octets at most, so it cannot lie wherever the folder is.
             socket_path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hil-"))) / "ground.sock"
             self._ground = self._launch(
                 "ground", stack, "serve", "--link", f"serial:{self._folder / 'station'}", "--socket", str(socket_path),
-                "--archive", str(self._folder / "archive.sqlite"),
+                "--archive", str(self._folder / "archive.sqlite"), *self._security[End.GROUND],
             )  # fmt: skip
             client = self._client = stack.enter_context(self._connect(socket_path))
             client.subscribe()

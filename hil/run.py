@@ -1,7 +1,7 @@
 """One run of a scenario: corpora, the undisturbed reference, the run itself, the verdict, and the files.
 
 The folder it writes: ``result.json``, ``events.jsonl`` (every event, in order), ``report.html``, ``uplink.bin`` and
-``downlink.bin`` (all octets sent in each direction), and the spacecraft's ``store``.
+``downlink.bin`` (all octets sent in each direction), the spacecraft's ``store``, and the ``keys`` of both ends.
 """
 
 import hashlib
@@ -29,6 +29,7 @@ from hil.world import World
 _OWN_NAMES = {
     "result.json", "events.jsonl", "report.html", "uplink.bin", "downlink.bin", "store", "archive.sqlite",
     "archive.sqlite-wal", "archive.sqlite-shm", "archive.sqlite.lock", "board", "station", "flight.log", "ground.log",
+    "keys",
 }  # fmt: skip
 
 

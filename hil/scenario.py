@@ -43,7 +43,7 @@ class SpacecraftTable(_Table, frozen=True, kw_only=True):
 
     corpora: list[str] = msgspec.field(default_factory=lambda: ["tinyshakespeare"])
     """Corpora that are on board: names, or paths of text files."""
-    tai_s: Seconds = 2_174_000_000.0
+    tai_s: Annotated[float, Meta(ge=0, lt=1 << 32)] = 2_174_000_000.0
     """On-board time at the start, in seconds of TAI since 1958 (late November 2026 by default)."""
     work: WorkDurations = WorkDurations()
 
@@ -68,6 +68,8 @@ class LinkTable(_Table, frozen=True, kw_only=True):
     """The link between the two."""
 
     profile: str = "sband"
+    security: Literal["keys", "none"] = "keys"
+    """Whether both ends have keys, drawn from the seed, or believe every frame."""
     up: DirectionTable = DirectionTable()
     down: DirectionTable = DirectionTable()
     dropouts: list[DropoutTable] = []
@@ -118,7 +120,7 @@ class Scenario(_Table, frozen=True, kw_only=True):
 
     name: Label
     title: str = ""
-    duration_s: Annotated[float, Meta(gt=0)] = 3_600.0
+    duration_s: Annotated[float, Meta(gt=0, le=10 * 365 * 86_400)] = 3_600.0
     """Mission time after which it is given up."""
     spacecraft: SpacecraftTable = SpacecraftTable()
     link: LinkTable = LinkTable()

@@ -4,6 +4,7 @@ Nothing here waits for real time, except for the worker process whose reply is d
 instant is done in one fixed order, and every random choice comes from one seed, so equal seeds give equal runs.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,6 +12,9 @@ from typing import Any, BinaryIO
 import msgspec
 
 from ccsds.errors import StarloopError
+from ccsds.sdls.key_file import End
+from ccsds.sdls.key_store import KeyStore
+from ccsds.sdls.security import Security
 from flight.disk import RealDisk
 from flight.jobs.corpus import CorpusFile
 from flight.spacecraft import Spacecraft, SpacecraftConfig
@@ -18,11 +22,13 @@ from ground.events import plain
 from ground.station import Station, StationConfig
 from hil.channel.line import Line, LineConfig
 from hil.evidence import Evidence
+from hil.keys import lay_keys
 from hil.procedure import Procedure
 from hil.scenario import DirectionTable, Scenario
 from hil.streams import Streams
 from hil.worker import VirtualWorker, WorkerLostError
 from mission.profiles import LinkProfile, find_profile
+from ports.key_directory import opened_keys
 
 NS_PER_S = 1_000_000_000
 
@@ -68,6 +74,12 @@ class World:
             self.up: (folder / "uplink.bin").open("wb"),
             self.down: (folder / "downlink.bin").open("wb"),
         }
+        # What is held until the end of the run.
+        self._held = contextlib.ExitStack()
+        keys: dict[End, KeyStore] = {}
+        if link.security == "keys":
+            for end, path in lay_keys(folder, streams).items():
+                keys[end] = self._held.enter_context(opened_keys(path, end))
         store = folder / "store"
         self._worker = VirtualWorker(store, scenario.spacecraft.work)
         self.evidence = Evidence(folder / "events.jsonl")
@@ -76,9 +88,11 @@ class World:
             RealDisk(store),
             self._worker,
             corpora,
+            keys=keys.get(End.SPACECRAFT),
         )
         source_id = int(streams.block("station", 0).integers(1, 1 << 16))
-        self._station = Station(StationConfig(profile=profile, source_id=source_id))
+        security = Security(keys[End.GROUND]) if keys else None
+        self._station = Station(StationConfig(profile=profile, source_id=source_id), security=security)
         self.procedure = Procedure(scenario.procedure, self._send, self._before)
         self._faults = list(scenario.faults)
         for dropout in link.dropouts:
@@ -120,6 +134,7 @@ class World:
             self.evidence.close()
             for capture in self.captures.values():
                 capture.close()
+            self._held.close()
 
     def _turn(self) -> None:
         """Do all that is due now, in one order."""

@@ -5,6 +5,8 @@ Data only. Source: CCSDS 133.0-B-2 4.1.3.3 (APID), 132.0-B-3 4.1.2 (TM virtual c
 
 from enum import IntEnum
 
+from ccsds.sdls.association import Link
+
 SPACECRAFT_ID = 0x2A
 """The ten-bit spacecraft identifier in every TC and TM frame of this mission."""
 
@@ -38,3 +40,10 @@ class Uplink(IntEnum):
     """Telecommands: AD, and BD for recovery."""
     FILES = 1
     """CFDP, BD."""
+
+
+PROTECTED_CHANNELS = (
+    *((Link.TC, channel) for channel in Uplink),
+    *((Link.TM, channel) for channel in Downlink if channel is not Downlink.IDLE),
+)
+"""The channels that have keys, in the order in which a key file numbers them. Idle frames travel clear."""

@@ -5,6 +5,9 @@ from mission.fields import REQUIRED, Array, Field, Layout, Text, UInt
 from mission.jobs import CORPUS_OCTETS_MAX, OVERRIDES_OCTETS_MAX, RECIPE_OCTETS_MAX
 
 _JOB_ID = Field("job_id", UInt(32), "number of the job, chosen by the operator", minimum=1, default=REQUIRED)
+_SPI = Field(
+    "spi", UInt(16), "security parameter index, which names the key", minimum=1, maximum=65_534, default=REQUIRED
+)
 _STRUCTURES = Layout((Field("structures", Array(UInt(8), 16), "numbers of housekeeping structures"),))
 
 COMMANDS = (
@@ -52,7 +55,7 @@ COMMANDS = (
         name="job.cancel",
         service=128,
         subtype=2,
-        description="End a job that waits or runs; its checkpoints stay until they are cleaned up.",
+        description="End a job that waits or runs; its checkpoints are removed.",
         arguments=Layout((_JOB_ID,)),
         repeat=Repeat.STORE,
         hazard=Hazard.LOSES_WORK,
@@ -79,6 +82,39 @@ COMMANDS = (
         subtype=5,
         description="Report a job: its state, losses, the digest of its weights, and its sample text.",
         arguments=Layout((_JOB_ID,)),
+        repeat=Repeat.IDEMPOTENT,
+    ),
+    Command(
+        name="key.activate",
+        service=130,
+        subtype=1,
+        description="Take a key into use on board: accept frames under it, or send under it.",
+        arguments=Layout((_SPI,)),
+        repeat=Repeat.IDEMPOTENT,
+    ),
+    Command(
+        name="key.deactivate",
+        service=130,
+        subtype=2,
+        description="Take a key out of use on board; it can be activated again. The last one that works is refused.",
+        arguments=Layout((_SPI,)),
+        repeat=Repeat.IDEMPOTENT,
+    ),
+    Command(
+        name="key.destroy",
+        service=130,
+        subtype=3,
+        description="Erase a key on board that is not active, for ever.",
+        arguments=Layout((_SPI,)),
+        repeat=Repeat.IDEMPOTENT,
+        hazard=Hazard.LOSES_KEY,
+    ),
+    Command(
+        name="key.report",
+        service=130,
+        subtype=4,
+        description="Report one key on board: its state, and how far its counters are.",
+        arguments=Layout((_SPI,)),
         repeat=Repeat.IDEMPOTENT,
     ),
 )

@@ -36,6 +36,7 @@ class Hazard(Enum):
 
     NONE = "none"
     LOSES_WORK = "loses work"
+    LOSES_KEY = "loses a key"
 
 
 class Severity(IntEnum):

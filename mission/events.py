@@ -6,6 +6,7 @@ Source: ECSS-E-ST-70-41C 6.5; a report is the event number (16 bits), then its f
 from mission.dictionary import EventDefinition, Severity
 from mission.fields import Enumerated, Field, Layout, Octets, Text, UInt
 from mission.jobs import JobState
+from mission.keys import KeyCondition, Refusal
 
 _JOB_ID = Field("job_id", UInt(32), "number of the job")
 _STEP = Field("step", UInt(32), "training steps done")
@@ -81,6 +82,45 @@ CHECKPOINT_REFUSED = EventDefinition(
     text="job {job_id} could not use the checkpoint at step {step}: {reason}",
     fields=Layout((_JOB_ID, _STEP, _REASON)),
 )
+KEY_CHANGED = EventDefinition(
+    id=10,
+    name="key_changed",
+    severity=Severity.INFORMATIVE,
+    text="key of SPI {spi}: {before} -> {after}",
+    fields=Layout(
+        (
+            Field("spi", UInt(16), "whose key"),
+            Field("before", Enumerated(KeyCondition)),
+            Field("after", Enumerated(KeyCondition)),
+        )
+    ),
+)
+KEYS_RESTORED = EventDefinition(
+    id=11,
+    name="keys_restored",
+    severity=Severity.HIGH,
+    text="the key store is a copy, a backup, or damaged: telemetry keys that it sent under are spent, activate others",
+)
+FRAMES_REFUSED = EventDefinition(
+    id=12,
+    name="frames_refused",
+    severity=Severity.MEDIUM,
+    text="link security refused {more} TC frames, {count} since the start, most of them for {refusal}",
+    fields=Layout(
+        (
+            Field("more", UInt(32), "since this was last told"),
+            Field("count", UInt(32), "since the start"),
+            Field("refusal", Enumerated(Refusal), "the most frequent reason since this was last told"),
+        )
+    ),
+)
+TELEMETRY_HELD = EventDefinition(
+    id=13,
+    name="telemetry_held",
+    severity=Severity.HIGH,
+    text="telemetry waited, since it could not be protected: {reason}",
+    fields=Layout((_REASON,)),
+)
 
 EVENTS = (
     BOOTED,
@@ -92,4 +132,8 @@ EVENTS = (
     JOURNAL_MENDED,
     STORE_FAILED,
     CHECKPOINT_REFUSED,
+    KEY_CHANGED,
+    KEYS_RESTORED,
+    FRAMES_REFUSED,
+    TELEMETRY_HELD,
 )

@@ -23,4 +23,7 @@ class FailureCode(IntEnum):
     STORE = 8
     """The store failed (full, or broken), so that nothing was done."""
     OUTCOME_UNKNOWN = 9
-    """A reset fell into the execution of a command that must not be repeated."""
+    """Whether it acted is not known: a reset fell into the execution of a command that must not be repeated, or the
+    store failed in a way that leaves open whether its record is durable."""
+    SOFTWARE_FAULT = 10
+    """The flight software raised an error that nobody foresaw; nothing was done."""

@@ -7,6 +7,7 @@ from mission import parameters
 from mission.dictionary import Report, Structure
 from mission.fields import Enumerated, Field, Float, Layout, Octets, Text, UInt
 from mission.jobs import CORPUS_OCTETS_MAX, RECIPE_OCTETS_MAX, SAMPLE_OCTETS_MAX, JobState, PauseCause
+from mission.keys import KeyCondition, KeyDirection
 
 NS_PER_S = 1_000_000_000
 
@@ -75,6 +76,23 @@ REPORTS = (
         description="Text written by the trained model.",
         fields=Layout((_JOB_ID, Field("text", Text(SAMPLE_OCTETS_MAX), "what the model wrote"))),
     ),
+    Report(
+        name="key_report",
+        service=130,
+        subtype=132,
+        description="One key on board; sent on request.",
+        fields=Layout(
+            (
+                Field("spi", UInt(16), "security parameter index"),
+                Field("direction", Enumerated(KeyDirection), "what it protects"),
+                Field("virtual_channel", UInt(8), "of that direction"),
+                Field("state", Enumerated(KeyCondition), "where it is in its life"),
+                Field("is_sending", UInt(8), "1 if the spacecraft sends under it"),
+                Field("sent_below", UInt(64), "counters below this may have been used to send"),
+                Field("accepted_below", UInt(64), "counters from this on were never accepted"),
+            )
+        ),
+    ),
 )
 
 STRUCTURES = (
@@ -111,5 +129,19 @@ STRUCTURES = (
             parameters.WORKER_RESTARTS,
         ),
         period_ns=2 * NS_PER_S,
+    ),
+    Structure(
+        id=3,
+        name="security",
+        description="Link security: keys, and the frames it has refused.",
+        parameters=(
+            parameters.KEYS_STANDING,
+            parameters.TELEMETRY_SPI,
+            parameters.FRAMES_PROTECTED,
+            parameters.FRAMES_AUTHENTIC,
+            parameters.FRAMES_REFUSED,
+            *parameters.FRAMES_REFUSED_FOR.values(),
+        ),
+        period_ns=10 * NS_PER_S,
     ),
 )

@@ -8,13 +8,17 @@ with a file: its inode, and the time of its last change, which only the system s
 It sees the files of its own key file only, whatever else lies in the directory.
 """
 
+import contextlib
 import fcntl
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 from ccsds.errors import MisuseError
+from ccsds.sdls.key_file import End, KeyFile
+from ccsds.sdls.key_store import KeyStore
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -91,6 +95,41 @@ class KeyDirectory:
         """See `ccsds.sdls.key_store.KeyDisk.stamp`."""
         status = (self._directory / path).stat()
         return f"{status.st_ino}:{status.st_ctime_ns}"
+
+
+@contextlib.contextmanager
+def opened_keys(path: str | os.PathLike[str], end: End) -> Iterator[KeyStore]:
+    """Open the key store of one end, and let it go afterwards.
+
+    Raises:
+        MalformedError: The key file is damaged, or none.
+        MisuseError: It is the other end's file, others may read or change it, or another process has it open.
+        OSError: There is no such file, or the directory cannot be written.
+    """
+    directory = KeyDirectory.open(path)
+    try:
+        # Opening a store claims its file, so it must not be opened to find out whose it is.
+        found = KeyFile.decode(directory.read(directory.name)).end
+        if found is not end:
+            raise MisuseError(f"{path}: expected the key file of the {end.value}, found that of the {found.value}")
+        yield KeyStore.open(directory, directory.name)
+    finally:
+        directory.close()
+
+
+def require_choice(keys_path: str | os.PathLike[str] | None, is_insecure: bool) -> None:
+    """Refuse a link for which nobody has said whether it is protected.
+
+    Raises:
+        MisuseError: Neither or both of ``--keys`` and ``--insecure`` were given; it says how to go on.
+    """
+    if (keys_path is None) is is_insecure:
+        return
+    found = "both" if is_insecure else "neither"
+    raise MisuseError(
+        f"expected either --keys FILE or --insecure, found {found}: "
+        "make keys with `ground keys new GROUND_FILE SPACECRAFT_FILE`, or use --insecure on a bench"
+    )
 
 
 def create_key_file(path: str | os.PathLike[str], data: bytes) -> None:

@@ -90,8 +90,12 @@ class PtyPort:
     def _make_link(self, link: Path, text: str) -> None:
         try:
             if link.is_symlink():
-                # One that an earlier run left behind, or another program's that will miss it: the newest wins.
-                link.unlink()
+                if link.exists():
+                    raise MisuseError(
+                        f"link URL {text!r}: expected no other program at {link}, found that it leads to "
+                        f"{link.readlink()}; remove it if no program runs"
+                    )
+                link.unlink()  # An earlier run left it behind.
             link.symlink_to(self.path)
         except OSError as error:
             raise MisuseError(f"link URL {text!r}: expected to make a symbolic link, found {error.strerror}") from error

@@ -1,91 +1,56 @@
-"""FOP-1: the sending end of COP-1, on one virtual channel; this version has one AD frame on its way at a time (K = 1).
+"""FOP-1: the sending end of COP-1, on one virtual channel: AD, BD and BC frames, a sliding window, and all directives.
 
-What it does in which state is the table in `ccsds.cop1.fop_table`, what it tells is in `ccsds.cop1.fop_events`. It
-never gives a frame out by itself: the owner pulls one when the transmitter is free. It never starts itself either:
-after an `Alert` the AD service is down until the owner gives a directive. What to do then: an owner that does not know
-where FARM-1 is gives `SET_VS` with the N(R) of the last CLCW and then `INITIATE_WITH_CLCW_CHECK`; after a lockout
-`INITIATE_WITH_UNLOCK`, likewise after `SET_VS`; and `INITIATE_WITH_SET_VR` when both ends shall begin anew.
+What it does in which state is the table in `ccsds.cop1.fop_table`, what it tells is in `ccsds.cop1.fop_events`, what
+it is set to in `ccsds.cop1.fop_config`. It never starts itself: after an `Alert` the AD service is down until the
+owner gives a directive.
 
-T1 counts contact time only, and out of contact no frame is given out.
+The lower procedures are a transmitter that pulls. A frame offered to it makes AD_Out_Flag, BC_Out_Flag or BD_Out_Flag
+"not ready"; `Fop.transmit` takes it and is the accept response, `Fop.refuse` is the reject response. T1 starts when a
+frame is taken, not when it is offered, so that a busy transmitter costs no transmission; it counts contact time only,
+and out of contact no frame is given out.
+
+Two things are stricter than the standard, neither of them visible on the line: N(R) that acknowledges a frame which
+has not left is impossible (E13), and a frame that is unacknowledged in S1 or S2 is never without T1, even when T1
+expired in S3, where E16 is ignored.
 
 Source: CCSDS 232.1-B-2 5.
 """
 
-from collections import deque
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import replace
 
 from ccsds.clcw import Clcw
 from ccsds.contact_timer import ContactTimer
+from ccsds.cop1.fop_config import FopConfig
 from ccsds.cop1.fop_events import (
+    INITIATIONS,
     Acknowledged,
     Alert,
     AlertReason,
     CommandTransmitted,
+    Confirmed,
     Directive,
     DirectiveRejected,
     FopEvent,
     Initialised,
     Rejected,
     Service,
+    Suspended,
     Transmitted,
 )
+from ccsds.cop1.fop_frames import FopFrames, Request
+from ccsds.cop1.fop_stimuli import Occasion, clcw_stimulus, directive_stimulus, timer_stimulus, transfer_stimulus
 from ccsds.cop1.fop_table import TABLE, Action, FopState, Stimulus
 from ccsds.errors import MisuseError
-from ccsds.tc_frame import DATA_OCTETS_MAX, SPACECRAFT_ID_MAX, UNLOCK, VIRTUAL_CHANNEL_MAX, TcFrame, TcFrameKind, set_vr
+from ccsds.tc_frame import DATA_OCTETS_MAX, UNLOCK, TcFrame, TcFrameKind, set_vr
 
-# Frames that wait to be sent, for each service. Many times what a pass at the slowest rate can bring up; who has more
-# keeps it, in an order of its own.
-QUEUE_FRAMES_MAX = 256
-
-_COUNTS = 256
-
-
-_ALERTS = {
-    Action.ALERT_SYNCH: AlertReason.SYNCH,
-    Action.ALERT_CLCW: AlertReason.CLCW,
-    Action.ALERT_NNR: AlertReason.NNR,
-    Action.ALERT_LOCKOUT: AlertReason.LOCKOUT,
-    Action.ALERT_LIMIT: AlertReason.LIMIT,
-    Action.ALERT_T1: AlertReason.T1,
-    Action.ALERT_TERMINATED: AlertReason.TERMINATED,
+_SENDING = (FopState.ACTIVE, FopState.RETRANSMIT_WITHOUT_WAIT)
+_ALERTS = {Action[f"ALERT_{reason.name}"]: reason for reason in AlertReason if reason is not AlertReason.PURGED}
+_FIELDS = {
+    Action.SET_WINDOW: "window",
+    Action.SET_T1: "t1_initial_ns",
+    Action.SET_TRANSMISSION_LIMIT: "transmission_limit",
+    Action.SET_TIMEOUT_TYPE: "timeout_type",
 }
-_WITH_VALUE = (Directive.INITIATE_WITH_SET_VR, Directive.SET_VS)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FopConfig:
-    """What FOP-1 of one virtual channel is set to."""
-
-    spacecraft_id: int
-    """0 to 1023, for its frames."""
-    virtual_channel: int
-    """0 to 63."""
-    t1_initial_ns: int
-    """How long to wait for an acknowledgement: a round trip, and both frames' time on the line."""
-    transmission_limit: int = 3
-    """How often a frame is sent before it is given up, 1 to 255."""
-
-    def __post_init__(self) -> None:
-        """Refuse what the standard has not.
-
-        Raises:
-            MisuseError: Naming the field, what was expected and what was found.
-        """
-        for name, value, lowest, highest in (
-            ("spacecraft id", self.spacecraft_id, 0, SPACECRAFT_ID_MAX),
-            ("virtual channel", self.virtual_channel, 0, VIRTUAL_CHANNEL_MAX),
-            ("transmission limit", self.transmission_limit, 1, 255),
-        ):
-            if not lowest <= value <= highest:
-                raise MisuseError(f"FOP-1: expected {name} {lowest} to {highest}, found {value}")
-        if self.t1_initial_ns <= 0:
-            raise MisuseError(f"FOP-1: expected t1_initial_ns above 0, found {self.t1_initial_ns}")
-
-
-class _Request(NamedTuple):
-    tag: int
-    data: bytes
 
 
 class Fop:
@@ -98,19 +63,18 @@ class Fop:
     def __init__(self, config: FopConfig) -> None:
         self._config = config
         self._state = FopState.INITIAL
-        self._vs = 0
-        self._nnr = 0
+        self._suspended: FopState | None = None
         self._is_up = False
         self._timer = ContactTimer()
+        self._is_timed = False
+        self._frames = FopFrames(config)
+        self._initiation = Directive.INITIATE_WITHOUT_CLCW
         self._events: list[FopEvent] = []
-        self._waiting: deque[_Request] = deque()
-        self._expedited: deque[_Request] = deque()
-        # The AD frame on its way, and the directive whose BC frame is; with what is to be sent of them still.
-        self._sent: _Request | None = None
-        self._directive = Directive.TERMINATE
-        self._command = b""
-        self._is_to_be_sent = False
-        self._transmission_count = 0
+
+    @property
+    def config(self) -> FopConfig:
+        """What it is set to now."""
+        return self._config
 
     @property
     def state(self) -> FopState:
@@ -118,21 +82,41 @@ class Fop:
         return self._state
 
     @property
+    def suspended_state(self) -> FopState | None:
+        """SS: the state that a suspended service would go on in, or None if it is not suspended."""
+        return self._suspended
+
+    @property
     def next_sequence(self) -> int:
         """V(S): the number that the next new AD frame has."""
-        return self._vs
+        return self._frames.next_sequence
+
+    @property
+    def expected_acknowledgement(self) -> int:
+        """NN(R): the number of the oldest unacknowledged AD frame, or V(S) if there is none."""
+        return self._frames.expected_acknowledgement
 
     @property
     def waiting_count(self) -> int:
         """How many AD frames are neither acknowledged nor given up."""
-        return len(self._waiting) + (self._sent is not None)
+        return self._frames.sent_count + (self._frames.wait is not None)
+
+    def is_ready(self, service: Service) -> bool:
+        """Tell whether data would go to the transmitter at once: who asks first is never rejected."""
+        frames = self._frames
+        if service is Service.BD:
+            return frames.is_out_ready(TcFrameKind.BD)
+        is_room = frames.wait is None and frames.sent_count < self._config.window
+        is_next = frames.is_out_ready(TcFrameKind.AD) and not frames.is_retransmitting
+        return self._state in _SENDING and is_room and is_next
 
     def transfer(self, data: bytes, service: Service, tag: int, now_ns: int) -> None:
         """Take data for one frame over, or say `Rejected` (E19 to E22).
 
         Args:
             data: Whole packets, 1 to 1017 octets.
-            service: How to carry it. AD is rejected while the AD service is not up.
+            service: How to carry it. AD is rejected while the AD service is not up or a request waits already; BD
+                while the last BD frame waits for the transmitter.
             tag: The owner's name for it in events.
             now_ns: The time.
 
@@ -141,34 +125,33 @@ class Fop:
         """
         if not 1 <= len(data) <= DATA_OCTETS_MAX:
             raise MisuseError(f"FOP-1: expected 1 to {DATA_OCTETS_MAX} octets of data, found {len(data)}")
-        queue = self._waiting if service is Service.AD else self._expedited
-        if service is Service.AD and self._state > FopState.RETRANSMIT_WITH_WAIT:
-            self._events.append(Rejected(tag, f"the AD service is not up, S{self._state.value} {self._state.name}"))
-        elif len(queue) >= QUEUE_FRAMES_MAX:
-            self._events.append(Rejected(tag, f"expected up to {QUEUE_FRAMES_MAX} {service.name} frames waiting"))
-        else:
-            queue.append(_Request(tag, data))
+        stimulus = transfer_stimulus(service, self._frames)
+        self._apply(stimulus, Occasion(now_ns, request=Request(tag, data, service)))
 
     def directive(self, directive: Directive, now_ns: int, value: int | None = None) -> None:
-        """Follow a directive (E23 to E35), or say `DirectiveRejected`: all but `TERMINATE` are for S6.
+        """Follow a directive (E23 to E40), or say `DirectiveRejected`.
 
         Args:
             directive: Which.
             now_ns: The time.
-            value: 0 to 255, for those that take one.
+            value: For those that take one, in the range of `FopConfig.range_of`.
 
         Raises:
             MisuseError: A value is missing, out of range, or not wanted.
         """
-        if (directive in _WITH_VALUE) != (value is not None) or not 0 <= (value or 0) < _COUNTS:
-            expected = "a value of 0 to 255" if directive in _WITH_VALUE else "no value"
-            raise MisuseError(f"FOP-1: {directive.value}: expected {expected}, found {value}")
-        self._apply(Stimulus[directive.name], now_ns, directive, value or 0)
+        self._config.check(directive, value)
+        stimulus = directive_stimulus(directive, self._frames, self._suspended)
+        self._apply(stimulus, Occasion(now_ns, directive=directive, value=value or 0))
 
     def receive(self, clcw: Clcw, now_ns: int) -> None:
         """Take notice of a CLCW; those of other virtual channels are passed over (E1 to E14)."""
         if clcw.virtual_channel == self._config.virtual_channel:
-            self._apply(self._classify(clcw), now_ns)
+            stimulus, acknowledged_count = clcw_stimulus(clcw, self._frames, self._config)
+            self._apply(stimulus, Occasion(now_ns, acknowledged_count))
+
+    def receive_invalid(self, now_ns: int) -> None:
+        """Take notice of something that should have been a CLCW (E15). An owner may prefer only to count it."""
+        self._apply(Stimulus.INVALID_CLCW, Occasion(now_ns))
 
     def contact(self, up: bool, now_ns: int) -> None:
         """Take notice that the link came up or went down. T1 stands still while it is down."""
@@ -176,124 +159,147 @@ class Fop:
         self._is_up = up
 
     def advance(self, now_ns: int) -> None:
-        """Do what is due: T1 (E16, E17)."""
+        """Do what is due: T1 (E16 to E18, E104)."""
         if self._timer.expire(now_ns):
-            is_at_limit = self._transmission_count >= self._config.transmission_limit
-            self._apply(Stimulus.TIMER_AT_LIMIT if is_at_limit else Stimulus.TIMER, now_ns)
+            self._is_timed = False
+            self._apply(timer_stimulus(self._frames, self._config), Occasion(now_ns))
 
     def next_deadline(self) -> int | None:
         """Give when something is due, or None."""
         return self._timer.deadline()
 
     def transmit(self, now_ns: int) -> TcFrame | None:
-        """Give the next frame for a transmitter that is free: BC first, then BD, then AD."""
-        if not self._is_up:
+        """Give the next frame for a transmitter that is free: BC first, then BD, then AD (E41, E43, E45)."""
+        kind = self._offered()
+        if kind is None:
             return None
-        if self._state is FopState.INITIALISING_WITH_BC and self._is_to_be_sent:
-            self._sending(now_ns)
-            self._events.append(CommandTransmitted(self._directive, self._transmission_count))
-            return self._frame(TcFrameKind.BC, 0, self._command)
-        if self._expedited:
-            request = self._expedited.popleft()
-            self._events.append(Transmitted(request.tag, Service.BD, 1))
-            return self._frame(TcFrameKind.BD, 0, request.data)
-        if self._state not in (FopState.ACTIVE, FopState.RETRANSMIT_WITHOUT_WAIT):
-            return None
-        if self._sent is None and self._waiting:
-            self._sent = self._waiting.popleft()
-            self._vs = (self._vs + 1) % _COUNTS
-            self._transmission_count = 0
-            self._is_to_be_sent = True
-        if self._sent is None or not self._is_to_be_sent:
-            return None
-        self._sending(now_ns)
-        self._events.append(Transmitted(self._sent.tag, Service.AD, self._transmission_count))
-        return self._frame(TcFrameKind.AD, self._nnr, self._sent.data)
+        sent = self._frames.offered(kind)
+        sent.transmissions += 1
+        if kind is TcFrameKind.BC:
+            self._events.append(CommandTransmitted(self._initiation, sent.transmissions))
+        else:
+            self._events.append(Transmitted(sent.tag, Service[kind.name], sent.transmissions))
+        if kind is not TcFrameKind.BD:
+            self._start_timer(now_ns)
+        self._apply(Stimulus[f"{kind.name}_ACCEPTED"], Occasion(now_ns))
+        return sent.frame
+
+    def refuse(self, now_ns: int) -> None:
+        """Take notice that the transmitter cannot take what `transmit` would give next (E42, E44, E46)."""
+        kind = self._offered()
+        if kind is None:
+            return
+        if kind is TcFrameKind.BD:
+            self._events.append(Rejected(self._frames.offered(kind).tag, AlertReason.LLIF.value))
+            self._frames.set_out_ready(kind)
+        self._apply(Stimulus[f"{kind.name}_REJECTED"], Occasion(now_ns))
 
     def take_events(self) -> list[FopEvent]:
         """Give what happened since the last call."""
         taken, self._events = self._events, []
         return taken
 
-    def _classify(self, clcw: Clcw) -> Stimulus:
-        if clcw.lockout:
-            return Stimulus.LOCKOUT
-        if clcw.report_value == self._vs:
-            if clcw.retransmit:
-                return Stimulus.RETRANSMIT_AT_VS
-            if clcw.wait:
-                return Stimulus.WAIT_AT_VS
-            return Stimulus.NOTHING_NEW if self._vs == self._nnr else Stimulus.ALL_ACKNOWLEDGED
-        if clcw.report_value != self._nnr:
-            return Stimulus.IMPOSSIBLE_NR
-        if not clcw.retransmit:
-            return Stimulus.WAIT_WITHOUT_RETRANSMIT if clcw.wait else Stimulus.NONE_ACKNOWLEDGED
-        if self._config.transmission_limit == 1:
-            return Stimulus.RETRANSMIT_WITHOUT_LIMIT
-        if self._transmission_count < self._config.transmission_limit:
-            return Stimulus.RETRANSMIT_WAIT if clcw.wait else Stimulus.RETRANSMIT
-        return Stimulus.RETRANSMIT_WAIT_AT_LIMIT if clcw.wait else Stimulus.RETRANSMIT_AT_LIMIT
+    def _offered(self) -> TcFrameKind | None:
+        """Give the kind of the most urgent frame that is offered. AD frames of a suspended service stay."""
+        kinds = [TcFrameKind.BC, TcFrameKind.BD]
+        if self._state is not FopState.INITIAL:
+            kinds.append(TcFrameKind.AD)
+        return next((each for each in kinds if self._is_up and not self._frames.is_out_ready(each)), None)
 
-    def _apply(self, stimulus: Stimulus, now_ns: int, directive: Directive | None = None, value: int = 0) -> None:
-        action, next_state = TABLE[self._state, stimulus]
-        if directive is not None and self._state is FopState.INITIAL:
-            self._directive = directive
-        if action in _ALERTS:
-            self._give_up(_ALERTS[action])
-        match action:
-            case Action.ACKNOWLEDGE:
-                self._acknowledge()
-            case Action.RETRANSMIT | Action.RETRANSMIT_COMMAND:
-                # The timer starts when the frame leaves, for which the transmitter may not be free yet.
-                self._timer.cancel()
-                self._is_to_be_sent = True
-            case Action.CONFIRM:
-                self._initialise()
-                self._events.append(Initialised(self._directive, self._vs))
-            case Action.START_TIMER:
-                self._initialise()
-                self._timer.start(self._config.t1_initial_ns, now_ns)
-            case Action.SEND_UNLOCK:
-                self._initialise()
-                self._command = UNLOCK
-                self._is_to_be_sent = True
-            case Action.SEND_SET_VR:
-                self._vs = value
-                self._initialise()
-                self._command = set_vr(value)
-                self._is_to_be_sent = True
-            case Action.SET_VS:
-                self._vs = self._nnr = value
-            case Action.REJECT if directive is not None:
-                self._events.append(DirectiveRejected(directive, self._state))
+    def _apply(self, stimulus: Stimulus, occasion: Occasion) -> None:
+        actions, next_state = TABLE[self._state, stimulus]
+        for action in actions:
+            self._do(action, occasion)
         self._state = next_state
+        if next_state in _SENDING and self._frames.sent_count and not self._is_timed:
+            self._frames.look_for_fdu(self._config.window)
+            if self._frames.is_out_ready(TcFrameKind.AD):
+                self._start_timer(occasion.now_ns)
 
-    def _acknowledge(self) -> None:
-        self._timer.cancel()
-        self._nnr = self._vs
-        self._is_to_be_sent = False
-        if self._sent is not None:
-            self._events.append(Acknowledged(self._sent.tag))
-            self._sent = None
+    def _do(self, action: Action, occasion: Occasion) -> None:
+        frames = self._frames
+        match action:
+            case Action.REMOVE_ACKNOWLEDGED:
+                tags = frames.remove_acknowledged(occasion.acknowledged_count)
+                self._events += [Acknowledged(tag) for tag in tags]
+            case Action.LOOK_FOR_FDU:
+                frames.look_for_fdu(self._config.window)
+            case Action.LOOK_FOR_DIRECTIVE:
+                frames.look_for_directive()
+            case Action.INITIATE_AD_RETRANSMISSION | Action.INITIATE_BC_RETRANSMISSION:
+                is_ad = action is Action.INITIATE_AD_RETRANSMISSION
+                frames.initiate_retransmission(TcFrameKind.AD if is_ad else TcFrameKind.BC)
+                # T1 starts when the first of them leaves, for which the transmitter may not be free yet.
+                self._cancel_timer()
+            case Action.START_TIMER:
+                self._start_timer(occasion.now_ns)
+            case Action.CANCEL_TIMER:
+                self._cancel_timer()
+            case Action.RELEASE_BC:
+                frames.release_command()
+            case Action.ADD_TO_WAIT_QUEUE:
+                frames.wait = occasion.request
+            case Action.TRANSMIT_BD if occasion.request is not None:
+                frames.offer_expedited(occasion.request)
+            case Action.TRANSMIT_UNLOCK:
+                frames.offer_command(UNLOCK)
+            case Action.TRANSMIT_SET_VR:
+                frames.offer_command(set_vr(occasion.value))
+            case Action.INITIALISE:
+                self._initialise(occasion.directive)
+            case Action.CONFIRM:
+                self._confirm(occasion)
+            case Action.REJECT:
+                self._reject(occasion)
+            case Action.SUSPEND:
+                self._suspended = self._state
+                self._events.append(Suspended(self._state))
+            case Action.RESUME:
+                self._suspended = None
+                self._start_timer(occasion.now_ns)
+            case Action.SET_VS:
+                frames.number_anew(occasion.value)
+            case Action.SET_WINDOW | Action.SET_T1 | Action.SET_TRANSMISSION_LIMIT | Action.SET_TIMEOUT_TYPE:
+                self._config = replace(self._config, **{_FIELDS[action]: occasion.value})
+            case Action.AD_OUT_READY | Action.BC_OUT_READY | Action.BD_OUT_READY:
+                frames.set_out_ready(TcFrameKind[action.name[:2]])
+            case _:
+                self._cancel_timer()
+                self._suspended = None
+                self._events.append(Alert(_ALERTS[action], frames.purge()))
 
-    def _give_up(self, reason: AlertReason) -> None:
-        requests = [*([self._sent] if self._sent is not None else []), *self._waiting]
-        self._initialise()
-        self._events.append(Alert(reason, tuple(request.tag for request in requests)))
+    def _initialise(self, directive: Directive | None) -> None:
+        if directive is not None and directive in INITIATIONS:
+            self._initiation = directive
+        self._suspended = None
+        tags = self._frames.purge()
+        if tags:
+            self._events.append(Alert(AlertReason.PURGED, tags))
 
-    def _initialise(self) -> None:
-        """Forget every AD frame; the next one is V(S)."""
-        self._timer.cancel()
-        self._waiting.clear()
-        self._sent = None
-        self._is_to_be_sent = False
-        self._transmission_count = 0
-        self._nnr = self._vs
+    def _confirm(self, occasion: Occasion) -> None:
+        directive = occasion.directive or self._initiation
+        if directive in INITIATIONS:
+            self._events.append(Initialised(directive, self.next_sequence))
+        else:
+            value = occasion.value if self._config.range_of(directive) else None
+            self._events.append(Confirmed(directive, value))
 
-    def _sending(self, now_ns: int) -> None:
-        self._is_to_be_sent = False
-        self._transmission_count += 1
+    def _reject(self, occasion: Occasion) -> None:
+        if occasion.directive is not None:
+            self._events.append(DirectiveRejected(occasion.directive, self._state))
+        elif occasion.request is not None:
+            if occasion.request.service is Service.BD:
+                reason = "expected BD_Out_Flag to be ready, found a BD frame that waits for the transmitter"
+            elif self._frames.wait is not None:
+                reason = "expected a free Wait_Queue, found AD data in it"
+            else:
+                reason = f"the AD service is not up, S{self._state.value} {self._state.name}"
+            self._events.append(Rejected(occasion.request.tag, reason))
+
+    def _start_timer(self, now_ns: int) -> None:
+        self._is_timed = True
         self._timer.start(self._config.t1_initial_ns, now_ns)
 
-    def _frame(self, kind: TcFrameKind, sequence: int, data: bytes) -> TcFrame:
-        return TcFrame(kind, self._config.spacecraft_id, self._config.virtual_channel, sequence, data)
+    def _cancel_timer(self) -> None:
+        self._is_timed = False
+        self._timer.cancel()

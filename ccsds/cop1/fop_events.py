@@ -1,6 +1,6 @@
 """What passes between FOP-1 and its owner: services and directives one way, events the other. It holds no behaviour.
 
-Source: CCSDS 232.1-B-2 3 (services), 5.2 (alerts).
+Source: CCSDS 232.1-B-2 3 (services and directives), 5.2 (actions that notify).
 """
 
 from enum import Enum
@@ -27,9 +27,30 @@ class Directive(Enum):
     INITIATE_WITH_UNLOCK = "initiate AD with Unlock"
     INITIATE_WITH_SET_VR = "initiate AD with Set V(R)"
     """Takes a value: the V(R) and V(S) that both ends begin with."""
+    TERMINATE = "terminate AD"
+    RESUME = "resume AD"
+    """Go on where the service was suspended."""
     SET_VS = "set V(S)"
     """Takes a value: the number of the next AD frame."""
-    TERMINATE = "terminate AD"
+    SET_WINDOW = "set window"
+    """Takes a value: K, how many AD frames may be on their way."""
+    SET_T1 = "set T1"
+    """Takes a value: T1_Initial in nanoseconds, from the next start of the timer on."""
+    SET_TRANSMISSION_LIMIT = "set transmission limit"
+    """Takes a value: how often a frame is sent before it is given up."""
+    SET_TIMEOUT_TYPE = "set timeout type"
+    """Takes a value: 0 gives the service up at the last expiry of T1, 1 suspends it."""
+
+
+INITIATIONS = frozenset(
+    {
+        Directive.INITIATE_WITHOUT_CLCW,
+        Directive.INITIATE_WITH_CLCW_CHECK,
+        Directive.INITIATE_WITH_UNLOCK,
+        Directive.INITIATE_WITH_SET_VR,
+    }
+)
+"""Directives that bring the AD service up."""
 
 
 class AlertReason(Enum):
@@ -37,11 +58,13 @@ class AlertReason(Enum):
 
     SYNCH = "FARM-1 asks for frames that were not sent"
     CLCW = "FARM-1 says wait without asking for a retransmission"
-    NNR = "N(R) is not between the oldest unacknowledged frame and the next"
+    NNR = "N(R) goes backwards, or acknowledges a frame that was never sent"
     LOCKOUT = "FARM-1 is in lockout"
     LIMIT = "a retransmission is asked for, and the limit allows none"
     T1 = "no acknowledgement came after the last transmission allowed"
+    LLIF = "the transmitter refused a frame"
     TERMINATED = "the owner terminated it"
+    PURGED = "it was suspended, and then begun anew or terminated"
 
 
 class FopEvent(msgspec.Struct, frozen=True, tag=True):
@@ -101,6 +124,17 @@ class CommandTransmitted(FopEvent, frozen=True, tag=True):
         return f"{self.directive.value}: BC frame transmitted ({self.transmission})"
 
 
+class Confirmed(FopEvent, frozen=True, tag=True):
+    """A directive that does not initiate the service was followed."""
+
+    directive: Directive
+    value: int | None
+    """What it set, None if it sets nothing."""
+
+    def __str__(self) -> str:
+        return f"{self.directive.value}: done" + ("" if self.value is None else f", {self.value}")
+
+
 class DirectiveRejected(FopEvent, frozen=True, tag=True):
     """A directive cannot be followed in this state."""
 
@@ -116,7 +150,17 @@ class Alert(FopEvent, frozen=True, tag=True):
 
     reason: AlertReason
     tags: tuple[int, ...]
-    """What was given up, oldest first. The first of them may have been accepted on board all the same."""
+    """What was given up, oldest first. Those that were transmitted may have been accepted on board all the same."""
 
     def __str__(self) -> str:
         return f"AD service down, {self.reason.value}; {len(self.tags)} frames given up"
+
+
+class Suspended(FopEvent, frozen=True, tag=True):
+    """T1 expired for the last time, and the timeout type is 1: all stands still until it is resumed or begun anew."""
+
+    state: FopState
+    """Where it would go on."""
+
+    def __str__(self) -> str:
+        return f"AD service suspended in state S{self.state.value} {self.state.name}"

@@ -187,8 +187,9 @@ class KeyStore:
         Raises:
             OSError: The disk failed; the old ones stay.
         """
-        merged = {receipt.spi: receipt for receipt in (*self.receipts, *receipts)}
-        self._save(self.ring, tuple(merged.values()))
+        merged = tuple({receipt.spi: receipt for receipt in (*self.receipts, *receipts)}.values())
+        if merged != self.receipts:  # Nothing has come since the last time: spare the disk.
+            self._save(self.ring, merged)
 
     def _save(self, ring: KeyRing, receipts: tuple[Receipt, ...]) -> None:
         """Write a seal, then a state that names it, then let the old seal go."""

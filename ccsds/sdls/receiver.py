@@ -137,6 +137,10 @@ class Receiver:
         """Whether a frame was ever accepted under an SPI."""
         return spi in self._windows and not self._windows[spi].is_empty
 
+    def highest(self, spi: int) -> int:
+        """Give the highest counter that was accepted under an SPI, or -1."""
+        return self._windows[spi].highest if spi in self._windows else -1
+
     def _open(
         self, link: Link, virtual_channel: int, header: bytes, data: bytes, pointer: int = NO_PACKET_START
     ) -> tuple[bytes, Receipt] | Refused:

@@ -64,19 +64,25 @@ class Security:
         }
 
     @property
+    def set_id(self) -> str:
+        """The identifier of the pair of key files, without which an SPI means nothing."""
+        return self._store.file.set_id
+
+    @property
     def keys(self) -> tuple[KeyStatus, ...]:
         """All keys, in the order of the key file."""
-        highest = {receipt.spi: receipt.highest for receipt in self.receiver.receipts()}
-        return tuple(
-            KeyStatus(
-                association,
-                self._store.ring.record(spi).state,
-                self._sending_spi(association.channel) == spi,
-                self._store.ring.record(spi).reserved,
-                highest.get(spi, -1),
-            )
-            for spi, association in self._associations.items()
-        )
+        return tuple(self.key(spi) for spi in self._associations)
+
+    def key(self, spi: int) -> KeyStatus:
+        """Give one key.
+
+        Raises:
+            MisuseError: There is no such SPI.
+        """
+        record = self._store.ring.record(spi)
+        association = self._associations[spi]
+        is_sending = self._sending_spi(association.channel) == spi
+        return KeyStatus(association, record.state, is_sending, record.reserved, self.receiver.highest(spi))
 
     def protects(self, link: Link, virtual_channel: int) -> bool:
         """Whether there are keys for a channel. Whether others may travel clear is for their owner to say."""
@@ -84,7 +90,11 @@ class Security:
 
     def sends(self, link: Link, virtual_channel: int) -> bool:
         """Whether a key sends on a channel now. In a restored store none does, until one is activated."""
-        return self._sending_spi((link, virtual_channel)) is not None
+        return self.sending_spi(link, virtual_channel) is not None
+
+    def sending_spi(self, link: Link, virtual_channel: int) -> int | None:
+        """Give the SPI under which this end sends on a channel, or None."""
+        return self._sending_spi((link, virtual_channel))
 
     def overhead_octets(self, link: Link, virtual_channel: int) -> int:
         """Give what protection takes from the data field of each frame of a channel."""

@@ -7,6 +7,7 @@ overwritten or damaged is found out when it is read. The engine never lets the s
 The finished model is one file, ``jobs/<job_id>/model.safetensors``: weights, and what one needs to use them.
 """
 
+import contextlib
 import hashlib
 import platform
 from collections.abc import Mapping
@@ -268,8 +269,14 @@ def _replace(disk: Disk, path: str, data: bytes) -> None:
         disk.remove(partial)  # Left by a worker that was killed: what follows is appended, and must begin at nothing.
     except FileNotFoundError:
         pass
-    disk.append(partial, data)
-    disk.fsync(partial)
+    try:
+        disk.append(partial, data)
+        disk.fsync(partial)
+    except OSError:
+        # A disk that is full must not stay so for the sake of half a checkpoint: the journal needs room.
+        with contextlib.suppress(OSError):
+            disk.remove(partial)
+        raise
     disk.rename(partial, path)
 
 

@@ -152,10 +152,14 @@ def read_corpus(path: Path, sha256: str) -> str:
     """Read a text and check that it is the one that was found.
 
     Raises:
+        OSError: It cannot be read now; that may pass.
         MisuseError: It is not there, or not a text.
         MalformedError: It is another text by now.
     """
-    data = _read(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise MisuseError(f"corpus {path}: expected a readable file: {error.strerror}") from None
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise MalformedError(f"corpus {path.name}: expected SHA-256 {sha256}, found {found}")

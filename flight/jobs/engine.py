@@ -7,13 +7,14 @@ the last good checkpoint, after a back-off, a bounded number of times.
 Rates and estimates come from ``now_ns``, so that under virtual time equal seeds give equal telemetry.
 """
 
+import contextlib
 import math
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from ccsds.errors import MisuseError
+from flight.disk import Disk
 from flight.jobs.corpus import CorpusFile
 from flight.jobs.life_cycle import FINAL, Action, Trigger, follow
 from flight.jobs.messages import (
@@ -29,12 +30,12 @@ from flight.jobs.messages import (
     Saved,
     Start,
     Started,
-    Step,
     Stepped,
 )
 from flight.jobs.plan import Intervals, Plan
-from flight.jobs.recipe import Recipe, load_recipe
-from flight.ledger import JobRecord, Ledger
+from flight.jobs.queue import JobQueue, recipe_of
+from flight.jobs.running import RunningJob
+from flight.ledger import Ledger
 from flight.records import (
     Change,
     CheckpointDropped,
@@ -43,12 +44,11 @@ from flight.records import (
     JobFinished,
     JobMoved,
     JobSampled,
-    JobSubmitted,
     WorkerRestarted,
 )
 from flight.reporter import Reporter
 from mission import events
-from mission.jobs import QUEUE_JOBS_MAX, JobState, PauseCause
+from mission.jobs import JobState, PauseCause
 
 NS_PER_S = 1_000_000_000
 
@@ -96,24 +96,6 @@ class EngineConfig:
     """Workers lost one after another, without a new checkpoint, before the job is given up."""
 
 
-class _Running:
-    """The job that has the worker."""
-
-    def __init__(self, job_id: int, recipe: Recipe, plan: Plan) -> None:
-        self.job_id = job_id
-        self.recipe = recipe
-        self.plan = plan
-        self.outstanding: deque[Request] = deque()
-        self.waiting_since_ns = 0
-        self.is_parking = False
-        self.step = plan.step
-        self.loss = math.nan
-        self.validation_loss = math.nan
-        self.tokens_per_step = 0
-        self.step_ns = 0
-        """Latest duration of a step, 0 until one is known."""
-
-
 class Engine:
     """The queue of jobs and the worker that serves it.
 
@@ -123,6 +105,7 @@ class Engine:
         worker: The worker port.
         reporter: Where reports and events go.
         corpora: The corpora on board, by name.
+        disk: Where workers leave checkpoints; the engine only removes what is no longer needed.
     """
 
     def __init__(
@@ -132,65 +115,27 @@ class Engine:
         worker: Worker,
         reporter: Reporter,
         corpora: Mapping[str, CorpusFile],
+        disk: Disk,
     ) -> None:
+        self._disk = disk
         self._config = config
         self._ledger = ledger
         self._worker = worker
         self._reporter = reporter
         self._corpora = corpora
-        self._running: _Running | None = None
+        self.queue = JobQueue(ledger, corpora)
+        self._running: RunningJob | None = None
         self._restarts = 0
         """Workers lost since the last checkpoint of the job at hand."""
         self._hold_until_ns = 0
         self._next_progress_ns = 0
-
-    # What services ask. Each gives the changes to commit together with the answer, and changes nothing itself.
-
-    def submit(self, submitted: JobSubmitted) -> tuple[Change, ...]:
-        """Give the changes that queue a job; none, if it is queued already.
-
-        Raises:
-            MisuseError: It cannot be queued, and why.
-        """
-        known = self._ledger.jobs.get(submitted.job_id)
-        if known is not None:
-            if known.submitted != submitted:
-                raise MisuseError(f"job {submitted.job_id} is another job already: expected an unused job id")
-            return ()
-        waiting = sum(job.state not in FINAL for job in self._ledger.jobs.values())
-        if waiting >= QUEUE_JOBS_MAX:
-            raise MisuseError(f"the queue is full: expected fewer than {QUEUE_JOBS_MAX} jobs, found {waiting}")
-        if submitted.corpus not in self._corpora:
-            known_corpora = ", ".join(sorted(self._corpora)) or "none"
-            raise MisuseError(f"unknown corpus {submitted.corpus!r}: expected one of {known_corpora}")
-        _recipe_of(submitted)
-        return (submitted,)
-
-    def move(self, job_id: int, trigger: Trigger) -> tuple[Change, ...]:
-        """Give the changes that an operator's wish makes.
-
-        Raises:
-            MisuseError: There is no such job, or the wish makes no sense in its state.
-        """
-        job = self.find(job_id)
-        _, after = follow(job.state, trigger)
-        return (JobMoved(job_id, after, PauseCause.OPERATOR if after is JobState.PAUSED else PauseCause.NONE),)
-
-    def find(self, job_id: int) -> JobRecord:
-        """Give a job.
-
-        Raises:
-            MisuseError: There is none of this number.
-        """
-        if job_id not in self._ledger.jobs:
-            raise MisuseError(f"unknown job {job_id}")
-        return self._ledger.jobs[job_id]
 
     def moved(self, job_id: int, before: JobState, trigger: Trigger, now_ns: int) -> None:
         """Act upon a move that an operator asked for, once it is committed."""
         self._announce_move(job_id, before)
         action, _ = follow(before, trigger)
         self._act(action, job_id, now_ns)
+        self._clean_up(job_id)
 
     # What drives it.
 
@@ -205,14 +150,14 @@ class Engine:
         running = self._running
         if running is None:
             self._select(now_ns)
-        elif running.outstanding and now_ns >= self._deadline_ns(running):
+        elif running.outstanding and now_ns >= running.deadline_ns(self._config.progress_deadline_ns):
             waited_s = self._config.progress_deadline_ns // NS_PER_S
             self.lost(f"no answer to {type(running.outstanding[0]).__name__} in {waited_s} s", now_ns)
 
     def next_deadline(self) -> int | None:
         """Give the time at which `advance` has something to do."""
         if self._running is not None:
-            return self._deadline_ns(self._running) if self._running.outstanding else None
+            return self._running.deadline_ns(self._config.progress_deadline_ns) if self._running.outstanding else None
         due = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
         return self._hold_until_ns if any(job.state in due for job in self._ledger.jobs.values()) else None
 
@@ -221,8 +166,7 @@ class Engine:
         running = self._running
         if running is None or not running.outstanding:
             return  # The worker was killed while this was on its way.
-        request = running.outstanding.popleft()
-        elapsed_ns, running.waiting_since_ns = now_ns - running.waiting_since_ns, now_ns
+        request, elapsed_ns = running.answered(now_ns)
         try:
             match reply:
                 case Started():
@@ -242,6 +186,8 @@ class Engine:
                     self._failed(running, request, reply, now_ns)
         except OSError as error:
             self._store_failed(error, now_ns)
+        except ValueError as error:  # A reply that cannot be: whoever gave it is not to be trusted with more.
+            self.lost(f"a {type(reply).__name__} that makes no sense: {error}", now_ns)
         if self._running is running:
             self._feed(running, now_ns)
 
@@ -258,7 +204,7 @@ class Engine:
         except OSError as error:
             self._store_failed(error, now_ns)
             return
-        if self.find(running.job_id).state not in (JobState.STARTING, JobState.RUNNING):
+        if self.queue.find(running.job_id).state not in (JobState.STARTING, JobState.RUNNING):
             return  # It was being parked: it goes on from its last checkpoint when it is resumed.
         if self._restarts > self._config.restarts_max:
             self._move(running.job_id, Trigger.GIVE_UP, now_ns, f"{self._restarts} workers lost in a row: {reason}")
@@ -282,7 +228,7 @@ class Engine:
             "job_state": jobs[running.job_id].state if running else JobState.NONE,
             "job_step": running.step if running else 0,
             "job_loss": running.loss if running else math.nan,
-            "job_tokens_per_s": _tokens_per_s(running) if running else math.nan,
+            "job_tokens_per_s": running.tokens_per_s if running else math.nan,
             "worker_restarts": sum(job.worker_restarts for job in jobs.values()),
         }
 
@@ -292,7 +238,7 @@ class Engine:
         Raises:
             MisuseError: There is no such job.
         """
-        job = self.find(job_id)
+        job = self.queue.find(job_id)
         running = self._running if self._running and self._running.job_id == job_id else None
         last = job.finished or job.checkpoint
         return {
@@ -315,11 +261,12 @@ class Engine:
     # The life cycle.
 
     def _select(self, now_ns: int) -> None:
+        if now_ns < self._hold_until_ns:
+            return
         jobs = self._ledger.jobs
         for job_id in [job_id for job_id, job in jobs.items() if job.state is JobState.RUNNING]:
             # A store failure came between this job and its worker.
             self._move(job_id, Trigger.LOSE, now_ns, "the store failed")
-        if now_ns < self._hold_until_ns:
             return
         for job_id, job in jobs.items():
             if job.state is JobState.STARTING:
@@ -341,6 +288,16 @@ class Engine:
             return
         self._act(action, job_id, now_ns)
         self._announce_move(job_id, before)
+        self._clean_up(job_id)
+
+    def _clean_up(self, job_id: int) -> None:
+        """Give back the room of the checkpoints that an ended job left: its model, if it has one, stays."""
+        if self._ledger.jobs[job_id].state not in FINAL:
+            return
+        with contextlib.suppress(OSError):  # What stays behind is only room; the next job that ends tries its own.
+            for path in self._disk.list(f"jobs/{job_id}"):
+                if "/slot-" in path:
+                    self._disk.remove(path)
 
     def _announce_move(self, job_id: int, before: JobState) -> None:
         job = self._ledger.jobs[job_id]
@@ -371,7 +328,7 @@ class Engine:
         job = self._ledger.jobs[job_id]
         corpus = self._corpora.get(job.submitted.corpus)
         try:
-            recipe = _recipe_of(job.submitted)
+            recipe = recipe_of(job.submitted)
             if corpus is None:
                 raise MisuseError(f"corpus {job.submitted.corpus!r} is no longer on board")
         except MisuseError as error:  # The software on board changed since the job was queued.
@@ -383,14 +340,18 @@ class Engine:
             evaluation=recipe.training.evaluation_interval,
             checkpoint=recipe.training.checkpoint_interval,
         )
-        running = _Running(job_id, recipe, Plan(intervals, start))
+        running = RunningJob(job_id, recipe, Plan(intervals, start))
         if job.checkpoint is not None:
             running.loss, running.validation_loss = job.checkpoint.loss, job.checkpoint.validation_loss
-        self._running = running
         reference = job.checkpoint and CheckpointReference(
             slot=job.checkpoint.slot, step=job.checkpoint.step, sha256=job.checkpoint.sha256
         )
-        self._worker.launch()
+        self._running = running
+        try:
+            self._worker.launch()
+        except OSError as error:
+            self.lost(f"no worker could be started: {error}", now_ns)
+            return
         self._send(
             running,
             Start(
@@ -417,7 +378,7 @@ class Engine:
 
     # The work.
 
-    def _started(self, running: _Running, reply: Started, now_ns: int) -> None:
+    def _started(self, running: RunningJob, reply: Started, now_ns: int) -> None:
         running.tokens_per_step = reply.tokens_per_step
         corpus = self._corpora[self._ledger.jobs[running.job_id].submitted.corpus]
         described = JobDescribed(
@@ -427,14 +388,12 @@ class Engine:
             self._reporter.event(events.JOB_RESUMED, job_id=running.job_id, step=reply.step)
         self._move(running.job_id, Trigger.READY, now_ns, "", described)
 
-    def _stepped(self, running: _Running, request: Request, reply: Stepped, elapsed_ns: int, now_ns: int) -> None:
-        running.step, running.loss = reply.step, reply.loss
-        if isinstance(request, Step):
-            running.step_ns = max(elapsed_ns // request.count, 1)
-        if now_ns >= self._next_progress_ns:
+    def _stepped(self, running: RunningJob, request: Request, reply: Stepped, elapsed_ns: int, now_ns: int) -> None:
+        running.stepped(request, reply, elapsed_ns)
+        if now_ns >= self._next_progress_ns and not running.is_parking:
             self._report_progress(running, now_ns)
 
-    def _report_progress(self, running: _Running, now_ns: int) -> None:
+    def _report_progress(self, running: RunningJob, now_ns: int) -> None:
         self._next_progress_ns = now_ns + self._config.progress_period_ns
         steps = running.recipe.training.steps
         self._reporter.report(
@@ -445,12 +404,12 @@ class Engine:
                 "steps": steps,
                 "loss": running.loss,
                 "validation_loss": running.validation_loss,
-                "tokens_per_s": _tokens_per_s(running),
-                "eta": (steps - running.step) * running.step_ns / NS_PER_S,
+                "tokens_per_s": running.tokens_per_s,
+                "eta": running.eta_s(steps),
             },
         )
 
-    def _saved(self, running: _Running, reply: Saved) -> None:
+    def _saved(self, running: RunningJob, reply: Saved) -> None:
         made = CheckpointMade(
             job_id=running.job_id,
             step=reply.step,
@@ -466,7 +425,7 @@ class Engine:
             events.CHECKPOINT_SAVED, job_id=running.job_id, step=reply.step, octets=reply.length_octets
         )
 
-    def _finished(self, running: _Running, reply: Finished, now_ns: int) -> None:
+    def _finished(self, running: RunningJob, reply: Finished, now_ns: int) -> None:
         finished = JobFinished(
             job_id=running.job_id,
             step=reply.step,
@@ -476,7 +435,7 @@ class Engine:
         )
         self._move(running.job_id, Trigger.FINISH, now_ns, "", finished)
 
-    def _failed(self, running: _Running, request: Request, reply: Failed, now_ns: int) -> None:
+    def _failed(self, running: RunningJob, request: Request, reply: Failed, now_ns: int) -> None:
         job = self._ledger.jobs[running.job_id]
         match reply.kind:
             case FailureKind.CHECKPOINT if job.checkpoint is not None:
@@ -496,12 +455,12 @@ class Engine:
             case _:
                 self._release()
 
-    def _feed(self, running: _Running, now_ns: int) -> None:
+    def _feed(self, running: RunningJob, now_ns: int) -> None:
         """Keep the worker busy, or let it go once it is parked."""
         if running.outstanding and isinstance(running.outstanding[0], Start):
             return
         while len(running.outstanding) < OUTSTANDING_REQUESTS_MAX:
-            request = running.plan.next(0 if running.is_parking else self._grant_steps(running))
+            request = running.next_request(self._config.grant_ns, self._config.grant_steps_max)
             if request is None:
                 break
             self._send(running, request, now_ns)
@@ -512,36 +471,12 @@ class Engine:
             else:
                 self._send(running, Save(""), now_ns)
 
-    def _grant_steps(self, running: _Running) -> int:
-        if running.step_ns == 0:
-            return 1
-        return min(max(self._config.grant_ns // running.step_ns, 1), self._config.grant_steps_max)
-
-    def _send(self, running: _Running, request: Request, now_ns: int) -> None:
+    def _send(self, running: RunningJob, request: Request, now_ns: int) -> None:
         if isinstance(request, Save):
             current = self._ledger.jobs[running.job_id].checkpoint
             request = Save("b" if current is not None and current.slot == "a" else "a")
-        if not running.outstanding:
-            running.waiting_since_ns = now_ns
-        running.outstanding.append(request)
+        running.sent(request, now_ns)
         self._worker.send(request)
-
-    def _deadline_ns(self, running: _Running) -> int:
-        return running.waiting_since_ns + self._config.progress_deadline_ns
-
-
-def _recipe_of(submitted: JobSubmitted) -> Recipe:
-    """Give the recipe that a job asks for.
-
-    Raises:
-        MisuseError: There is no such recipe, or its overrides are wrong.
-    """
-    recipe = load_recipe(submitted.recipe).override(submitted.overrides)
-    return recipe.override(f"training.steps = {submitted.steps}") if submitted.steps else recipe
-
-
-def _tokens_per_s(running: _Running) -> float:
-    return running.tokens_per_step * NS_PER_S / running.step_ns if running.step_ns else math.nan
 
 
 def _clip(text: str) -> str:

@@ -49,7 +49,7 @@ class Action(Enum):
 TABLE: dict[tuple[JobState, Trigger], tuple[Action, JobState]] = {
     (JobState.QUEUED, Trigger.SELECT): (Action.LAUNCH, JobState.STARTING),
     (JobState.QUEUED, Trigger.PAUSE): (Action.NONE, JobState.PAUSED),
-    (JobState.QUEUED, Trigger.CANCEL): (Action.NONE, JobState.CANCELLED),
+    (JobState.QUEUED, Trigger.CANCEL): (Action.RELEASE, JobState.CANCELLED),
     (JobState.STARTING, Trigger.READY): (Action.WORK, JobState.RUNNING),
     (JobState.STARTING, Trigger.LOSE): (Action.RELAUNCH, JobState.STARTING),
     (JobState.STARTING, Trigger.GIVE_UP): (Action.RELEASE, JobState.FAILED),

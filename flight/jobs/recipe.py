@@ -223,7 +223,7 @@ def _parse(text: str, where: str) -> dict[str, Any]:
         raise MisuseError(f"{where}: expected at most {RECIPE_TEXT_OCTETS_MAX} octets, found {length_octets}")
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # Beside its own errors: numbers too long, tables too deep.
         raise MisuseError(f"{where}: expected TOML such as 'training.steps = 100': {error}") from None
 
 
@@ -282,7 +282,10 @@ def _refuse_unknown(kind: type[Any], table: Mapping[str, Any], prefix: str) -> N
 
 def _typed(kind: object, value: object, path: str) -> object:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise MisuseError(f"{path}: expected a number within double precision, found one beyond it") from None
     if not isinstance(kind, type) or type(value) is not kind:
         wanted = {int: "a whole number", float: "a number", str: "a text"}.get(kind, "another type")  # type: ignore[arg-type]
         raise MisuseError(f"{path}: expected {wanted}, found {value!r}")

@@ -8,6 +8,7 @@ Its disk is the store of the spacecraft, of which it touches ``jobs/<job_id>/`` 
 """
 
 import argparse
+import contextlib
 import ctypes
 import os
 import signal
@@ -45,6 +46,11 @@ from flight.jobs.recipe import load_recipe
 from flight.jobs.train import TrainJob
 
 RECEIVE_OCTETS = 64 << 10
+
+# Below the flight process, which needs little and needs it now; a processor that is otherwise idle is used whole.
+NICENESS = 5
+# Of -1000 to 1000; whatever the flight process has, the worker is the one to go.
+OOM_SCORE_ADJUSTMENT = 500
 
 _PR_SET_PDEATHSIG = 1
 
@@ -167,6 +173,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, required=True, help="directory of the spacecraft's store")
     arguments = parser.parse_args()
     _end_with_parent()
+    _stand_behind_parent()
     channel = _take_channel()
     try:
         serve(channel, Worker(RealDisk(arguments.store)))
@@ -185,6 +192,13 @@ def _take_channel() -> socket.socket:
     os.close(null)
     os.dup2(2, 1)
     return channel
+
+
+def _stand_behind_parent() -> None:
+    """Let command and telemetry come first: for the processor, and when the kernel must end somebody for memory."""
+    os.nice(NICENESS)
+    with contextlib.suppress(OSError):  # Not Linux, or not allowed: then the worker is as likely as any other.
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE_ADJUSTMENT))
 
 
 def _end_with_parent() -> None:

@@ -27,7 +27,7 @@ class JobService:
         job_id: int = arguments["job_id"]
         match command.name:
             case "job.submit":
-                return Outcome(changes=self._engine.submit(JobSubmitted(**arguments)))
+                return Outcome(changes=self._engine.queue.submit(JobSubmitted(**arguments)))
             case "job.report":
                 return self._report(job_id)
             case _:
@@ -35,14 +35,14 @@ class JobService:
 
     def _report(self, job_id: int) -> Outcome:
         answers = [self._reporter.encode("job_report", self._engine.report(job_id))]
-        sample = self._engine.find(job_id).sample
+        sample = self._engine.queue.find(job_id).sample
         if sample:
             answers.append(self._reporter.encode("job_sample", {"job_id": job_id, "text": sample}))
         return Outcome(answers=tuple(answers))
 
     def _move(self, job_id: int, trigger: Trigger) -> Outcome:
-        before = self._engine.find(job_id).state
+        before = self._engine.queue.find(job_id).state
         return Outcome(
-            changes=self._engine.move(job_id, trigger),
+            changes=self._engine.queue.move(job_id, trigger),
             afterwards=lambda now_ns: self._engine.moved(job_id, before, trigger, now_ns),
         )

@@ -1,11 +1,15 @@
-"""FARM-1: every cell of the standard's table, the window, and what it says in its CLCW."""
+"""FARM-1: every cell of the standard's table, the window, and what it says in its CLCW.
+
+`TRANSCRIPT` is table 6-1 once more, in shorthand, written from two open implementations that follow the standard's rows
+(dariol83/ccsds and Libre Space's OSDLP) and not from `ccsds.cop1.farm`.
+"""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ccsds.cop1.farm import TABLE, Farm, FarmConfig, FarmEvent, FarmOutcome, FarmState
+from ccsds.cop1.farm import TABLE, Effect, Farm, FarmConfig, FarmEvent, FarmOutcome, FarmState
 from ccsds.errors import MisuseError
 from ccsds.tc_frame import UNLOCK, TcFrame, TcFrameKind, set_vr
 
@@ -38,6 +42,79 @@ def farm_at(state: FarmState, vr: int = 2) -> Farm:
         farm.receive(ad((vr + 128) % 256))
     assert farm.state is state
     return farm
+
+
+TRANSCRIPT = """
+E1  | accept vr+1 r0 1 | n/a         | discard 3
+E2  | discard r1 w1 2  | discard 2   | discard 3
+E3  | discard r1 1     | discard 2   | discard 3
+E4  | discard 1        | discard 2   | discard 3
+E5  | discard l1 3     | discard l1 3 | discard 3
+E6  | accept b+1 1     | accept b+1 2 | accept b+1 3
+E7  | b+1 r0 1         | b+1 r0 w0 1 | b+1 r0 w0 l0 1
+E8  | b+1 r0 vr* 1     | b+1 r0 w0 vr* 1 | b+1 3
+E9  | discard 1        | discard 2   | discard 3
+E10 | 1                | w0 1        | w0 3
+E11 | 1                | 2           | 3
+"""
+SHORT = {
+    "accept": Effect.ACCEPT,
+    "discard": Effect.DISCARD,
+    "vr+1": Effect.ADVANCE_VR,
+    "vr*": Effect.LOAD_VR,
+    "b+1": Effect.COUNT_B,
+    "r1": Effect.SET_RETRANSMIT,
+    "r0": Effect.CLEAR_RETRANSMIT,
+    "w1": Effect.SET_WAIT,
+    "w0": Effect.CLEAR_WAIT,
+    "l1": Effect.SET_LOCKOUT,
+    "l0": Effect.CLEAR_LOCKOUT,
+}
+ROWS = [[part.split() for part in line.split("|")] for line in TRANSCRIPT.strip().splitlines()]
+CELLS = {
+    (state, FarmEvent(int(event[0][1:]))): (words[:-1], FarmState(int(words[-1])))
+    for event, *row in ROWS
+    for state, words in zip(FarmState, row, strict=True)
+    if words != ["n/a"]
+}
+
+
+@pytest.mark.parametrize(("state", "event"), CELLS, ids=lambda each: each.name)
+def test_each_row_is_as_the_standard_has_it_and_does_that(state, event):
+    words, after = CELLS[state, event]
+    effect = Effect.NOTHING
+    for word in words:
+        effect |= SHORT[word]
+    assert TABLE[state, event] == (effect, after)
+
+    farm = farm_at(state)
+    before = farm.clcw()
+    if event is FarmEvent.EXPECTED_FRAME_NO_BUFFER:
+        farm.hold_buffer()
+    frames = {
+        FarmEvent.EXPECTED_FRAME: ad(2),
+        FarmEvent.EXPECTED_FRAME_NO_BUFFER: ad(2),
+        FarmEvent.POSITIVE_FRAME: ad(3),
+        FarmEvent.NEGATIVE_FRAME: ad(1),
+        FarmEvent.OUTSIDE_FRAME: ad(100),
+        FarmEvent.BYPASS_FRAME: bd(),
+        FarmEvent.UNLOCK_COMMAND: bc(UNLOCK),
+        FarmEvent.SET_VR_COMMAND: bc(set_vr(77)),
+        FarmEvent.INVALID_FRAME: bc(b"\xff"),
+    }
+    if event in frames:
+        verdict = farm.receive(frames[event])
+        assert verdict.event is event
+        assert (verdict.data is not None) == ("accept" in words)
+    elif event is FarmEvent.BUFFER_RELEASE:
+        farm.release_buffer()
+    now = farm.clcw()
+    assert farm.state is after
+    assert now.report_value == (77 if "vr*" in words else 3 if "vr+1" in words else 2)
+    assert now.farm_b_counter == (before.farm_b_counter + ("b+1" in words)) % 4
+    for flag, letter in (("retransmit", "r"), ("wait", "w"), ("lockout", "l")):
+        expected = (getattr(before, flag) or f"{letter}1" in words) and f"{letter}0" not in words
+        assert getattr(now, flag) == expected
 
 
 @pytest.mark.parametrize("sequence", [3, 4, 5, 6])

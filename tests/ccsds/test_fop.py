@@ -1,16 +1,15 @@
-"""FOP-1 with a window of one: its table, its timer, its directives, and what it tells its owner."""
+"""FOP-1: window, timer, directives, throttle, and what it tells its owner; its rows are in `test_fop_table`."""
 
 import msgspec
 import pytest
 
 from ccsds.clcw import Clcw
 from ccsds.cop1.fop import (
-    QUEUE_FRAMES_MAX,
-    TABLE,
     Acknowledged,
     Alert,
     AlertReason,
     CommandTransmitted,
+    Confirmed,
     Directive,
     DirectiveRejected,
     Fop,
@@ -19,7 +18,7 @@ from ccsds.cop1.fop import (
     Initialised,
     Rejected,
     Service,
-    Stimulus,
+    Suspended,
     Transmitted,
 )
 from ccsds.errors import MisuseError
@@ -30,22 +29,26 @@ T1_NS = 1_000
 LIMIT = 3
 
 
-def new_fop(limit: int = LIMIT, vs: int = 0) -> Fop:
-    fop = Fop(FopConfig(spacecraft_id=0x2A, virtual_channel=CHANNEL, t1_initial_ns=T1_NS, transmission_limit=limit))
+def new_fop(limit: int = LIMIT, vs: int = 0, window: int = 1) -> Fop:
+    config = FopConfig(
+        spacecraft_id=0x2A, virtual_channel=CHANNEL, t1_initial_ns=T1_NS, transmission_limit=limit, window=window
+    )
+    fop = Fop(config)
     fop.contact(True, 0)
     fop.directive(Directive.SET_VS, 0, vs)
+    assert fop.take_events() == [Confirmed(Directive.SET_VS, vs)]
     return fop
 
 
-def active_fop(limit: int = LIMIT, vs: int = 0) -> Fop:
-    fop = new_fop(limit, vs)
+def active_fop(limit: int = LIMIT, vs: int = 0, window: int = 1) -> Fop:
+    fop = new_fop(limit, vs, window)
     fop.directive(Directive.INITIATE_WITHOUT_CLCW, 0)
     assert fop.take_events() == [Initialised(Directive.INITIATE_WITHOUT_CLCW, vs)]
     return fop
 
 
 def sending_fop(limit: int = LIMIT, vs: int = 0) -> Fop:
-    """Give a FOP with frame 7 on its way since time 0 and frame 8 behind it."""
+    """Give a FOP with a window of one, frame 7 on its way since time 0 and frame 8 in the Wait_Queue behind it."""
     fop = active_fop(limit, vs)
     fop.transfer(b"seven", Service.AD, 7, 0)
     fop.transfer(b"eight", Service.AD, 8, 0)
@@ -136,6 +139,178 @@ def test_t1_stands_still_out_of_contact_and_nothing_is_sent():
     assert fop.transmit(2_000_000) == TcFrame(TcFrameKind.BD, 0x2A, CHANNEL, 0, b"nine")
 
 
+def send(fop: Fop, *tags: int, now_ns: int = 0) -> list[int]:
+    """Transfer and transmit frames, and give their numbers."""
+    numbers = []
+    for tag in tags:
+        assert fop.is_ready(Service.AD)
+        fop.transfer(bytes([tag]), Service.AD, tag, now_ns)
+        frame = fop.transmit(now_ns)
+        assert frame is not None
+        numbers.append(frame.sequence)
+    return numbers
+
+
+def pull(fop: Fop, now_ns: int = 0) -> list[int]:
+    """Take all that is there for the transmitter, and give the numbers."""
+    numbers = []
+    while (frame := fop.transmit(now_ns)) is not None:
+        numbers.append(frame.sequence)
+    return numbers
+
+
+def test_as_many_frames_as_the_window_has_are_on_their_way_and_no_more():
+    fop = active_fop(vs=254, window=3)
+    assert send(fop, 1, 2, 3) == [254, 255, 0]
+    assert not fop.is_ready(Service.AD)
+    fop.transfer(b"four", Service.AD, 4, 0)
+    assert pull(fop) == []
+    fop.take_events()
+    fop.receive(clcw(255), 10)
+    assert fop.take_events() == [Acknowledged(1)]
+    assert pull(fop) == [1]
+
+
+def test_one_clcw_acknowledges_all_before_its_number():
+    fop = active_fop(vs=254, window=4)
+    send(fop, 1, 2, 3, 4)
+    fop.take_events()
+    fop.receive(clcw(1), 10)
+    assert fop.take_events() == [Acknowledged(1), Acknowledged(2), Acknowledged(3)]
+    assert (fop.expected_acknowledgement, fop.next_sequence, fop.waiting_count) == (1, 2, 1)
+
+
+def test_a_retransmission_goes_back_to_the_first_that_is_missing_and_new_frames_wait_behind_it():
+    fop = active_fop(window=4)
+    send(fop, 1, 2, 3)
+    fop.receive(clcw(1, retransmit=True), 10)
+    assert fop.state is FopState.RETRANSMIT_WITHOUT_WAIT
+    assert not fop.is_ready(Service.AD)
+    fop.transfer(b"four", Service.AD, 4, 10)
+    assert pull(fop, 10) == [1, 2, 3]
+    assert fop.is_ready(Service.AD)
+    fop.receive(clcw(3), 20)
+    assert fop.state is FopState.ACTIVE
+    assert pull(fop, 20) == []
+    fop.receive(clcw(4), 30)
+    fop.take_events()
+    assert fop.waiting_count == 0
+
+
+def test_the_timer_runs_from_the_last_transmission_and_sends_all_again():
+    fop = active_fop(window=4)
+    send(fop, 1)
+    send(fop, 2, now_ns=600)
+    assert fop.next_deadline() == 1_600
+    fop.advance(1_600)
+    assert pull(fop, 1_600) == [0, 1]
+
+
+def test_the_count_of_transmissions_begins_anew_when_something_is_acknowledged():
+    fop = active_fop(limit=2, window=4)
+    send(fop, 1, 2)
+    fop.advance(1_000)
+    assert pull(fop, 1_000) == [0, 1]
+    fop.receive(clcw(1), 1_500)
+    fop.advance(2_000)
+    assert pull(fop, 2_000) == [1]
+    fop.take_events()
+    fop.advance(3_000)
+    assert fop.take_events() == [Alert(AlertReason.T1, (2,))]
+
+
+def test_a_number_that_was_given_to_a_frame_which_has_not_left_cannot_be_acknowledged():
+    fop = active_fop(window=4)
+    send(fop, 1)
+    fop.transfer(b"two", Service.AD, 2, 0)
+    fop.take_events()
+    assert fop.next_sequence == 2
+    fop.receive(clcw(2), 10)
+    assert fop.take_events() == [Alert(AlertReason.NNR, (1, 2))]
+
+
+@pytest.mark.parametrize("outstanding", range(5))
+@pytest.mark.parametrize("report_value", range(256))
+def test_every_number_acknowledges_what_is_before_it_or_is_impossible(report_value, outstanding):
+    fop = active_fop(vs=253, window=5)
+    send(fop, *range(outstanding))
+    fop.take_events()
+    fop.receive(clcw(report_value), 10)
+    acknowledged = (report_value - 253) % 256
+    if acknowledged <= outstanding:
+        assert fop.take_events() == [Acknowledged(tag) for tag in range(acknowledged)]
+    else:
+        assert fop.take_events() == [Alert(AlertReason.NNR, tuple(range(outstanding)))]
+
+
+def test_a_frame_is_not_left_without_a_timer_when_it_expired_while_the_spacecraft_said_wait():
+    fop = active_fop(window=4)
+    send(fop, 1, 2)
+    fop.receive(clcw(0, retransmit=True, wait=True), 10)
+    fop.advance(T1_NS)
+    assert fop.next_deadline() is None
+    fop.receive(clcw(1), 5_000)
+    assert fop.state is FopState.ACTIVE
+    assert fop.next_deadline() == 5_000 + T1_NS
+    fop.advance(6_000)
+    assert pull(fop, 6_000) == [1]
+
+
+def test_a_narrower_window_holds_new_frames_back_until_enough_is_acknowledged():
+    fop = active_fop(window=4)
+    send(fop, 1, 2, 3)
+    fop.directive(Directive.SET_WINDOW, 0, 2)
+    fop.receive(clcw(1), 1)
+    assert not fop.is_ready(Service.AD)
+    fop.receive(clcw(2), 2)
+    assert fop.is_ready(Service.AD)
+
+
+def test_a_suspended_service_stands_still_and_goes_on_where_it_was():
+    fop = active_fop(limit=1, window=4)
+    fop.directive(Directive.SET_TIMEOUT_TYPE, 0, 1)
+    send(fop, 1, 2)
+    fop.take_events()
+    fop.advance(T1_NS)
+    assert fop.take_events() == [Suspended(FopState.ACTIVE)]
+    assert (fop.state, fop.suspended_state, fop.next_deadline()) == (FopState.INITIAL, FopState.ACTIVE, None)
+    fop.receive(clcw(1), 1_100)
+    fop.transfer(b"three", Service.AD, 3, 1_100)
+    fop.directive(Directive.SET_VS, 1_100, 9)
+    assert [type(event) for event in fop.take_events()] == [Rejected, DirectiveRejected]
+    assert pull(fop, 1_100) == []
+    fop.directive(Directive.RESUME, 1_200)
+    assert fop.take_events() == [Confirmed(Directive.RESUME, None)]
+    assert (fop.state, fop.suspended_state, fop.next_deadline()) == (FopState.ACTIVE, None, 1_200 + T1_NS)
+    fop.receive(clcw(2), 1_300)
+    assert fop.take_events() == [Acknowledged(1), Acknowledged(2)]
+
+
+@pytest.mark.parametrize("directive", [Directive.TERMINATE, Directive.INITIATE_WITHOUT_CLCW])
+def test_a_suspended_service_that_is_not_resumed_gives_its_frames_up(directive):
+    fop = active_fop(limit=1, window=4)
+    fop.directive(Directive.SET_TIMEOUT_TYPE, 0, 1)
+    send(fop, 1, 2)
+    fop.advance(T1_NS)
+    fop.take_events()
+    fop.directive(directive, 2_000)
+    assert fop.take_events()[0] == Alert(AlertReason.PURGED, (1, 2))
+    assert (fop.suspended_state, fop.waiting_count) == (None, 0)
+
+
+@pytest.mark.parametrize("service", Service)
+def test_a_transmitter_that_refuses_a_frame_takes_the_service_down(service):
+    fop = active_fop(window=4)
+    fop.refuse(0)
+    assert fop.take_events() == []
+    fop.transfer(b"x", service, 5, 0)
+    fop.refuse(1)
+    *rejected, alert = fop.take_events()
+    assert alert == Alert(AlertReason.LLIF, (5,) if service is Service.AD else ())
+    assert rejected == ([] if service is Service.AD else [Rejected(5, AlertReason.LLIF.value)])
+    assert pull(fop, 2) == []
+
+
 def test_the_retransmit_flag_sends_the_frame_again_once_until_t1():
     fop = sending_fop()
     fop.receive(clcw(0, retransmit=True), 10)
@@ -221,13 +396,22 @@ def test_ad_data_is_rejected_while_the_service_is_not_up():
 
 
 @pytest.mark.parametrize("service", Service)
-def test_the_queues_are_bounded_and_say_so(service):
+def test_who_does_not_ask_whether_it_is_ready_is_rejected_and_told_why(service):
     fop = active_fop()
-    for tag in range(QUEUE_FRAMES_MAX + 1):
-        fop.transfer(b"x", service, tag, 0)
-    [event] = fop.take_events()
-    assert isinstance(event, Rejected)
-    assert event.tag == QUEUE_FRAMES_MAX
+    taken = 0
+    while fop.is_ready(service):
+        fop.transfer(b"x", service, taken, 0)
+        taken += 1
+    assert taken == 1
+    fop.transfer(b"y", service, 100, 0)
+    fop.transfer(b"z", service, 101, 0)
+    rejected = [event for event in fop.take_events() if isinstance(event, Rejected)]
+    # One AD request may wait in the Wait_Queue; there is no such place for BD.
+    expected = {Service.AD: [(101, "Wait_Queue")], Service.BD: [(100, "BD_Out_Flag"), (101, "BD_Out_Flag")]}
+    assert [event.tag for event in rejected] == [tag for tag, _ in expected[service]]
+    assert all(word in event.reason for event, (_, word) in zip(rejected, expected[service], strict=True))
+    assert fop.transmit(0) is not None
+    assert fop.is_ready(Service.BD)
 
 
 @pytest.mark.parametrize("data", [b"", bytes(1018)])
@@ -337,9 +521,9 @@ def test_a_control_command_without_effect_alerts_after_the_last_transmission():
 def test_termination_gives_everything_up():
     fop = sending_fop()
     fop.directive(Directive.TERMINATE, 1)
-    assert fop.take_events() == [Alert(AlertReason.TERMINATED, (7, 8))]
+    assert fop.take_events() == [Alert(AlertReason.TERMINATED, (7, 8)), Confirmed(Directive.TERMINATE, None)]
     fop.directive(Directive.TERMINATE, 2)
-    assert fop.take_events() == []
+    assert fop.take_events() == [Confirmed(Directive.TERMINATE, None)]
 
 
 def test_after_a_loss_the_service_comes_up_again_with_the_number_of_the_last_clcw():
@@ -352,10 +536,19 @@ def test_after_a_loss_the_service_comes_up_again_with_the_number_of_the_last_clc
     assert fop.transmit(3) == ad(0, b"seven")
 
 
-@pytest.mark.parametrize("directive", [directive for directive in Directive if directive is not Directive.TERMINATE])
-def test_all_directives_but_termination_are_rejected_while_the_service_is_up(directive):
+@pytest.mark.parametrize(
+    ("directive", "value"),
+    [
+        (Directive.INITIATE_WITHOUT_CLCW, None),
+        (Directive.INITIATE_WITH_CLCW_CHECK, None),
+        (Directive.INITIATE_WITH_UNLOCK, None),
+        (Directive.INITIATE_WITH_SET_VR, 1),
+        (Directive.SET_VS, 1),
+        (Directive.RESUME, None),
+    ],
+)
+def test_what_begins_or_numbers_the_service_is_rejected_while_it_is_up(directive, value):
     fop = sending_fop()
-    value = 1 if directive in (Directive.SET_VS, Directive.INITIATE_WITH_SET_VR) else None
     fop.directive(directive, 1, value)
     assert fop.take_events() == [DirectiveRejected(directive, FopState.ACTIVE)]
     assert (fop.next_sequence, fop.waiting_count) == (1, 2)
@@ -368,6 +561,14 @@ def test_all_directives_but_termination_are_rejected_while_the_service_is_up(dir
         (Directive.SET_VS, 256),
         (Directive.INITIATE_WITH_SET_VR, -1),
         (Directive.INITIATE_WITH_UNLOCK, 1),
+        (Directive.SET_WINDOW, 0),
+        (Directive.SET_WINDOW, 128),
+        (Directive.SET_T1, 0),
+        (Directive.SET_TRANSMISSION_LIMIT, 0),
+        (Directive.SET_TRANSMISSION_LIMIT, 256),
+        (Directive.SET_TIMEOUT_TYPE, 2),
+        (Directive.SET_TIMEOUT_TYPE, None),
+        (Directive.RESUME, 1),
     ],
 )
 def test_a_directive_with_the_wrong_value_is_refused(directive, value):
@@ -377,15 +578,20 @@ def test_a_directive_with_the_wrong_value_is_refused(directive, value):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"spacecraft_id": 1024}, {"virtual_channel": 64}, {"t1_initial_ns": 0}, {"transmission_limit": 0}],
+    [
+        {"spacecraft_id": 1024},
+        {"virtual_channel": 64},
+        {"t1_initial_ns": 0},
+        {"transmission_limit": 0},
+        {"window": 0},
+        {"window": 17, "positive_window": 16},
+        {"positive_window": 128},
+        {"timeout_type": 2},
+    ],
 )
 def test_a_configuration_that_the_standard_has_not_is_refused(wrong):
     with pytest.raises(MisuseError, match="FOP-1: expected"):
         FopConfig(**({"spacecraft_id": 1, "virtual_channel": 0, "t1_initial_ns": 1} | wrong))
-
-
-def test_the_table_has_every_cell():
-    assert TABLE.keys() == {(state, stimulus) for state in FopState for stimulus in Stimulus}
 
 
 def test_every_event_says_itself_in_one_line():
@@ -397,6 +603,9 @@ def test_every_event_says_itself_in_one_line():
         CommandTransmitted(Directive.INITIATE_WITH_UNLOCK, 1),
         DirectiveRejected(Directive.SET_VS, FopState.ACTIVE),
         Alert(AlertReason.T1, (1, 2)),
+        Confirmed(Directive.SET_WINDOW, 4),
+        Confirmed(Directive.RESUME, None),
+        Suspended(FopState.ACTIVE),
     ]
     assert [str(event) for event in events] == [
         "AD frame 1 transmitted (2)",
@@ -406,4 +615,7 @@ def test_every_event_says_itself_in_one_line():
         "initiate AD with Unlock: BC frame transmitted (1)",
         "set V(S): rejected in state S1 ACTIVE",
         "AD service down, no acknowledgement came after the last transmission allowed; 2 frames given up",
+        "set window: done, 4",
+        "resume AD: done",
+        "AD service suspended in state S1 ACTIVE",
     ]

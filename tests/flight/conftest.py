@@ -52,6 +52,7 @@ class Table:
         self.deframer = TmDeframer(PROFILE.tm_coding)
         self.assembler = PacketAssembler()
         self.frames = []
+        self.packets = []
         self.sequence = 0
 
     def send(self, packet, now_ns=0, kind=TcFrameKind.BD):
@@ -71,6 +72,7 @@ class Table:
                 if frame.virtual_channel == Downlink.LIVE:
                     for packet in self.assembler.receive(frame.data, frame.first_header_pointer, frame.vc_count):
                         telemetry = Telemetry.decode(packet)
+                        self.packets.append(telemetry)
                         reports.append((telemetry.service, telemetry.subtype, telemetry.data))
         return reports
 

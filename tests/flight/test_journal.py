@@ -91,3 +91,31 @@ def test_a_record_beyond_the_bound_is_refused(disk):
     journal = Journal(disk, "journal")
     with pytest.raises(MisuseError, match=f"at most {RECORD_OCTETS_MAX} octets"):
         journal.append(bytes(RECORD_OCTETS_MAX + 1))
+
+
+def test_what_is_read_at_boot_is_made_durable_before_it_is_believed(disk, monkeypatch):
+    written(disk, RECORDS)
+    synced = []
+    fsync = disk.fsync
+    monkeypatch.setattr(disk, "fsync", lambda path: (synced.append(path), fsync(path)))
+    Journal(disk, "journal").recover()
+    assert synced == ["journal", ""]
+
+
+def test_a_replacement_is_synced_before_it_takes_the_place_and_its_name_after(disk, monkeypatch):
+    written(disk, RECORDS)
+    operations = []
+    for name in ("append", "fsync", "rename"):
+        original = getattr(disk, name)
+        monkeypatch.setattr(
+            disk,
+            name,
+            lambda *given, name=name, original=original: (operations.append((name, given[0])), original(*given)),
+        )
+    journal = Journal(disk, "journal")
+    journal.recover()
+    operations.clear()
+    journal.replace([b"sum"])
+    assert operations == [
+        ("append", "journal.new"), ("fsync", "journal.new"), ("rename", "journal.new"), ("fsync", ""),
+    ]  # fmt: skip

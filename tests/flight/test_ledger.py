@@ -146,3 +146,18 @@ def test_a_record_of_another_version_is_passed_over_and_counted(tmp_path):
     again = Ledger(RealDisk(tmp_path))
     assert again.boot_count == 1
     assert again.damaged_octets > 0
+
+
+def test_the_journal_stays_bounded_over_ten_thousand_commits(tmp_path, monkeypatch):
+    monkeypatch.setattr(flight.ledger, "COMPACTION_OCTETS_MIN", 10_000)
+    monkeypatch.setattr(flight.disk, "_sync", lambda path: None)
+    ledger = Ledger(RealDisk(tmp_path))
+    longest = compactions = before = 0
+    for number in range(10_000):
+        ledger.commit(HousekeepingSwitched(1, number % 2 == 0))
+        longest = max(longest, ledger.journal_octets)
+        compactions += ledger.journal_octets < before
+        before = ledger.journal_octets
+    assert longest < 11_000
+    assert 0 < compactions < 100
+    assert Ledger(RealDisk(tmp_path)).housekeeping == {1: False}

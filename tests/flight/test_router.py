@@ -24,7 +24,7 @@ FIRE = Command(name="thruster.fire", service=200, subtype=1, description="once",
 WORDS = Dictionary(commands=(*COMMANDS, FIRE), reports=REPORTS, structures=STRUCTURES, events=EVENTS)
 
 
-class PowerCutError(Exception):
+class PowerCutError(BaseException):
     """Power goes, in the middle of what was being done."""
 
 
@@ -218,3 +218,50 @@ def test_a_command_that_may_be_repeated_is_simply_done_after_a_crash_in_its_midd
         crashing.route(packet())
     rebooted = Board(tmp_path)
     assert stages(rebooted.route(packet())) == [(1, 1), (1, 3), (17, 2), (1, 7)]
+
+
+def test_what_follows_a_command_happens_once_it_is_durable_and_not_when_it_is_repeated(tmp_path):
+    class Follower(Counter):
+        def execute(self, command, arguments, now_ns):
+            return Outcome(afterwards=lambda now_ns: seen.append(set(board.disk.unsynced)))
+
+    seen = []
+    board = Board(tmp_path, services=(Follower(17),))
+    board.route(packet())
+    board.route(packet())
+    assert seen == [set()]
+
+
+def test_the_same_octets_but_for_the_source_are_another_command(board):
+    for source in (9, 10):
+        board.route(Telecommand(Apid.CORE, 3, 17, 1, source).encode())
+    assert board.service.executed == 2
+
+
+def test_an_error_that_nobody_foresaw_is_reported_once_and_for_all(tmp_path):
+    board = Board(tmp_path, services=(Counter(17, fails=RecursionError("too deep")),))
+    stage, code, text = failure(board.route(packet()))
+    assert (stage, code) == (VerificationStage.START_FAILED, FailureCode.SOFTWARE_FAULT)
+    assert "RecursionError: too deep" in text
+    assert failure(board.route(packet()))[1] == FailureCode.SOFTWARE_FAULT
+    assert board.router.repeated_count == 1
+
+
+class UnsureDisk(Disk):
+    """Writes, and then fails to say that it is durable, whatever is tried."""
+
+    fails = False
+
+    def fsync(self, path):
+        if self.fails:
+            raise OSError(errno.EIO, "Input/output error")
+        super().fsync(path)
+
+
+def test_a_store_that_cannot_say_whether_it_is_durable_gives_outcome_unknown(board, tmp_path):
+    disk = UnsureDisk(tmp_path / "unsure")
+    board.ledger = Ledger(disk)
+    board.router = Router(DICTIONARY, board.ledger, board.reporter, (board.service,))
+    board.route(packet(sequence=1))
+    disk.fails = True
+    assert failure(board.route(packet(sequence=2)))[1] == FailureCode.OUTCOME_UNKNOWN

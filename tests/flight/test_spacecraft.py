@@ -1,11 +1,14 @@
 """The spacecraft as a whole: what goes in and out, in contact and out of it, and whatever the line brings."""
 
+import errno
+
 import numpy as np
 import pytest
 
 from ccsds.clcw import Clcw
 from ccsds.cltu import cltu_encode
 from ccsds.tc_frame import TcFrame, TcFrameKind
+from flight.disk import RealDisk
 from flight.downlink import QUEUE_PACKETS_MAX
 from mission.channels import SPACECRAFT_ID, Downlink
 from mission.definition import DICTIONARY
@@ -35,7 +38,7 @@ def test_a_command_is_answered_stage_by_stage(table, make_telecommand):
     table.spacecraft.contact(True, 0)
     table.hear()
     table.send(make_telecommand(17, 1))
-    assert [(service, subtype) for service, subtype, _ in table.hear()] == [(1, 1), (1, 3), (1, 7), (17, 2)]
+    assert [(service, subtype) for service, subtype, _ in table.hear()] == [(1, 1), (1, 3), (17, 2), (1, 7)]
 
 
 def test_several_packets_in_one_frame_are_split(table, make_telecommand):
@@ -142,7 +145,7 @@ def test_when_the_queue_is_full_the_least_urgent_packet_is_dropped_and_counted(t
     table.spacecraft.contact(True, 0)
     reports = [(service, subtype) for service, subtype, _ in table.hear()]
     assert len(reports) == QUEUE_PACKETS_MAX
-    assert (17, 2) not in reports
+    assert (5, 1) not in reports  # The event that it booted was the least urgent.
 
 
 def good_stream(make_telecommand):
@@ -197,3 +200,42 @@ def test_a_hundred_thousand_random_inputs_are_counted_with_reasons_and_never_rai
     table.hear()
     table.send(make_telecommand(17, 1, sequence=999))
     assert (17, 2, b"") in table.hear()
+
+
+def test_a_pause_and_a_cancel_reach_the_job_that_is_at_work(table, make_telecommand):
+    table.spacecraft.contact(True, 0)
+    submit = DICTIONARY.command("job.submit").arguments.encode({"job_id": 4, "recipe": "tiny", "corpus": "text"})
+    table.send(make_telecommand(128, 1, submit, sequence=1))
+    table.spacecraft.advance(0)
+    assert len(table.worker.requests) == 1
+    table.send(make_telecommand(128, 3, b"\x00\x00\x00\x04", sequence=2))
+    assert table.worker.requests == []
+
+
+def test_a_frame_for_another_spacecraft_is_rejected(table, make_telecommand):
+    frame = TcFrame(TcFrameKind.BD, SPACECRAFT_ID + 1, 0, 0, make_telecommand(17, 1))
+    table.spacecraft.receive(cltu_encode(frame.encode()), 0)
+    (event,) = [each for each in table.spacecraft.take_events() if hasattr(each, "where")]
+    assert event.reason == f"expected spacecraft {SPACECRAFT_ID:#x}, found {SPACECRAFT_ID + 1:#x}"
+
+
+def test_successive_packets_and_frames_are_counted_without_a_gap(table, make_telecommand):
+    table.spacecraft.contact(True, 0)
+    for sequence in range(5):
+        table.send(make_telecommand(17, 1, sequence=sequence))
+        table.hear()
+    assert [frame.mc_count for frame in table.frames] == list(range(len(table.frames)))
+    assert [packet.sequence_count for packet in table.packets] == list(range(len(table.packets)))
+    assert [packet.message_counter for packet in table.packets if packet.subtype == 7] == list(range(5))
+
+
+def test_a_full_store_at_boot_does_not_keep_it_from_answering(make_table, make_telecommand, tmp_path):
+    class FullDisk(RealDisk):
+        def append(self, path, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    table = make_table(tmp_path, disk=FullDisk(tmp_path))
+    table.spacecraft.contact(True, 0)
+    table.hear()
+    table.send(make_telecommand(17, 1))
+    assert (1, 8) in [(service, subtype) for service, subtype, _ in table.hear()]

@@ -36,6 +36,9 @@ FIELDS = {
     "state": LinkState.UP,
     "expected": b"\x01",
     "found": b"\x02",
+    "spi": 2,
+    "before": "PREACTIVE",
+    "after": "ACTIVE",
 }
 
 

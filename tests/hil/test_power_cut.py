@@ -76,6 +76,17 @@ def session(spacecraft, acknowledged):
         acknowledged |= send(spacecraft, packet)
 
 
+def executed_again(spacecraft, acknowledged):
+    """Send the whole session again, the same octets; give what acted although it was acknowledged before."""
+    again = []
+    for sequence, packet in enumerate(SESSION):
+        send(spacecraft, packet)
+        (answered,) = [event for event in spacecraft.take_events() if type(event).__name__ == "CommandAnswered"]
+        if sequence in acknowledged and answered.outcome != "repeated":
+            again.append(sequence)
+    return again
+
+
 def state(disk):
     """Give what the store adds up to, but for the count of boots."""
     ledger = Ledger(disk)
@@ -88,7 +99,8 @@ def undisturbed(tmp_path_factory):
     acknowledged = set()
     session(boot(disk), acknowledged)
     assert acknowledged == set(range(len(SESSION)))
-    return state(disk), disk.operations
+    operations = disk.operations
+    return state(disk), operations
 
 
 def test_a_power_cut_at_each_disk_operation_loses_nothing_acknowledged_and_repeats_nothing(undisturbed, tmp_path):
@@ -105,14 +117,57 @@ def test_a_power_cut_at_each_disk_operation_loses_nothing_acknowledged_and_repea
             spacecraft = boot(disk)
             repeated = [event for event in spacecraft.take_events() if type(event).__name__ == "CommandAnswered"]
             assert repeated == []
-            # The station sends again all that it has no answer to, and once more what it has: the same octets.
-            executed_again = []
-            for sequence, packet in enumerate(SESSION):
-                send(spacecraft, packet)
-                (answered,) = [event for event in spacecraft.take_events() if type(event).__name__ == "CommandAnswered"]
-                if sequence in acknowledged and answered.outcome != "repeated":
-                    executed_again.append(sequence)
-            assert executed_again == []
+            assert executed_again(spacecraft, acknowledged) == []
             housekeeping, jobs = state(disk)
             assert (housekeeping, jobs) == expected
             assert jobs[1][0] is JobState.CANCELLED
+
+
+class Killed(BaseException):
+    """The flight process is killed at a disk operation, while the power stays on."""
+
+
+class KillingDisk:
+    """A disk that kills the process which uses it, just before its nth operation that changes something."""
+
+    def __init__(self, disk, operation):
+        self._disk = disk
+        self._left = operation
+
+    def __getattr__(self, name):
+        method = getattr(self._disk, name)
+        if name not in ("append", "pwrite", "fsync", "rename", "remove"):
+            return method
+
+        def counted(*given):
+            self._left -= 1
+            if self._left == 0:
+                raise Killed
+            return method(*given)
+
+        return counted
+
+
+@pytest.mark.parametrize("compaction_octets", [1 << 22, 1], ids=["appending", "compacting"])
+def test_a_kill_at_each_disk_operation_and_a_power_cut_later_lose_nothing_either(
+    compaction_octets, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("flight.ledger.COMPACTION_OCTETS_MIN", compaction_octets)
+    operation = 0
+    was_killed = True
+    while was_killed:
+        operation += 1
+        disk = SimulatedDisk(tmp_path / f"{operation}", Streams(operation))
+        acknowledged = set()
+        try:
+            session(boot(KillingDisk(disk, operation)), acknowledged)
+            was_killed = False
+        except Killed:
+            pass
+        spacecraft = boot(disk)
+        assert executed_again(spacecraft, acknowledged) == []
+        acknowledged = set(range(len(SESSION)))
+        disk.power_cut()
+        disk.power_on()
+        assert executed_again(boot(disk), acknowledged) == []
+    assert operation > len(SESSION)

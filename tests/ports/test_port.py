@@ -114,13 +114,15 @@ def test_the_link_of_a_pseudo_terminal_is_renewed_and_removed(opened, link):
     link.symlink_to("/nonexistent")
     first = opened(f"pty:{link}")
     assert os.readlink(link) == first.path
-    second = opened(f"pty:{link}")
     first.close()
-    assert os.readlink(link) == second.path
-    second.close()
-    second.close()
     assert not link.is_symlink()
-    assert not second.is_up
+
+
+def test_the_link_of_another_programs_pseudo_terminal_is_left_alone(opened, link):
+    first = opened(f"pty:{link}")
+    with pytest.raises(MisuseError, match="expected no other program at"):
+        open_port(f"pty:{link}")
+    assert os.readlink(link) == first.path
 
 
 def test_a_file_is_never_replaced_by_the_link_of_a_pseudo_terminal(link):

@@ -16,7 +16,7 @@ from rich.table import Table
 from tools.bench.row import Row, plain
 
 # In the order in which they are run. Each group takes less than twelve minutes on two cores.
-BENCHES = {"first_light": ("coding", "pus", "training", "supervision"), "link": ("sdls",)}
+BENCHES = {"first_light": ("coding", "pus", "training", "supervision"), "link": ("sdls", "cfdp_goodput", "cfdp_speed")}
 
 
 @click.command()

@@ -85,11 +85,11 @@ def _supervised() -> tuple[float, float, bool]:
         stack.callback(station.close)
         flight = _start(
             stack, folder, "flight", "--link", f"serial:{folder / 'board'}", "--store", str(folder / "store"),
-            "--corpus", CORPUS,
+            "--corpus", CORPUS, "--insecure",
         )  # fmt: skip
         _start(
             stack, folder, "ground", "serve", "--link", f"serial:{folder / 'station'}",
-            "--socket", str(folder / "s"), "--archive", str(folder / "a.sqlite"),
+            "--socket", str(folder / "s"), "--archive", str(folder / "a.sqlite"), "--insecure",
         )  # fmt: skip
         client = stack.enter_context(_connect(folder / "s", board, station))
         arguments = {"job_id": 1, "recipe": "nanogpt", "corpus": CORPUS, "overrides": _overrides()}

@@ -109,16 +109,16 @@ class Bench:
         corpus = CorpusFile(
             name="text", path="text.txt", sha256="cd" * 32, length_octets=10, origin=Origin.PATH, notice=""
         )
-        self.engine = Engine(self.config, self.ledger, self.script, self.reporter, {"text": corpus})
+        self.engine = Engine(self.config, self.ledger, self.script, self.reporter, {"text": corpus}, self.disk)
         self.engine.boot(self.now_ns)
 
     def submit(self, job=JOB):
-        self.ledger.commit(*self.engine.submit(job))
+        self.ledger.commit(*self.engine.queue.submit(job))
         self.advance()
 
     def wish(self, trigger, job_id=1):
         before = self.ledger.jobs[job_id].state
-        self.ledger.commit(*self.engine.move(job_id, trigger))
+        self.ledger.commit(*self.engine.queue.move(job_id, trigger))
         self.engine.moved(job_id, before, trigger, self.now_ns)
 
     def advance(self, elapsed_ns=0):
@@ -315,17 +315,131 @@ def test_the_rate_comes_from_the_clock_that_is_given(bench):
 def test_a_job_that_cannot_run_is_refused_by_name(bench, job, message):
     bench.submit()
     with pytest.raises(MisuseError) as caught:
-        bench.engine.submit(job)
+        bench.engine.queue.submit(job)
     assert message in str(caught.value)
 
 
 def test_the_same_job_submitted_twice_is_one_job(bench):
     bench.submit()
-    assert bench.engine.submit(JOB) == ()
+    assert bench.engine.queue.submit(JOB) == ()
 
 
 def test_the_queue_is_bounded(bench):
     for number in range(QUEUE_JOBS_MAX):
         bench.submit(JobSubmitted(number + 1, "tiny", "text", 7, 20, ""))
     with pytest.raises(MisuseError, match=f"fewer than {QUEUE_JOBS_MAX} jobs"):
-        bench.engine.submit(JobSubmitted(99, "tiny", "text", 7, 20, ""))
+        bench.engine.queue.submit(JobSubmitted(99, "tiny", "text", 7, 20, ""))
+
+
+def test_a_job_that_is_cancelled_while_it_is_parked_and_queued_again_lets_its_worker_go(bench):
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 30, ""))
+    bench.run(until=lambda bench: bench.script.step >= 3)
+    bench.wish(Trigger.PAUSE)
+    bench.wish(Trigger.RESUME)
+    bench.wish(Trigger.CANCEL)
+    assert bench.script.requests == []
+    bench.submit(JobSubmitted(2, "tiny", "text", 7, 20, ""))
+    bench.run()
+    assert bench.ledger.jobs[2].state is JobState.DONE
+
+
+def test_replies_that_come_together_do_not_blow_up_the_next_grant(bench):
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 100_000, "training.checkpoint_interval = 100000"))
+    bench.answer()
+    for _ in range(4):
+        bench.now_ns += 1_000_000_000  # A second a step.
+        bench.engine.reply(bench.script.answer(), bench.now_ns)
+        bench.engine.reply(bench.script.answer(), bench.now_ns)
+    assert max(request.count for request in bench.script.log if isinstance(request, Step)) <= 2
+
+
+def test_checkpoints_between_losses_keep_a_job_from_being_given_up(bench):
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 100, ""))
+    for number in range(CONFIG.restarts_max + 3):
+        step = 10 * (number + 1)
+        bench.run(until=lambda bench, step=step: getattr(bench.ledger.jobs[1].checkpoint, "step", 0) == step)
+        bench.engine.lost("killed", bench.now_ns)
+        bench.advance(CONFIG.backoff_max_ns)
+        assert bench.state is JobState.STARTING
+
+
+def test_the_back_off_doubles_with_each_loss(bench):
+    bench.submit()
+    waits = []
+    for _ in range(CONFIG.restarts_max):
+        bench.engine.lost("killed", bench.now_ns)
+        waits.append(bench.engine.next_deadline() - bench.now_ns)
+        bench.advance(waits[-1])
+    assert waits == [CONFIG.backoff_ns, 2 * CONFIG.backoff_ns]
+
+
+def test_while_the_store_is_held_off_nothing_more_is_tried(bench):
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 30, ""))
+    bench.run(until=lambda bench: bench.ledger.jobs[1].checkpoint is not None)
+    bench.disk.is_full = True
+    bench.run()
+    count = sum(name == "store_failed" for name, _ in bench.said)
+    for _ in range(100):
+        bench.advance(1)
+    assert [each.name for each in bench.reporter.take()] == []
+    assert count == 1
+    assert bench.engine.next_deadline() > bench.now_ns
+
+
+def test_a_worker_that_answers_is_not_taken_for_hung_however_long_its_job_is(bench):
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 1000, "training.checkpoint_interval = 1000"))
+    for _ in range(10):
+        bench.now_ns += CONFIG.progress_deadline_ns - 1
+        bench.engine.advance(bench.now_ns)
+        bench.engine.reply(bench.script.answer(), bench.now_ns)
+    assert bench.ledger.jobs[1].worker_restarts == 0
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again_after_a_while(bench, monkeypatch):
+    def fail():
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(bench.script, "launch", fail)
+    bench.submit()
+    assert bench.state is JobState.STARTING
+    monkeypatch.undo()
+    bench.advance(CONFIG.backoff_ns)
+    bench.run()
+    assert bench.state is JobState.DONE
+
+
+def test_a_reply_that_makes_no_sense_costs_the_worker_and_not_the_engine(bench):
+    bench.submit()
+    bench.run(until=lambda bench: bench.state is JobState.RUNNING)
+    bench.answer(Finished(step=20, weights_sha256="not hexadecimal", path="m", length_octets=4))
+    assert bench.state is JobState.STARTING
+
+
+def test_a_checkpoint_that_the_store_refused_does_not_stop_the_job(bench):
+    bench.submit()
+    bench.run(until=lambda bench: isinstance(bench.script.requests[0], Save))
+    bench.script.requests.pop(0)
+    bench.answer(Failed("No space left on device", FailureKind.STORE))
+    bench.run()
+    assert bench.state is JobState.DONE
+
+
+def test_a_job_that_has_ended_badly_is_not_taken_for_queued_again(bench):
+    bench.submit()
+    bench.wish(Trigger.CANCEL)
+    with pytest.raises(MisuseError, match="job 1 has ended CANCELLED: expected an unused job id"):
+        bench.engine.queue.submit(JOB)
+
+
+def test_the_slots_of_a_job_that_ended_are_given_back_and_its_model_stays(bench):
+    bench.disk.append("jobs/1/slot-a.safetensors", b"x")
+    bench.disk.append("jobs/1/model.safetensors", b"x")
+    bench.submit()
+    bench.run()
+    assert bench.disk.list("jobs/1") == ["jobs/1/model.safetensors"]
+
+
+@pytest.mark.parametrize("overrides", ["training.learning_rate = " + "9" * 400, "a=" + "[" * 500])
+def test_overrides_that_no_reader_can_hold_are_refused(bench, overrides):
+    with pytest.raises(MisuseError):
+        bench.engine.queue.submit(JobSubmitted(3, "tiny", "text", 7, 20, overrides))

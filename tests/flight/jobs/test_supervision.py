@@ -38,8 +38,8 @@ def supervise(folder, corpus, kill_when):
     ledger = Ledger(RealDisk(folder))
     reporter = Reporter(DICTIONARY)
     with WorkerProcess(folder) as worker:
-        engine = Engine(EngineConfig(backoff_ns=1), ledger, worker, reporter, {"text": corpus})
-        ledger.commit(*engine.submit(JobSubmitted(1, "tiny", "text", 5, 0, OVERRIDES)))
+        engine = Engine(EngineConfig(backoff_ns=1), ledger, worker, reporter, {"text": corpus}, RealDisk(folder))
+        ledger.commit(*engine.queue.submit(JobSubmitted(1, "tiny", "text", 5, 0, OVERRIDES)))
         while ledger.jobs[1].state not in (JobState.DONE, JobState.FAILED):
             engine.advance(time.monotonic_ns())
             reply = worker.wait_reply(REPLY_WAIT_S) if worker.pid else None

@@ -1,0 +1,79 @@
+"""The queue of jobs: what an operator may ask of it, and what that would change.
+
+It changes nothing itself: each wish gives the changes that are committed together with the telecommand's answers.
+"""
+
+from collections.abc import Mapping
+
+from ccsds.errors import MisuseError
+from flight.jobs.corpus import CorpusFile
+from flight.jobs.life_cycle import FINAL, Trigger, follow
+from flight.jobs.recipe import Recipe, load_recipe
+from flight.ledger import JobRecord, Ledger
+from flight.records import Change, JobMoved, JobSubmitted
+from mission.jobs import QUEUE_JOBS_MAX, JobState, PauseCause
+
+
+class JobQueue:
+    """All jobs that the ledger remembers.
+
+    Args:
+        ledger: Where they are kept.
+        corpora: The corpora on board, by name.
+    """
+
+    def __init__(self, ledger: Ledger, corpora: Mapping[str, CorpusFile]) -> None:
+        self._ledger = ledger
+        self._corpora = corpora
+
+    def submit(self, submitted: JobSubmitted) -> tuple[Change, ...]:
+        """Give the changes that queue a job; none, if it is queued already.
+
+        Raises:
+            MisuseError: It cannot be queued, and why.
+        """
+        known = self._ledger.jobs.get(submitted.job_id)
+        if known is not None:
+            if known.submitted != submitted:
+                raise MisuseError(f"job {submitted.job_id} is another job already: expected an unused job id")
+            if known.state in (JobState.FAILED, JobState.CANCELLED):
+                raise MisuseError(f"job {submitted.job_id} has ended {known.state.name}: expected an unused job id")
+            return ()
+        waiting = sum(job.state not in FINAL for job in self._ledger.jobs.values())
+        if waiting >= QUEUE_JOBS_MAX:
+            raise MisuseError(f"the queue is full: expected fewer than {QUEUE_JOBS_MAX} jobs, found {waiting}")
+        if submitted.corpus not in self._corpora:
+            known_corpora = ", ".join(sorted(self._corpora)) or "none"
+            raise MisuseError(f"unknown corpus {submitted.corpus!r}: expected one of {known_corpora}")
+        recipe_of(submitted)
+        return (submitted,)
+
+    def move(self, job_id: int, trigger: Trigger) -> tuple[Change, ...]:
+        """Give the changes that an operator's wish makes.
+
+        Raises:
+            MisuseError: There is no such job, or the wish makes no sense in its state.
+        """
+        job = self.find(job_id)
+        _, after = follow(job.state, trigger)
+        return (JobMoved(job_id, after, PauseCause.OPERATOR if after is JobState.PAUSED else PauseCause.NONE),)
+
+    def find(self, job_id: int) -> JobRecord:
+        """Give a job.
+
+        Raises:
+            MisuseError: There is none of this number.
+        """
+        if job_id not in self._ledger.jobs:
+            raise MisuseError(f"unknown job {job_id}")
+        return self._ledger.jobs[job_id]
+
+
+def recipe_of(submitted: JobSubmitted) -> Recipe:
+    """Give the recipe that a job asks for.
+
+    Raises:
+        MisuseError: There is no such recipe, or its overrides are wrong.
+    """
+    recipe = load_recipe(submitted.recipe).override(submitted.overrides)
+    return recipe.override(f"training.steps = {submitted.steps}") if submitted.steps else recipe

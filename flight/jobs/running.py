@@ -1,0 +1,84 @@
+"""The job that has the worker: what it was asked for and has not answered, how far it is, and how fast.
+
+It sends nothing and keeps nothing; the engine does. Rates come from ``now_ns``, so that under virtual time equal seeds
+give equal figures.
+"""
+
+import math
+from collections import deque
+
+from flight.jobs.messages import Request, Step, Stepped
+from flight.jobs.plan import Plan
+from flight.jobs.recipe import Recipe
+
+NS_PER_S = 1_000_000_000
+
+
+class RunningJob:
+    """One job at work.
+
+    Args:
+        job_id: Its number.
+        recipe: Its recipe, overrides applied.
+        plan: What it has yet to do.
+    """
+
+    def __init__(self, job_id: int, recipe: Recipe, plan: Plan) -> None:
+        self.job_id = job_id
+        self.recipe = recipe
+        self.plan = plan
+        self.outstanding: deque[Request] = deque()
+        """Requests without a reply, the one at work first."""
+        self.is_parking = False
+        """Whether it only finishes what is due, saves a checkpoint, and then lets the worker go."""
+        self.step = plan.step
+        self.loss = math.nan
+        self.validation_loss = math.nan
+        self.tokens_per_step = 0
+        self._waiting_since_ns = 0
+        self._step_ns = 0
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Tokens trained on a second, not-a-number until it is known."""
+        return self.tokens_per_step * NS_PER_S / self._step_ns if self._step_ns else math.nan
+
+    def eta_s(self, steps: int) -> float:
+        """Give the time until the last of ``steps`` at the present rate, in seconds."""
+        return (steps - self.step) * self._step_ns / NS_PER_S
+
+    def next_request(self, grant_ns: int, grant_steps_max: int) -> Request | None:
+        """Give what to ask for next, or None if nothing is due.
+
+        Args:
+            grant_ns: Steps are granted in portions of about this long.
+            grant_steps_max: The most steps in one portion.
+        """
+        if self.is_parking:
+            return self.plan.next(0)
+        # The first steps tell how long one takes.
+        steps = grant_ns // self._step_ns if self._step_ns else 1
+        return self.plan.next(min(max(steps, 1), grant_steps_max))
+
+    def sent(self, request: Request, now_ns: int) -> None:
+        """Take note of a request on its way."""
+        if not self.outstanding:
+            self._waiting_since_ns = now_ns
+        self.outstanding.append(request)
+
+    def answered(self, now_ns: int) -> tuple[Request, int]:
+        """Give the request that a reply is for, and how long it took, in nanoseconds."""
+        elapsed_ns, self._waiting_since_ns = now_ns - self._waiting_since_ns, now_ns
+        return self.outstanding.popleft(), elapsed_ns
+
+    def stepped(self, request: Request, reply: Stepped, elapsed_ns: int) -> None:
+        """Take note of steps that are done."""
+        self.step, self.loss = reply.step, reply.loss
+        if isinstance(request, Step) and elapsed_ns:
+            # Replies that waited together say nothing of how long each took, and a grant never grows more than
+            # twofold, so that one odd measurement cannot keep a pause waiting.
+            self._step_ns = max(elapsed_ns // request.count, self._step_ns // 2, 1)
+
+    def deadline_ns(self, patience_ns: int) -> int:
+        """Give the time at which a worker that has not answered is taken for hung."""
+        return self._waiting_since_ns + patience_ns

@@ -1,0 +1,40 @@
+"""The key files of a run, drawn from its seed so that equal seeds give equal octets.
+
+Whoever knows the seed knows the keys: they protect an emulated link and nothing else.
+"""
+
+from pathlib import Path
+
+from ccsds.sdls.key_file import End, generate_keys
+from hil.streams import Streams
+from mission.channels import PROTECTED_CHANNELS
+from ports.key_directory import create_key_file
+
+FOLDER = "keys"
+"""In the folder of a run."""
+
+
+def lay_keys(folder: Path, streams: Streams) -> dict[End, Path]:
+    """Write a pair of key files into the folder of a run.
+
+    Args:
+        folder: Of the run.
+        streams: Of its seed; keys are drawn from ``keys``.
+
+    Returns:
+        The path of each end's file.
+    """
+    drawn = 0
+
+    def draw(octets: int) -> bytes:
+        nonlocal drawn
+        drawn += 1
+        return streams.block("keys", drawn - 1).bytes(octets)
+
+    place = folder / FOLDER
+    place.mkdir(mode=0o700)
+    paths = {}
+    for end, file in generate_keys(PROTECTED_CHANNELS, draw).items():
+        paths[end] = place / f"{end.value}.keys"
+        create_key_file(paths[end], file.encode())
+    return paths

@@ -1,0 +1,298 @@
+"""A station with keys: invented telemetry is refused, commands go up protected, the operator has the keys in hand."""
+
+import contextlib
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+
+from ccsds.clcw import Clcw
+from ccsds.cltu import CltuDeframer
+from ccsds.cop1.fop import Service
+from ccsds.errors import MisuseError
+from ccsds.pus.telecommand import Telecommand
+from ccsds.pus.telemetry import Telemetry
+from ccsds.sdls.key_file import End, KeyFile
+from ccsds.sdls.key_state import KeyOperation
+from ccsds.sdls.receiver import Accepted
+from ccsds.sdls.security import Security
+from ccsds.sync import TmEncoder
+from ccsds.tc_frame import OVERHEAD_OCTETS, TcFrame, TcFrameKind
+from ccsds.tm_frame import ONLY_IDLE, TmFrame
+from ccsds.tm_packets import TmFramer
+from ground.__main__ import main
+from ground.client import RefusalError
+from ground.downlink import Downlink
+from ground.events import CommandStaged, FrameRejected, ReportReceived, Stage
+from ground.station import Station, StationConfig
+from hil.keys import lay_keys
+from hil.streams import Streams
+from mission.channels import SPACECRAFT_ID, Apid
+from mission.channels import Downlink as Channel
+from mission.definition import DICTIONARY
+from mission.profiles import find_profile
+from ports.key_directory import opened_keys
+
+PROFILE = find_profile("serial")
+CLCW = Clcw(virtual_channel=0, report_value=9)
+
+
+class Ends:
+    """The keys of both ends, and frames as the spacecraft makes them."""
+
+    def __init__(self, folder, stack):
+        stores = {
+            end: stack.enter_context(opened_keys(path, end)) for end, path in lay_keys(folder, Streams(5)).items()
+        }
+        self.store = stores[End.GROUND]
+        self.ground, self.spacecraft = (Security(stores[end]) for end in (End.GROUND, End.SPACECRAFT))
+        self.encoder = TmEncoder(PROFILE.tm_coding)
+        self.count = 0
+
+    def clear(self, channel=Channel.LIVE, overhead_octets=30, pointer=None):
+        """A frame with a connection test report in it."""
+        framer = TmFramer(PROFILE.tm_data_octets - overhead_octets)
+        framer.put(Telemetry(Apid.CORE, self.count, 17, 2, 0, 0, 0, b"").encode())
+        first, data = framer.take(flush=True)
+        self.count += 1
+        first = first if pointer is None else pointer
+        return TmFrame(SPACECRAFT_ID, channel, self.count % 256, self.count % 256, first, data, CLCW.encode())
+
+    def protected(self):
+        return self.spacecraft.sender.protect_tm(self.clear())
+
+    def line(self, frame):
+        return self.encoder.encode(frame.encode())
+
+
+@pytest.fixture
+def ends(tmp_path):
+    with contextlib.ExitStack() as stack:
+        yield Ends(tmp_path, stack)
+
+
+@pytest.fixture
+def downlink(ends):
+    downlink = Downlink(PROFILE, DICTIONARY, ends.ground)
+    # A deframer believes in its lock from the second frame on.
+    downlink.receive(ends.line(idle()), 0)
+    downlink.take()
+    return downlink
+
+
+def idle(channel=Channel.IDLE):
+    data = bytes(PROFILE.tm_data_octets)
+    return TmFrame(SPACECRAFT_ID, channel, 0, 0, ONLY_IDLE, data, CLCW.encode())
+
+
+def received(downlink, octets):
+    """Give the names of reports, why frames were rejected, and how many CLCWs came."""
+    downlink.receive(octets, 0)
+    items = downlink.take()
+    return (
+        [item.name for item in items if isinstance(item, ReportReceived)],
+        [item.reason for item in items if isinstance(item, FrameRejected)],
+        sum(isinstance(item, Clcw) for item in items),
+    )
+
+
+def test_protected_telemetry_is_read(ends, downlink):
+    assert received(downlink, ends.line(ends.protected())) == (["connection_test"], [], 1)
+
+
+def test_telemetry_without_protection_is_refused_with_its_reason_and_only_its_clcw_is_used(ends, downlink):
+    reports, reasons, clcws = received(downlink, ends.line(ends.clear(overhead_octets=0)))
+    assert (reports, clcws) == ([], 1)
+    assert len(reasons) == 1
+    assert reasons[0].startswith("SDLS: unknown SPI: expected an SPI of tm 0, found ")
+    assert downlink.counters["frames_rejected"] == 1
+
+
+def test_every_bit_flip_of_protected_telemetry_is_refused(ends, downlink):
+    frame = ends.protected()
+    for bit in range(8 * len(frame.data)):
+        data = bytearray(frame.data)
+        data[bit // 8] ^= 0x80 >> bit % 8
+        forged = TmFrame(SPACECRAFT_ID, 0, 0, frame.vc_count, frame.first_header_pointer, bytes(data), frame.ocf)
+        reports, reasons, _ = received(downlink, ends.line(forged))
+        assert reports == []
+        assert len(reasons) == 1
+    assert received(downlink, ends.line(frame))[0] == ["connection_test"]
+
+
+def test_replayed_telemetry_is_refused_also_by_a_station_that_was_started_anew(ends, downlink):
+    octets = ends.line(ends.protected())
+    received(downlink, octets)
+    assert received(downlink, octets)[1][0].startswith("SDLS: replayed: SPI 17")
+    ends.ground.remember()
+    again = Downlink(PROFILE, DICTIONARY, Security(ends.store))
+    again.receive(ends.line(idle()), 0)
+    again.take()
+    assert received(again, octets)[1][0].startswith("SDLS: replayed: SPI 17")
+
+
+def test_an_idle_frame_travels_clear_but_only_on_its_channel_and_with_nothing_in_it(ends, downlink):
+    assert received(downlink, ends.line(idle())) == ([], [], 1)
+    assert len(received(downlink, ends.line(idle(Channel.LIVE)))[1]) == 1
+    reports, reasons, _ = received(downlink, ends.line(ends.clear(Channel.IDLE, 0)))
+    assert (reports, len(reasons)) == ([], 1)
+
+
+@pytest.fixture
+def station(ends):
+    station = Station(StationConfig(profile=PROFILE, source_id=7), security=ends.ground)
+    station.contact(True, 0)
+    for _ in range(2):
+        station.receive(ends.line(idle()), 0)
+    station.take_events()
+    return station
+
+
+def frames_of(station, now_ns):
+    deframer = CltuDeframer()
+    frames = []
+    while (octets := station.transmit(now_ns)) is not None:
+        deframer.receive(octets)
+        frames += [TcFrame.decode(candidate) for candidate in deframer.take()]
+    return frames
+
+
+@pytest.mark.parametrize("service", [Service.AD, Service.BD])
+def test_a_command_goes_up_protected_and_numbered(ends, station, service):
+    station.command("test.connection", service=service, now_ns=0)
+    (frame,) = frames_of(station, 0)
+    assert frame.kind is TcFrameKind[service.name]
+    judged = ends.spacecraft.receiver.process_tc(frame)
+    assert isinstance(judged, Accepted)
+    assert Telecommand.decode(judged.frame.data).service == 17
+
+
+def test_a_command_that_is_sent_again_by_the_tracker_is_protected_anew(ends, station):
+    station.command("test.connection", service=Service.BD, now_ns=0)
+    (first,) = frames_of(station, 0)
+    now_ns = 0
+    again = []
+    while not again:
+        now_ns += PROFILE.round_trip_ns
+        station.receive(ends.line(idle()), now_ns)
+        station.advance(now_ns)
+        again = [frame for frame in frames_of(station, now_ns) if frame.kind is not TcFrameKind.BC]
+    opened = [ends.spacecraft.receiver.process_tc(frame) for frame in (first, again[0])]
+    assert all(isinstance(each, Accepted) for each in opened)
+    assert opened[0].frame.data == opened[1].frame.data
+    assert first.data != again[0].data
+
+
+def test_the_room_for_a_telecommand_is_what_protection_leaves(station):
+    room_octets = PROFILE.tc_frame_octets_max - OVERHEAD_OCTETS - 30
+    with pytest.raises(MisuseError, match=f"at most {room_octets} octets"):
+        station.telecommand(17, 1, bytes(room_octets), now_ns=0)
+
+
+def test_without_a_key_that_sends_a_command_is_refused_at_once(ends, tmp_path, station):
+    state = tmp_path / "keys" / "ground.keys.state"
+    state.unlink()
+    with contextlib.ExitStack() as stack:
+        # A store whose state is lost counts as restored. The lock is the first one's, so it is another file by now.
+        moved = tmp_path / "keys" / "copy.keys"
+        moved.write_bytes((tmp_path / "keys" / "ground.keys").read_bytes())
+        moved.chmod(0o600)
+        security = Security(stack.enter_context(opened_keys(moved, End.GROUND)))
+        station = Station(StationConfig(profile=PROFILE, source_id=7), security=security)
+        with pytest.raises(MisuseError, match="expected a key that sends commands, found none: activate one that"):
+            station.command("test.connection", now_ns=0)
+        security.operate(8, KeyOperation.ACTIVATE)
+        station.command("test.connection", now_ns=0)
+
+
+def test_a_command_that_cannot_be_protected_counts_as_not_delivered_with_the_reason(ends, station, monkeypatch):
+    def fail(spi, limit):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ends.store, "reserve", fail)
+    station.command("test.connection", service=Service.BD, now_ns=0)
+    assert [frames_of(station, 0) for _ in range(station.config.tries_max)] == [[]] * station.config.tries_max
+    staged = [event for event in station.take_events() if isinstance(event, CommandStaged)]
+    assert staged[-1].stage is Stage.LOST
+    assert "No space left on device" in staged[-1].text
+
+
+def test_a_new_pair_has_a_file_for_each_end_that_only_its_owner_may_read(tmp_path):
+    paths = [tmp_path / "g.keys", tmp_path / "s.keys"]
+    result = CliRunner().invoke(main, ["keys", "new", *map(str, paths)])
+    assert result.exit_code == 0, result.output
+    files = [KeyFile.decode(path.read_bytes()) for path in paths]
+    assert [file.end for file in files] == [End.GROUND, End.SPACECRAFT]
+    assert files[0].set_id == files[1].set_id
+    assert [path.stat().st_mode & 0o777 for path in paths] == [0o600, 0o600]
+    again = CliRunner().invoke(main, ["keys", "new", str(tmp_path / "h.keys"), str(paths[1])])
+    assert again.exit_code == 2
+    assert "found some, which are never overwritten" in again.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["g.keys", "s.keys"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a key file\n", b"# crc32c 00000000\n"])
+def test_a_file_that_is_no_key_file_is_refused_in_one_line_with_status_2(tmp_path, damage):
+    path = tmp_path / "g.keys"
+    path.write_bytes(damage)
+    path.chmod(0o600)
+    own = {"--archive": tmp_path / "a", "--socket": tmp_path / "s", "--keys": path}
+    result = CliRunner().invoke(
+        main, ["serve", "--link", "pty:", *(str(each) for pair in own.items() for each in pair)]
+    )
+    assert result.exit_code == 2
+    assert result.output.startswith("ground: key file: expected")
+    assert result.output.count("\n") == 1
+
+
+class TestService:
+    """The keys of a station in service, through its socket."""
+
+    @pytest.fixture
+    def config(self, config, tmp_path):
+        return replace(config, keys_path=lay_keys(tmp_path, Streams(6))[End.GROUND])
+
+    def test_the_operator_sees_the_keys_and_changes_them(self, served, client):
+        known = client.keys()
+        assert known["standing"] == "fresh"
+        assert [row["spi"] for row in known["keys"] if row["sends"]] == [1, 9]
+        client.subscribe()
+        rows = {row["spi"]: row for row in client.keys("activate", 2)["keys"]}
+        assert (rows[1]["state"], rows[2]["state"], rows[2]["sends"]) == ("active", "active", True)
+        event = next(event for event in client.events(10) if event["type"] == "KeyChanged")
+        assert event["line"] == "key of SPI 2 at the ground: PREACTIVE -> ACTIVE"
+        # And the way back.
+        rows = {row["spi"]: row for row in client.keys("deactivate", 2)["keys"]}
+        assert rows[1]["sends"]
+
+    def test_what_is_not_allowed_is_refused_with_the_reason(self, served, client):
+        for operation, spi, text in (
+            ("destroy", 1, "expected a key that one can destroy, found active"),
+            ("activate", 999, "expected an SPI of this key file, found 999"),
+            ("restore", 1, "expected one of activate, deactivate, destroy and an SPI, found 'restore' and 1"),
+            ("activate", None, "and an SPI, found 'activate' and None"),
+        ):
+            with pytest.raises(RefusalError, match=text):
+                client.keys(operation, spi)
+
+    def test_the_program_shows_and_changes_them(self, served):
+        socket_path = str(served.config.socket_path)
+        listed = CliRunner().invoke(main, ["keys", "list", "--socket", socket_path], env={"COLUMNS": "200"})
+        assert listed.exit_code == 0, listed.output
+        assert "tc 0" in listed.output
+        changed = CliRunner().invoke(main, ["keys", "activate", "2", "--socket", socket_path])
+        assert changed.output == "SPI 2 (tc 0): active, sends\n"
+        refused = CliRunner().invoke(main, ["keys", "destroy", "2", "--socket", socket_path])
+        assert refused.exit_code == 2
+
+    def test_a_second_station_with_the_same_keys_is_refused(self, served, tmp_path):
+        own = {"--archive": tmp_path / "b", "--socket": tmp_path / "t", "--keys": served.config.keys_path}
+        arguments = [str(each) for pair in own.items() for each in pair]
+        result = CliRunner().invoke(main, ["serve", "--link", "pty:", *arguments])
+        assert result.exit_code == 2
+        assert "found another process using them" in result.output
+
+
+def test_a_station_without_keys_has_none_to_show(served, client):
+    with pytest.raises(RefusalError, match="expected a station with keys, found one that serves --insecure"):
+        client.keys()
