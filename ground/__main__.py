@@ -186,14 +186,24 @@ def watch(as_json: bool, socket_path: Path) -> None:
 
 
 @main.command()
+@click.argument("job_id", type=click.IntRange(min=1), required=False)
 @_json_option
 @_socket_option
-def jobs(as_json: bool, socket_path: Path) -> None:
-    """Show the jobs on board, as far as they were heard of."""
-    with _plain_errors(), Client.connect(socket_path) as client:
-        known = client.jobs()
+def jobs(job_id: int | None, as_json: bool, socket_path: Path) -> None:
+    """Show the jobs on board, as far as they were heard of; with JOB_ID, all that is known of that one.
+
+    What is known comes from telemetry; ``ground send job.report job_id=N`` asks for it.
+    """
+    with _plain_errors():
+        with Client.connect(socket_path) as client:
+            known = client.jobs()
+        if job_id is not None and str(job_id) not in known:
+            heard = ", ".join(known) or "none"
+            raise MisuseError(f"expected a job that was heard of ({heard}), found {job_id}")
     if as_json:
-        click.echo(_json(known))
+        click.echo(_json(known if job_id is None else known[str(job_id)]))
+    elif job_id is not None:
+        Console().print(presentation.job_details(job_id, known[str(job_id)]))
     elif known:
         Console().print(presentation.jobs_table(known))
     else:

@@ -13,6 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ground.events import show
 from mission.dictionary import Command, Dictionary, Hazard
 from mission.fields import REQUIRED, describe
 
@@ -99,6 +100,18 @@ def jobs_table(jobs: Mapping[str, Mapping[str, Any]]) -> Table:
         )
         table.add_row(*(Text(cell) for cell in cells))
     return table
+
+
+def job_details(job_id: int, job: Mapping[str, Any]) -> Group:
+    """Give all that is known of one job: its report, its loss as it fell, and what its model wrote."""
+    table = _table("what", "value")
+    for name, value in {**(job["progress"] or {}), **(job["report"] or {})}.items():
+        table.add_row(Text(name), Text(show(value) if isinstance(value, float) else str(value)))
+    curve = spark([loss for _, loss in job["losses"] if loss is not None])
+    parts: list[RenderableType] = [Text(f"job {job_id} {job['state'] or ''}", style="bold"), table]
+    parts += [Text(f"loss {curve}")] if curve else []
+    parts += [Text("\nwhat its model wrote", style="bold"), Text(job["sample"])] if job["sample"] else []
+    return Group(*parts)
 
 
 def keys_table(known: Mapping[str, Any]) -> Group:

@@ -146,12 +146,20 @@ def test_jobs_are_shown_with_their_loss(ground, served, client):
     report |= {"worker_restarts": 0, "weights_sha256": bytes(32), "failure": ""}
     served.call(lambda: served.spacecraft.say(128, 130, DICTIONARY.report_of(128, 130).fields.encode(progress), 1))
     served.call(lambda: served.spacecraft.say(128, 131, DICTIONARY.report_of(128, 131).fields.encode(report), 2))
-    assert any(event.get("name") == "job_report" for event in client.events(60))
+    sample = DICTIONARY.report_of(128, 132).fields.encode({"job_id": 3, "text": "to be or not"})
+    served.call(lambda: served.spacecraft.say(128, 132, sample, 3))
+    assert any(event.get("name") == "job_sample" for event in client.events(60))
     shown = ground("jobs", socket_path=served.config.socket_path).output
     assert "DONE" in shown
     assert "100/100" in shown
     assert "2.2500" in shown
     assert "12,345" in shown
+    details = ground("jobs", "3", socket_path=served.config.socket_path).output
+    for expected in ("job 3", "weights_sha256", "what its model wrote", "to be or not"):
+        assert expected in details
+    refused = ground("jobs", "99", socket_path=served.config.socket_path)
+    assert refused.exit_code == 2
+    assert "expected a job that was heard of (3), found 99" in refused.output
     as_json = json.loads(ground("jobs", "--json", socket_path=served.config.socket_path).output)
     assert as_json["3"]["losses"] == [[50, 2.5]]
 
