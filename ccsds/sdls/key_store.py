@@ -140,7 +140,9 @@ class KeyStore:
             state.receipts if state is not None else (),
             max((_generation_of(path, name) for name in names), default=0),
         )
-        store._save(store.ring, store.receipts)
+        if standing is not Standing.RESUMED:
+            # Otherwise nothing has changed, and a disk that is full must not keep an end from hearing.
+            store._save(store.ring, store.receipts)
         store._claim()
         return store
 

@@ -32,7 +32,7 @@ from hil.streams import Streams
 from mission.channels import SPACECRAFT_ID, Apid, Downlink, Uplink
 from mission.definition import DICTIONARY
 from mission.profiles import find_profile
-from ports.key_directory import opened_keys
+from ports.key_directory import KeyDirectory, opened_keys
 
 PROFILE = find_profile("serial")
 SECOND = 1_000_000_000
@@ -378,6 +378,7 @@ def test_with_a_restored_key_store_only_idle_frames_travel_until_another_key_is_
     state = orbit.paths[End.SPACECRAFT].with_name("spacecraft.keys.state")
     content = state.read_bytes()
     orbit.boot()
+    orbit.hear()  # Counters are set aside that the copy does not know.
     orbit.held.close()
     state.write_bytes(content)
     orbit.boot()
@@ -403,6 +404,20 @@ def test_telemetry_that_cannot_be_protected_is_kept_and_sent_when_it_can(orbit, 
     monkeypatch.undo()
     reports = [(service, subtype) for service, subtype, _ in orbit.hear()]
     assert {(1, 1), (1, 7), (17, 2), (5, 1)} <= set(reports)
+
+
+def test_a_spacecraft_whose_keys_lie_on_a_full_disk_starts_and_hears(orbit, monkeypatch):
+    def fail(self, path, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    orbit.hear()
+    frame = orbit.command("test.connection")
+    monkeypatch.setattr(KeyDirectory, "append", fail)
+    orbit.boot()
+    assert orbit.send(frame) == []
+    assert orbit.hear() == []
+    monkeypatch.undo()
+    assert (17, 2, b"") in orbit.hear()
 
 
 def test_another_pair_of_keys_begins_with_empty_windows_and_going_back_lets_no_old_frame_in(orbit, tmp_path):
