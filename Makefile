@@ -11,7 +11,7 @@ SEED ?= 1
 ONLY ?= all
 DEMO := build/demo
 
-.PHONY: help demo test style types bench clean
+.PHONY: help demo test style types bench campaign clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what there is to make
@@ -32,6 +32,9 @@ types: $(READY)  ## Check the types
 
 bench: $(READY)  ## Measure speed and memory beside the peers (ONLY=first_light for one group)
 	$(BIN)/python -m tools.bench --only $(ONLY) --out build/bench.json
+
+campaign: $(READY)  ## The long counts of the benches, for as long as they take (ONLY=link for one group)
+	$(BIN)/python -m tools.bench --campaign --only $(ONLY) --out build/campaign.json
 
 clean:  ## Remove what was built, and the environment
 	rm -rf build $(VENV)
