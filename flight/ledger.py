@@ -32,7 +32,7 @@ from flight.records import (
     KeySetLoaded,
     WorkerRestarted,
 )
-from mission.jobs import REMEMBERED_JOBS_MAX, JobState, PauseCause
+from mission.jobs import ENDED_STATES, REMEMBERED_JOBS_MAX, JobState, PauseCause
 
 JOURNAL_PATH = "journal"
 
@@ -215,8 +215,7 @@ class Ledger:
                 job.finished = change
 
     def _forget_old_jobs(self) -> None:
-        finished = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
-        for job_id in [job_id for job_id, job in self.jobs.items() if job.state in finished]:
+        for job_id in [job_id for job_id, job in self.jobs.items() if job.state in ENDED_STATES]:
             if len(self.jobs) <= REMEMBERED_JOBS_MAX:
                 return
             del self.jobs[job_id]

@@ -14,6 +14,9 @@ from flight.records import Answer
 from mission.dictionary import Dictionary, EventDefinition, Structure
 from mission.telemetry import HOUSEKEEPING_REPORT
 
+# What the text fields of event reports and of failed ST[01] reports hold (`mission.events`, `ccsds.pus.verification`).
+REASON_OCTETS_MAX = 200
+
 
 class Priority(IntEnum):
     """What leaves first when the link is free."""
@@ -106,3 +109,8 @@ def _plain(value: Any) -> Any:
             return None
         case _:
             return value
+
+
+def clip_reason(text: str) -> str:
+    """Cut a reason to what a report holds, at a character's end."""
+    return text.encode(errors="replace")[:REASON_OCTETS_MAX].decode(errors="ignore")

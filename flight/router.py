@@ -18,7 +18,7 @@ from flight.events import CommandAnswered, Event, Rejected
 from flight.journal import UncertainStoreError
 from flight.ledger import Ledger
 from flight.records import Answer, Begun, Change, Executed, Identity
-from flight.reporter import Reporter
+from flight.reporter import Reporter, clip_reason
 from flight.services.service import Outcome, Service
 from mission import events
 from mission.channels import Apid
@@ -26,7 +26,6 @@ from mission.dictionary import Command, Dictionary, Repeat
 from mission.failures import FailureCode
 
 DIGEST_OCTETS = 16
-_FAILURE_TEXT_OCTETS_MAX = 200
 _REQUEST_ID_OCTETS = 4
 _WANTED = {
     VerificationStage.ACCEPTED: AckFlags.ACCEPTANCE,
@@ -84,7 +83,7 @@ class Router:
             try:
                 self._commit()
             except OSError as error:
-                self._reporter.event(events.STORE_FAILED, reason=_clip(str(error)))
+                self._reporter.event(events.STORE_FAILED, reason=clip_reason(str(error)))
         self._receipt = None
 
     def route(self, packet: bytes, now_ns: int) -> None:
@@ -224,7 +223,7 @@ class Router:
         request.answers.clear()
         code = FailureCode.OUTCOME_UNKNOWN if isinstance(error, UncertainStoreError) else FailureCode.STORE
         request.fail(VerificationStage.COMPLETION_FAILED, code, str(error))
-        self._reporter.event(events.STORE_FAILED, reason=_clip(str(error)))
+        self._reporter.event(events.STORE_FAILED, reason=clip_reason(str(error)))
         self._send(request.answers, request.telecommand.source_id, request.name)
         self._note(request.telecommand, request.name, "failed", str(error), now_ns)
 
@@ -273,10 +272,5 @@ class _Request:
 
 
 def _failure(stage: VerificationStage, request_id: RequestId, code: FailureCode, text: str) -> Answer:
-    report = VerificationReport(stage=stage, request_id=request_id, failure_code=code, failure_text=_clip(text))
+    report = VerificationReport(stage=stage, request_id=request_id, failure_code=code, failure_text=clip_reason(text))
     return Answer(1, stage, report.encode())
-
-
-def _clip(text: str) -> str:
-    """Cut a reason to what a report holds, at a character's end."""
-    return text.encode()[:_FAILURE_TEXT_OCTETS_MAX].decode(errors="ignore")

@@ -21,7 +21,7 @@ from flight.jobs.engine import Engine, EngineConfig, Worker
 from flight.jobs.messages import Reply
 from flight.ledger import Ledger
 from flight.records import Booted
-from flight.reporter import Priority, Reporter
+from flight.reporter import Priority, Reporter, clip_reason
 from flight.router import Router
 from flight.services.connection_test import ConnectionTestService
 from flight.services.housekeeping import HousekeepingService
@@ -34,9 +34,6 @@ from mission.dictionary import Dictionary
 from mission.profiles import LinkProfile
 
 NS_PER_S = 1_000_000_000
-
-# What the reason of an event holds, at four octets a character.
-REASON_CHARACTERS_MAX = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +160,7 @@ class Spacecraft:
             self._ledger.commit(Booted(self._ledger.boot_count + 1))
         except OSError as error:
             # A full store must not keep it from hearing the commands that make room.
-            self._reporter.event(events.STORE_FAILED, reason=str(error)[:REASON_CHARACTERS_MAX])
+            self._reporter.event(events.STORE_FAILED, reason=clip_reason(str(error)))
         if self._ledger.damaged_octets:
             self._reporter.event(events.JOURNAL_MENDED, octets=self._ledger.damaged_octets)
         self._reporter.event(

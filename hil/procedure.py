@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hil.scenario import StepTable
-from mission.jobs import JobState
+from mission.jobs import ENDED_STATES, JobState
 
 _ENDED = {"COMPLETED", "REFUSED", "FAILED", "LOST"}
-_JOB_ENDED = {JobState.DONE.name, JobState.FAILED.name, JobState.CANCELLED.name}
+_JOB_ENDED = {state.name for state in ENDED_STATES}
 
 # Reports of a job may be lost on the link; the job is asked after when nothing was heard of it for this long.
 SILENCE_NS = 20 * 1_000_000_000

@@ -28,6 +28,10 @@ class JobState(IntEnum):
     CANCELLED = 7
 
 
+ENDED_STATES = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+"""States that a job never leaves."""
+
+
 class PauseCause(IntEnum):
     """Who or what holds a paused job."""
 

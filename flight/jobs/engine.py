@@ -16,7 +16,7 @@ from typing import Protocol
 from ccsds.errors import MisuseError
 from flight.disk import Disk
 from flight.jobs.corpus import CorpusFile
-from flight.jobs.life_cycle import FINAL, Action, Trigger, follow
+from flight.jobs.life_cycle import Action, Trigger, follow
 from flight.jobs.messages import (
     CheckpointReference,
     Evaluated,
@@ -46,18 +46,14 @@ from flight.records import (
     JobSampled,
     WorkerRestarted,
 )
-from flight.reporter import Reporter
+from flight.reporter import Reporter, clip_reason
 from mission import events
-from mission.jobs import JobState, PauseCause
+from mission.jobs import ENDED_STATES, JobState, PauseCause
 
 NS_PER_S = 1_000_000_000
 
 # One request at work and one waiting, so that the worker is never idle between them; more would only delay a pause.
 OUTSTANDING_REQUESTS_MAX = 2
-
-
-# What the text fields of events and failure reports hold (`mission.events`).
-REASON_OCTETS_MAX = 200
 
 
 class Worker(Protocol):
@@ -196,7 +192,7 @@ class Engine:
         running = self._running
         if running is None:
             return
-        self._reporter.event(events.WORKER_LOST, job_id=running.job_id, step=running.step, reason=_clip(reason))
+        self._reporter.event(events.WORKER_LOST, job_id=running.job_id, step=running.step, reason=clip_reason(reason))
         self._release()
         self._restarts += 1
         try:
@@ -255,7 +251,7 @@ class Engine:
             "validation_loss": running.validation_loss if running else last.validation_loss if last else math.nan,
             "worker_restarts": job.worker_restarts,
             "weights_sha256": job.finished.weights_sha256 if job.finished else b"",
-            "failure": _clip(job.reason) if job.state is JobState.FAILED else "",
+            "failure": clip_reason(job.reason) if job.state is JobState.FAILED else "",
         }
 
     # The life cycle.
@@ -282,7 +278,7 @@ class Engine:
         before = self._ledger.jobs[job_id].state
         action, after = follow(before, trigger)
         try:
-            self._ledger.commit(*also, JobMoved(job_id, after, PauseCause.NONE, _clip(reason)))
+            self._ledger.commit(*also, JobMoved(job_id, after, PauseCause.NONE, clip_reason(reason)))
         except OSError as error:
             self._store_failed(error, now_ns)
             return
@@ -292,7 +288,7 @@ class Engine:
 
     def _clean_up(self, job_id: int) -> None:
         """Give back the room of the checkpoints that an ended job left: its model, if it has one, stays."""
-        if self._ledger.jobs[job_id].state not in FINAL:
+        if self._ledger.jobs[job_id].state not in ENDED_STATES:
             return
         with contextlib.suppress(OSError):  # What stays behind is only room; the next job that ends tries its own.
             for path in self._disk.list(f"jobs/{job_id}"):
@@ -305,7 +301,7 @@ class Engine:
         self._reporter.event(
             events.JOB_CHANGED, job_id=job_id, step=report["step"], before=before, after=job.state, reason=job.reason
         )
-        if job.state in FINAL:
+        if job.state in ENDED_STATES:
             self._reporter.report("job_report", report)
             if job.sample:
                 self._reporter.report("job_sample", {"job_id": job_id, "text": job.sample})
@@ -371,7 +367,7 @@ class Engine:
 
     def _store_failed(self, error: OSError, now_ns: int) -> None:
         """Stand still for a while: nothing may happen that cannot be remembered."""
-        self._reporter.event(events.STORE_FAILED, reason=_clip(str(error)))
+        self._reporter.event(events.STORE_FAILED, reason=clip_reason(str(error)))
         if self._running is not None:
             self._release()
         self._hold_until_ns = now_ns + self._config.backoff_max_ns
@@ -441,13 +437,13 @@ class Engine:
             case FailureKind.CHECKPOINT if job.checkpoint is not None:
                 step = job.checkpoint.step
                 self._reporter.event(
-                    events.CHECKPOINT_REFUSED, job_id=running.job_id, step=step, reason=_clip(reply.reason)
+                    events.CHECKPOINT_REFUSED, job_id=running.job_id, step=step, reason=clip_reason(reply.reason)
                 )
                 self._ledger.commit(CheckpointDropped(running.job_id))
                 self._release()  # It goes on from the one before, or from the beginning.
             case FailureKind.STORE if isinstance(request, Save) and not running.is_parking:
                 # The job is as it was; the next checkpoint may have more luck.
-                self._reporter.event(events.STORE_FAILED, reason=_clip(reply.reason))
+                self._reporter.event(events.STORE_FAILED, reason=clip_reason(reply.reason))
             case FailureKind.STORE:
                 self._store_failed(OSError(reply.reason), now_ns)
             case _ if job.state in (JobState.STARTING, JobState.RUNNING):
@@ -477,8 +473,3 @@ class Engine:
             request = Save("b" if current is not None and current.slot == "a" else "a")
         running.sent(request, now_ns)
         self._worker.send(request)
-
-
-def _clip(text: str) -> str:
-    """Cut a reason to what a report holds, at a character's end."""
-    return text.encode()[:REASON_OCTETS_MAX].decode(errors="ignore")

@@ -7,7 +7,7 @@ sense in that state, which `follow` refuses with a reason.
 from enum import Enum
 
 from ccsds.errors import MisuseError
-from mission.jobs import JobState
+from mission.jobs import ENDED_STATES, JobState
 
 
 class Trigger(Enum):
@@ -70,9 +70,6 @@ TABLE: dict[tuple[JobState, Trigger], tuple[Action, JobState]] = {
 }
 """``(state, trigger) -> (action, next state)``."""
 
-FINAL = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
-"""States that a job never leaves."""
-
 
 def follow(state: JobState, trigger: Trigger) -> tuple[Action, JobState]:
     """Give what to do and the state that follows.
@@ -94,5 +91,5 @@ def diagram() -> str:
         + (f" / {action.value}" if action is not Action.NONE else "")
         for (state, trigger), (action, after) in TABLE.items()
     ]
-    lines += [f"    {state.name} --> [*]" for state in sorted(FINAL)]
+    lines += [f"    {state.name} --> [*]" for state in sorted(ENDED_STATES)]
     return "\n".join(lines)

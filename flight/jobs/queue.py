@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from ccsds.errors import MisuseError
 from flight.jobs.corpus import CorpusFile
-from flight.jobs.life_cycle import FINAL, Trigger, follow
+from flight.jobs.life_cycle import Trigger, follow
 from flight.jobs.recipe import Recipe, load_recipe
 from flight.ledger import JobRecord, Ledger
 from flight.records import Change, JobMoved, JobSubmitted
-from mission.jobs import QUEUE_JOBS_MAX, JobState, PauseCause
+from mission.jobs import ENDED_STATES, QUEUE_JOBS_MAX, JobState, PauseCause
 
 
 class JobQueue:
@@ -39,7 +39,7 @@ class JobQueue:
             if known.state in (JobState.FAILED, JobState.CANCELLED):
                 raise MisuseError(f"job {submitted.job_id} has ended {known.state.name}: expected an unused job id")
             return ()
-        waiting = sum(job.state not in FINAL for job in self._ledger.jobs.values())
+        waiting = sum(job.state not in ENDED_STATES for job in self._ledger.jobs.values())
         if waiting >= QUEUE_JOBS_MAX:
             raise MisuseError(f"the queue is full: expected fewer than {QUEUE_JOBS_MAX} jobs, found {waiting}")
         if submitted.corpus not in self._corpora:

@@ -13,7 +13,7 @@ from ccsds.sdls.key_state import KeyMoved, KeyOperation
 from ccsds.sdls.key_store import Standing
 from ccsds.sdls.receiver import Reason
 from ccsds.sdls.security import Security
-from flight.reporter import Reporter
+from flight.reporter import Reporter, clip_reason
 from flight.services.service import Outcome
 from mission import events
 from mission.channels import Downlink
@@ -24,7 +24,6 @@ from mission.parameters import FRAMES_REFUSED_FOR
 # A flood of forged frames must not fill the downlink; housekeeping has every one of them.
 REFUSALS_TOLD_NS_MIN = 10_000_000_000
 
-_REASON_OCTETS_MAX = 200
 _OPERATIONS = {
     "key.activate": KeyOperation.ACTIVATE,
     "key.deactivate": KeyOperation.DEACTIVATE,
@@ -86,7 +85,7 @@ class KeyService:
 
     def telemetry_held(self, reason: str) -> None:
         """Say that telemetry had to wait; the ground hears of it when it does not any more."""
-        text = reason.encode()[:_REASON_OCTETS_MAX].decode(errors="ignore")
+        text = clip_reason(reason)
         self._reporter.event(events.TELEMETRY_HELD, reason=text)
 
     def housekeeping(self) -> dict[str, object]:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ccsds.errors import MisuseError
-from flight.jobs.life_cycle import FINAL, TABLE, Action, Trigger, diagram, follow
-from mission.jobs import JobState
+from flight.jobs.life_cycle import TABLE, Action, Trigger, diagram, follow
+from mission.jobs import ENDED_STATES, JobState
 
 PAIRS = list(itertools.product(JobState, Trigger))
 
@@ -22,7 +22,7 @@ def test_a_pair_is_followed_as_the_table_says_or_refused_with_what_was_expected(
 
 
 def test_a_job_that_has_ended_never_moves_again():
-    assert not [state for state, _ in TABLE if state in FINAL]
+    assert not [state for state, _ in TABLE if state in ENDED_STATES]
 
 
 def test_every_state_can_be_reached_and_left_towards_an_end():
@@ -30,18 +30,18 @@ def test_every_state_can_be_reached_and_left_towards_an_end():
     while more := {after for (state, _), (_, after) in TABLE.items() if state in reached} - reached:
         reached |= more
     assert reached == set(JobState) - {JobState.NONE}
-    for state in reached - FINAL:
-        assert any(known is state and after in FINAL for (known, _), (_, after) in TABLE.items())
+    for state in reached - ENDED_STATES:
+        assert any(known is state and after in ENDED_STATES for (known, _), (_, after) in TABLE.items())
 
 
 def test_whoever_holds_the_worker_lets_it_go_at_the_end():
     for (state, _), (action, after) in TABLE.items():
-        if after in FINAL and state in (JobState.STARTING, JobState.RUNNING):
+        if after in ENDED_STATES and state in (JobState.STARTING, JobState.RUNNING):
             assert action is Action.RELEASE
 
 
 def test_the_diagram_shows_every_transition():
-    assert diagram().count("-->") == 1 + len(TABLE) + len(FINAL)
+    assert diagram().count("-->") == 1 + len(TABLE) + len(ENDED_STATES)
 
 
 def test_the_diagram_in_the_architecture_page_is_this_table():
