@@ -37,17 +37,15 @@ class Plan:
     Args:
         intervals: How often what is done.
         start_step: The step of the checkpoint that the worker goes on from, 0 for a fresh start.
-        is_evaluated: Whether the evaluation that may fall on ``start_step`` is already known.
     """
 
-    def __init__(self, intervals: Intervals, start_step: int = 0, *, is_evaluated: bool = True) -> None:
+    def __init__(self, intervals: Intervals, start_step: int = 0) -> None:
         self._intervals = intervals
         self.step = start_step
         """The step the worker is at once it has done all that was given out."""
         self._due: deque[Request] = deque()
-        if start_step >= intervals.steps or (start_step and not is_evaluated):
+        if start_step >= intervals.steps:
             self._arrive()
-            self._due = deque(request for request in self._due if not isinstance(request, Save))
 
     def next(self, steps_max: int) -> Request | None:
         """Give the next request, or None when there is none.

@@ -45,12 +45,6 @@ def test_a_job_that_stood_at_its_last_step_only_ends():
     assert plan.next(5) is None
 
 
-def test_an_evaluation_that_is_not_known_is_made_first():
-    plan = Plan(INTERVALS, 20, is_evaluated=False)
-    assert isinstance(plan.next(0), Evaluate)
-    assert plan.next(0) is None
-
-
 def test_without_a_grant_only_what_is_due_is_given():
     plan = Plan(INTERVALS)
     assert plan.next(0) is None
