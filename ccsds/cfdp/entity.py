@@ -45,6 +45,7 @@ from ccsds.cfdp.records import (
     turned,
 )
 from ccsds.cfdp.sender import Sender
+from ccsds.cfdp.transfer import Transfer
 from ccsds.crc import CRC16_OCTETS, crc16
 from ccsds.errors import MalformedError, MisuseError
 
@@ -281,6 +282,22 @@ class Entity:
     def running(self) -> list[tuple[TransactionId, Role]]:
         """The transactions that are not over."""
         return [(key, Role.SENDER) for key in self._senders] + [(key, Role.RECEIVER) for key in self._receivers]
+
+    @property
+    def transfers(self) -> list[Transfer]:
+        """How far each transaction is that is not over: what is sent from here, then what is received."""
+        return [transaction.snapshot() for transaction in self._transactions()]
+
+    @property
+    def wants_to_transmit(self) -> bool:
+        """Whether `transmit` may give a PDU; it costs nothing.
+
+        Where it is False, `transmit` gives None. Where it is True, `transmit` nearly always gives a PDU; once it gave
+        None, this is False until something happens.
+        """
+        return self._clock.is_up and bool(
+            self._answers or self._directives or self._idle or any(queue for queue in self._data)
+        )
 
     # What transactions call (`ccsds.cfdp.host.Host`).
 

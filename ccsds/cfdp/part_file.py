@@ -64,6 +64,11 @@ class PartFile:
         """One past the highest octet that came."""
         return max(self._next if self._buffer else 0, self._received.end)
 
+    @property
+    def octets(self) -> int:
+        """How much came, written or not."""
+        return self._received.octets + (self._next - self._buffer_start if self._buffer else 0)
+
     def take_next(self, offset: int, data: bytes) -> bool:
         """Take octets that follow the last ones; tell whether they do."""
         end = offset + len(data)

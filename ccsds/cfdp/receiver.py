@@ -41,6 +41,7 @@ from ccsds.cfdp.pdu import Pdu
 from ccsds.cfdp.receiver_table import TABLE, ReceiverEffect, ReceiverEvent, ReceiverState
 from ccsds.cfdp.records import ClosedRecord, ReceiverRecord, ReceiverStage, transaction_of
 from ccsds.cfdp.tlv import FaultHandlerOverride
+from ccsds.cfdp.transfer import Transfer
 from ccsds.crc import CRC16_OCTETS
 
 
@@ -108,6 +109,23 @@ class Receiver:
         """Tell whether a PDU can be of this transaction."""
         mine = self._header
         return (header.mode, header.is_large, header.destination) == (mine.mode, mine.is_large, mine.destination)
+
+    def snapshot(self) -> Transfer:
+        """Give how far it is."""
+        metadata, finished = self._metadata, self._finished
+        return Transfer(
+            transaction=self.identity,
+            role=Role.RECEIVER,
+            far_end=self._header.source,
+            source_name=metadata.source_name if metadata else "",
+            destination_name=metadata.destination_name if metadata else "",
+            # EOF of a file that was given up tells how far the sender came, not how large it is.
+            size_octets=(metadata.size_octets if metadata else 0) or self._size(),
+            done_octets=self._part.octets,
+            state=self.state,
+            condition=finished.condition if finished else ConditionCode.NO_ERROR,
+            is_suspended=self.is_suspended,
+        )
 
     def durable_record(self) -> ReceiverRecord:
         """Sync what came, and give what the journal must know."""

@@ -43,6 +43,7 @@ from ccsds.cfdp.records import ClosedRecord, SenderRecord, transaction_of
 from ccsds.cfdp.retransmission import Retransmission
 from ccsds.cfdp.sender_table import TABLE, SenderEffect, SenderEvent, SenderState
 from ccsds.cfdp.tlv import FaultHandlerOverride
+from ccsds.cfdp.transfer import Transfer
 from ccsds.crc import CRC16_OCTETS, crc16
 
 
@@ -98,10 +99,20 @@ class Sender:
         """Entity id of the far end."""
         return self._header.destination
 
-    @property
-    def progress_octets(self) -> int:
-        """How much of the file was sent at least once."""
-        return self._progress
+    def snapshot(self) -> Transfer:
+        """Give how far it is."""
+        return Transfer(
+            transaction=self.identity,
+            role=Role.SENDER,
+            far_end=self._header.destination,
+            source_name=self._metadata.source_name,
+            destination_name=self._metadata.destination_name,
+            size_octets=self._size,
+            done_octets=self._progress,
+            state=self.state,
+            condition=self._condition,
+            is_suspended=self.is_suspended,
+        )
 
     def durable_record(self) -> SenderRecord:
         """Give what the journal must know."""

@@ -20,7 +20,6 @@ from ccsds.cfdp.directives import Ack, Eof, FileData, Finished, KeepAlive, Metad
 from ccsds.cfdp.entity import Entity
 from ccsds.cfdp.events import FaultRaised, PduRejected, Rejection, Role, TransactionFinished
 from ccsds.cfdp.header import PduHeader
-from ccsds.cfdp.memory_store import MemoryStore
 from ccsds.cfdp.mib import NASA_CFS, YAMCS, Mib, RemoteConfig
 from ccsds.cfdp.pdu import Pdu
 from ccsds.cfdp.receiver_table import TABLE as RECEIVER_TABLE
@@ -30,62 +29,21 @@ from ccsds.cfdp.sender_table import TABLE as SENDER_TABLE
 from ccsds.cfdp.sender_table import SenderEvent, SenderState
 from ccsds.cfdp.tlv import FaultHandlerOverride, FilestoreAction, FilestoreRequest, MessageToUser
 from ccsds.errors import MisuseError
-from tools.bench.cfdp_channel import NS, Line, carry
+from tools.bench.cfdp_channel import NS
 
 CLASS_1 = TransmissionMode.UNACKNOWLEDGED
 CONTENT = bytes(range(256)) * 40
-
-
-class Link:
-    """Two entities and the lines between them."""
-
-    def __init__(self, here=None, there=None, **config):
-        self.stores = MemoryStore(), MemoryStore()
-        remotes = here or RemoteConfig(entity=2, **config), there or RemoteConfig(entity=1, **config)
-        self.source = Entity(Mib(entity=1, remotes=(remotes[0],)), self.stores[0])
-        self.destination = Entity(Mib(entity=2, remotes=(remotes[1],)), self.stores[1])
-        self.ends = self.source, self.destination
-        self.lines = Line(1e6, 10_000_000, keeps_log=True), Line(1e6, 10_000_000, keeps_log=True)
-        self.now_ns = 0
-        for end in self.ends:
-            end.contact(True, 0)
-        self.events = [], []
-
-    def put(self, content=CONTENT, **request):
-        self.stores[0].pwrite("file", 0, content)
-        names = {"source_name": "file", "destination_name": "copy"}
-        return self.source.put(PutRequest(destination=2, **{**names, **request}), self.now_ns)
-
-    def run(self, seconds=1000, until=None):
-        def is_done(now_ns):
-            self.now_ns = now_ns
-            for events, end in zip(self.events, self.ends, strict=True):
-                events += end.take_events()
-            if until:
-                return until()
-            return bool(self.finished(1)) and not self.source.running and not self.destination.running
-
-        end_ns = self.now_ns + seconds * NS
-        done = carry(self.ends, self.lines, is_done, self.now_ns, end_ns)
-        return done is not None
-
-    def finished(self, side):
-        return [event for event in self.events[side] if isinstance(event, TransactionFinished)]
 
 
 def pdus(line):
     return [Pdu.decode(octets).body for octets in line.log]
 
 
-def forged(body, direction=Direction.TOWARD_RECEIVER, mode=TransmissionMode.ACKNOWLEDGED, sequence=9, **ids):
-    return Pdu(PduHeader(direction, mode, ids.get("source", 1), sequence, ids.get("destination", 2)), body).encode()
-
-
 @pytest.mark.parametrize("checksum_type", list(ChecksumType))
 @pytest.mark.parametrize("content", [b"", b"x", CONTENT], ids=["empty", "one octet", "several segments"])
 @pytest.mark.parametrize("mode", list(TransmissionMode))
-def test_a_file_arrives_in_either_class_with_any_checksum(mode, content, checksum_type):
-    link = Link(checksum_type=checksum_type, has_crc=True)
+def test_a_file_arrives_in_either_class_with_any_checksum(mode, content, checksum_type, new_link):
+    link = new_link(checksum_type=checksum_type, has_crc=True)
     link.put(content, mode=mode)
     assert link.run()
     assert link.stores[1].read("copy") == content
@@ -94,16 +52,16 @@ def test_a_file_arrives_in_either_class_with_any_checksum(mode, content, checksu
     assert link.stores[1].list() == ["copy"]
 
 
-def test_closure_in_class_1_brings_a_finished_without_an_ack():
-    link = Link()
+def test_closure_in_class_1_brings_a_finished_without_an_ack(new_link):
+    link = new_link()
     link.put(mode=CLASS_1, closure_requested=True)
     assert link.run()
     assert [type(body) for body in pdus(link.lines[1])] == [Finished]
     assert link.finished(0)[0].file_status is FileStatus.RETAINED
 
 
-def test_class_1_with_a_loss_ends_at_the_check_limit_and_leaves_no_file():
-    link = Link()
+def test_class_1_with_a_loss_ends_at_the_check_limit_and_leaves_no_file(new_link):
+    link = new_link()
     link.lines[0].is_lost = lambda number, pdu: number == 3
     link.put(mode=CLASS_1)
     assert link.run()
@@ -111,8 +69,8 @@ def test_class_1_with_a_loss_ends_at_the_check_limit_and_leaves_no_file():
     assert link.stores[1].list() == []
 
 
-def test_messages_and_filestore_requests_go_without_a_file():
-    link = Link()
+def test_messages_and_filestore_requests_go_without_a_file(new_link):
+    link = new_link()
     link.stores[1].pwrite("old", 0, b"x")
     requests = (
         MessageToUser(b"hello"),
@@ -137,8 +95,8 @@ def test_messages_and_filestore_requests_go_without_a_file():
 
 
 @pytest.mark.parametrize("side", [0, 1], ids=["sender", "receiver"])
-def test_cancel_ends_both_ends_and_leaves_no_file(side):
-    link = Link()
+def test_cancel_ends_both_ends_and_leaves_no_file(side, new_link):
+    link = new_link()
     transaction = link.put(bytes(1 << 20))
     link.run(until=lambda: link.now_ns > NS)
     link.ends[side].cancel(transaction, link.now_ns)
@@ -150,8 +108,8 @@ def test_cancel_ends_both_ends_and_leaves_no_file(side):
 
 @pytest.mark.parametrize("side", [0, 1], ids=["sender", "receiver"])
 @pytest.mark.parametrize("after_ns", [NS // 10, NS // 2, 9 * NS], ids=["early", "later", "at EOF"])
-def test_suspend_stands_still_and_resume_goes_on(side, after_ns):
-    link = Link()
+def test_suspend_stands_still_and_resume_goes_on(side, after_ns, new_link):
+    link = new_link()
     transaction = link.put(bytes(1 << 20))
     link.run(until=lambda: link.now_ns > after_ns)
     if not link.ends[side].running:
@@ -167,8 +125,8 @@ def test_suspend_stands_still_and_resume_goes_on(side, after_ns):
     assert link.stores[1].read("copy") == bytes(1 << 20)
 
 
-def test_out_of_contact_nothing_is_sent_and_no_timer_runs():
-    link = Link()
+def test_out_of_contact_nothing_is_sent_and_no_timer_runs(new_link):
+    link = new_link()
     link.put()
     link.run(until=lambda: link.now_ns > 30_000_000)
     for end in link.ends:
@@ -183,8 +141,8 @@ def test_out_of_contact_nothing_is_sent_and_no_timer_runs():
     assert link.stores[1].read("copy") == CONTENT
 
 
-def test_the_receiver_asks_for_the_whole_tail_at_acquisition_of_signal():
-    link = Link()
+def test_the_receiver_asks_for_the_whole_tail_at_acquisition_of_signal(new_link):
+    link = new_link()
     link.put(bytes(1 << 20))
     link.run(until=lambda: link.now_ns > NS)
     link.destination.contact(False, link.now_ns)
@@ -194,8 +152,8 @@ def test_the_receiver_asks_for_the_whole_tail_at_acquisition_of_signal():
     assert nak.requests[-1][1] == 1 << 20
 
 
-def test_late_eof_and_finished_are_acknowledged_after_closing():
-    link = Link()
+def test_late_eof_and_finished_are_acknowledged_after_closing(new_link):
+    link = new_link()
     link.put()
     assert link.run()
     eof = next(octets for octets in link.lines[0].log if isinstance(Pdu.decode(octets).body, Eof))
@@ -210,8 +168,8 @@ def test_late_eof_and_finished_are_acknowledged_after_closing():
     assert answer.header.direction is Direction.TOWARD_RECEIVER
 
 
-def test_prompt_is_answered():
-    link = Link()
+def test_prompt_is_answered(new_link):
+    link = new_link()
     transaction = link.put(bytes(1 << 20))
     link.run(until=lambda: link.now_ns > NS)
     link.source.prompt(transaction, PromptResponse.KEEP_ALIVE)
@@ -219,8 +177,8 @@ def test_prompt_is_answered():
     assert any(isinstance(body, KeepAlive) for body in pdus(link.lines[1]))
 
 
-def test_keep_alive_tells_a_sender_that_is_too_far_ahead():
-    link = Link(keep_alive_ns=NS, keep_alive_limit_octets=1000)
+def test_keep_alive_tells_a_sender_that_is_too_far_ahead(new_link):
+    link = new_link(keep_alive_ns=NS, keep_alive_limit_octets=1000)
     link.lines[0].is_lost = lambda number, pdu: number > 20
     link.put(bytes(1 << 20))
     link.run(until=lambda: link.now_ns > 4 * NS)
@@ -228,8 +186,8 @@ def test_keep_alive_tells_a_sender_that_is_too_far_ahead():
     assert faults[0].condition is ConditionCode.KEEP_ALIVE_LIMIT_REACHED
 
 
-def test_a_receiver_that_is_gone_ends_at_the_positive_ack_limit():
-    link = Link(ack_limit=5)
+def test_a_receiver_that_is_gone_ends_at_the_positive_ack_limit(new_link):
+    link = new_link(ack_limit=5)
     link.lines[0].is_lost = lambda number, pdu: True
     link.put()
     assert link.run(until=lambda: bool(link.finished(0)))
@@ -237,8 +195,8 @@ def test_a_receiver_that_is_gone_ends_at_the_positive_ack_limit():
     assert not link.source.running
 
 
-def test_a_sender_that_is_gone_ends_at_the_inactivity_limit():
-    link = Link(inactivity_limit=2, nak_limit=1000)
+def test_a_sender_that_is_gone_ends_at_the_inactivity_limit(new_link):
+    link = new_link(inactivity_limit=2, nak_limit=1000)
     link.put(bytes(1 << 20))
     link.run(until=lambda: link.now_ns > NS)
     link.lines[0].is_lost = lambda number, pdu: True
@@ -246,8 +204,8 @@ def test_a_sender_that_is_gone_ends_at_the_inactivity_limit():
     assert link.finished(1)[0].condition is ConditionCode.INACTIVITY_DETECTED
 
 
-def test_an_override_changes_what_a_fault_does():
-    link = Link()
+def test_an_override_changes_what_a_fault_does(new_link):
+    link = new_link()
     override = FaultHandlerOverride(ConditionCode.FILESTORE_REJECTION, HandlerCode.ABANDON)
     link.put(destination_name="../x", options=(override,))
     link.run(seconds=5)
@@ -255,8 +213,8 @@ def test_an_override_changes_what_a_fault_does():
     assert fault.handler is HandlerCode.ABANDON
 
 
-def test_the_most_urgent_goes_first_and_equals_take_turns():
-    link = Link()
+def test_the_most_urgent_goes_first_and_equals_take_turns(new_link):
+    link = new_link()
     for index, priority in enumerate((5, 5, 1)):
         link.stores[0].pwrite(f"f{index}", 0, bytes(200_000))
         link.source.put(
@@ -270,8 +228,8 @@ def test_the_most_urgent_goes_first_and_equals_take_turns():
 
 
 @pytest.mark.parametrize("profile", [NASA_CFS, YAMCS])
-def test_profiles_keep_to_their_limits(profile):
-    link = Link(replace(profile, entity=2), replace(profile, entity=1))
+def test_profiles_keep_to_their_limits(profile, new_link):
+    link = new_link(replace(profile, entity=2), replace(profile, entity=1))
     link.lines[0].is_lost = lambda number, pdu: number % 2 == 1 and number < 400
     link.put(bytes(range(256)) * 800)
     assert link.run()
@@ -283,8 +241,8 @@ def test_profiles_keep_to_their_limits(profile):
 
 
 @pytest.mark.parametrize("name", ["../out", "/etc/passwd", "a/../../b", ".cfdp/x", "a\\b", "a\0b", "./a", "a//b"])
-def test_a_name_outside_the_store_is_refused_with_its_condition(name):
-    link = Link()
+def test_a_name_outside_the_store_is_refused_with_its_condition(name, new_link):
+    link = new_link()
     link.put(destination_name=name)
     assert link.run()
     assert link.finished(0)[0].condition is ConditionCode.FILESTORE_REJECTION
@@ -293,53 +251,53 @@ def test_a_name_outside_the_store_is_refused_with_its_condition(name):
 
 
 @pytest.mark.parametrize("handler", [HandlerCode.IGNORE, HandlerCode.SUSPEND, HandlerCode.ABANDON])
-def test_the_metadata_cannot_override_that_its_name_is_refused(handler):
-    link = Link()
+def test_the_metadata_cannot_override_that_its_name_is_refused(handler, new_link):
+    link = new_link()
     link.put(destination_name="../x", options=(FaultHandlerOverride(ConditionCode.FILESTORE_REJECTION, handler),))
     assert link.run(until=lambda: bool(link.finished(1)))
     assert link.finished(1)[0].condition is ConditionCode.FILESTORE_REJECTION
     assert link.stores[1].list() == []
 
 
-def test_a_symbolic_link_out_of_the_store_is_refused():
-    link = Link()
+def test_a_symbolic_link_out_of_the_store_is_refused(new_link):
+    link = new_link()
     link.stores[1].is_inside = lambda path: not path.startswith("link/")
     link.put(destination_name="link/x")
     assert link.run()
     assert link.finished(0)[0].condition is ConditionCode.FILESTORE_REJECTION
 
 
-def test_a_file_that_the_store_has_no_room_for_is_refused():
-    link = Link()
-    link.destination.receive(forged(Metadata(1 << 31, "a", "b", 2)), 0)
+def test_a_file_that_the_store_has_no_room_for_is_refused(new_link, forge):
+    link = new_link()
+    link.destination.receive(forge(Metadata(1 << 31, "a", "b", 2)), 0)
     assert link.run(until=lambda: bool(link.finished(1)), seconds=5)
     assert link.finished(1)[0].condition is ConditionCode.FILESTORE_REJECTION
 
 
-def test_other_octets_for_the_same_offset_are_refused():
-    link = Link()
+def test_other_octets_for_the_same_offset_are_refused(new_link, forge):
+    link = new_link()
     for data in (b"abc", b"abd"):
-        link.destination.receive(forged(FileData(0, data)), 0)
+        link.destination.receive(forge(FileData(0, data)), 0)
     assert link.destination.rejections == {Rejection.CONTRADICTION: 1}
-    link.destination.receive(forged(Metadata(3, "a", "b", 2)), 0)
-    link.destination.receive(forged(Eof(ConditionCode.NO_ERROR, 0x364B3FB7, 3)), 0)
+    link.destination.receive(forge(Metadata(3, "a", "b", 2)), 0)
+    link.destination.receive(forge(Eof(ConditionCode.NO_ERROR, 0x364B3FB7, 3)), 0)
     assert link.stores[1].read("b") == b"abc"
 
 
-def test_what_is_forged_is_counted_and_harms_no_transaction():
-    link = Link()
+def test_what_is_forged_is_counted_and_harms_no_transaction(new_link, forge):
+    link = new_link()
     transaction = link.put(bytes(1 << 18))
     link.run(until=lambda: link.now_ns > NS)
     bad = {
-        forged(FileData(0, b"x"), destination=3): Rejection.FOREIGN_ENTITY,
-        forged(FileData(0, b"x"), source=3): Rejection.FOREIGN_ENTITY,
-        forged(Nak(0, 1), sequence=77): Rejection.OUT_OF_PLACE,
-        forged(Ack(DirectiveCode.FINISHED, 0, TransactionStatus.ACTIVE), sequence=78): Rejection.UNKNOWN_TRANSACTION,
-        forged(FileData(1 << 30, b"x"), sequence=transaction.sequence): Rejection.BEYOND_FILE,
-        forged(FileData(0, b"x"), sequence=transaction.sequence, mode=CLASS_1): Rejection.CONTRADICTION,
-        forged(Metadata(9, "q", "r", 2), sequence=transaction.sequence): Rejection.CONTRADICTION,
-        forged(FileData(0, b"x"))[:-1]: Rejection.MALFORMED,
-        forged(FileData(0, b"x")) + b"y": Rejection.MALFORMED,
+        forge(FileData(0, b"x"), destination=3): Rejection.FOREIGN_ENTITY,
+        forge(FileData(0, b"x"), source=3): Rejection.FOREIGN_ENTITY,
+        forge(Nak(0, 1), sequence=77): Rejection.OUT_OF_PLACE,
+        forge(Ack(DirectiveCode.FINISHED, 0, TransactionStatus.ACTIVE), sequence=78): Rejection.UNKNOWN_TRANSACTION,
+        forge(FileData(1 << 30, b"x"), sequence=transaction.sequence): Rejection.BEYOND_FILE,
+        forge(FileData(0, b"x"), sequence=transaction.sequence, mode=CLASS_1): Rejection.CONTRADICTION,
+        forge(Metadata(9, "q", "r", 2), sequence=transaction.sequence): Rejection.CONTRADICTION,
+        forge(FileData(0, b"x"))[:-1]: Rejection.MALFORMED,
+        forge(FileData(0, b"x")) + b"y": Rejection.MALFORMED,
         b"": Rejection.MALFORMED,
         bytes(64): Rejection.MALFORMED,
     }
@@ -354,8 +312,8 @@ def test_what_is_forged_is_counted_and_harms_no_transaction():
     assert link.stores[1].read("copy") == bytes(1 << 18)
 
 
-def test_no_flipped_bit_of_a_running_transfer_raises():
-    link = Link()
+def test_no_flipped_bit_of_a_running_transfer_raises(new_link):
+    link = new_link()
     link.put()
     link.run()
     for side, line in enumerate(link.lines):
@@ -368,27 +326,27 @@ def test_no_flipped_bit_of_a_running_transfer_raises():
                 end.take_events()
 
 
-def test_an_unknown_checksum_type_is_ignored_as_the_standard_asks():
-    link = Link()
-    link.destination.receive(forged(Metadata(3, "a", "b", 9)), 0)
-    link.destination.receive(forged(FileData(0, b"abc")), 0)
-    link.destination.receive(forged(Eof(ConditionCode.NO_ERROR, 1, 3)), 0)
+def test_an_unknown_checksum_type_is_ignored_as_the_standard_asks(new_link, forge):
+    link = new_link()
+    link.destination.receive(forge(Metadata(3, "a", "b", 9)), 0)
+    link.destination.receive(forge(FileData(0, b"abc")), 0)
+    link.destination.receive(forge(Eof(ConditionCode.NO_ERROR, 1, 3)), 0)
     assert link.stores[1].read("b") == b"abc"
     assert any(isinstance(e, FaultRaised) for e in link.destination.take_events())
 
 
-def test_a_wrong_checksum_is_a_fault_and_leaves_no_file():
-    link = Link()
-    link.destination.receive(forged(Metadata(3, "a", "b", 2)), 0)
-    link.destination.receive(forged(FileData(0, b"abc")), 0)
-    link.destination.receive(forged(Eof(ConditionCode.NO_ERROR, 1, 3)), 0)
+def test_a_wrong_checksum_is_a_fault_and_leaves_no_file(new_link, forge):
+    link = new_link()
+    link.destination.receive(forge(Metadata(3, "a", "b", 2)), 0)
+    link.destination.receive(forge(FileData(0, b"abc")), 0)
+    link.destination.receive(forge(Eof(ConditionCode.NO_ERROR, 1, 3)), 0)
     finished = [e for e in link.destination.take_events() if isinstance(e, TransactionFinished)]
     assert finished[0].condition is ConditionCode.FILE_CHECKSUM_FAILURE
     assert link.stores[1].list() == []
 
 
-def test_a_put_that_cannot_be_is_refused():
-    link = Link()
+def test_a_put_that_cannot_be_is_refused(new_link):
+    link = new_link()
     for request in (
         PutRequest(destination=5, source_name="file", destination_name="x"),
         PutRequest(destination=2, source_name="missing", destination_name="x"),
@@ -407,16 +365,16 @@ def test_every_cell_of_the_tables_leads_to_a_state_and_closed_is_the_end():
     assert {event for _, event in RECEIVER_TABLE} == set(ReceiverEvent)
 
 
-def test_roles_and_rejections_are_told():
-    link = Link()
+def test_roles_and_rejections_are_told(new_link):
+    link = new_link()
     transaction = link.put()
     assert link.source.running == [(transaction, Role.SENDER)]
     link.source.receive(b"?", 0)
     assert any(isinstance(event, PduRejected) for event in link.source.take_events())
 
 
-def test_a_hundred_transactions_at_once_all_arrive_through_loss():
-    link = Link()
+def test_a_hundred_transactions_at_once_all_arrive_through_loss(new_link):
+    link = new_link()
     link.lines[0].is_lost = lambda number, pdu: number % 11 == 3
     for index in range(100):
         link.stores[0].pwrite(f"f{index}", 0, bytes([index]) * 5000)
@@ -425,8 +383,8 @@ def test_a_hundred_transactions_at_once_all_arrive_through_loss():
     assert all(link.stores[1].read(f"g{index}") == bytes([index]) * 5000 for index in range(100))
 
 
-def test_offsets_beyond_4_gib_are_carried_with_the_large_file_flag():
-    link = Link()
+def test_offsets_beyond_4_gib_are_carried_with_the_large_file_flag(new_link):
+    link = new_link()
     offset = (1 << 32) + 5
     header = PduHeader(Direction.TOWARD_RECEIVER, TransmissionMode.ACKNOWLEDGED, 1, 9, 2, is_large=True)
     link.destination.receive(Pdu(header, Metadata(offset + 3, "a", "b", 2)).encode(), 0)
@@ -451,9 +409,9 @@ class MemoryJournal:
         self.replaced += 1
 
 
-def test_the_journal_is_written_anew_and_nothing_is_forgotten(monkeypatch):
+def test_the_journal_is_written_anew_and_nothing_is_forgotten(monkeypatch, new_link):
     monkeypatch.setattr("ccsds.cfdp.entity.RECORDS_MAX", 10)
-    link, journal = Link(), MemoryJournal()
+    link, journal = new_link(), MemoryJournal()
     mib = Mib(entity=1, remotes=(RemoteConfig(entity=2),), finished_max=4)
     link.source = Entity(mib, link.stores[0], journal)
     link.ends = link.source, link.destination
