@@ -20,8 +20,8 @@ from ccsds.sdls.security import Security
 from ccsds.sync import TmEncoder
 from ccsds.tm_frame import ONLY_IDLE, TmFrame
 from ccsds.tm_packets import TmFramer
+from flight.books.commands import Answer
 from flight.events import Event, TelemetryHeld
-from flight.records import Answer
 from flight.reporter import Priority
 from mission.channels import SPACECRAFT_ID, Apid, Downlink
 from mission.profiles import LinkProfile

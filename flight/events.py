@@ -1,6 +1,6 @@
 """What a spacecraft tells the program that drives it, for logs and for the HIL harness. It never crosses the link.
 
-These are not the event reports of ST[05], which are telemetry and declared in `mission.events`.
+These are not the event reports of ST[05], which are telemetry and declared in `mission.words`.
 """
 
 import msgspec

@@ -1,73 +1,31 @@
 """The durable state of the spacecraft: what the journal adds up to, and the one way to change it.
 
 `Ledger.commit` writes the changes as one synced record first and applies them after, so that what is in memory never
-runs ahead of what a power cut would leave. The ledger decides nothing; services and the job engine do.
+runs ahead of what a power cut would leave. The ledger decides nothing; services and the job engine do. What changes
+come to is told by the book of each service (`flight.books`).
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from ccsds.sdls.window import Receipt
+from flight.books.book import Book
+from flight.books.boots import BootBook
+from flight.books.commands import Answer, CommandBook, Identity
+from flight.books.housekeeping import HousekeepingBook
+from flight.books.jobs import JobBook, JobRecord
+from flight.books.keys import KeyBook, KeySetLoaded
+from flight.commit import Change, Commit
 from flight.disk import Disk
 from flight.journal import Journal, UncertainStoreError
-from flight.records import (
-    Answer,
-    Begun,
-    Booted,
-    Change,
-    CheckpointDropped,
-    CheckpointMade,
-    Commit,
-    Executed,
-    HousekeepingSwitched,
-    Identity,
-    JobDescribed,
-    JobFinished,
-    JobMoved,
-    JobSampled,
-    JobSubmitted,
-    KeySetLoaded,
-    WorkerRestarted,
-)
-from mission.jobs import ENDED_STATES, REMEMBERED_JOBS_MAX, JobState, PauseCause
 
 JOURNAL_PATH = "journal"
-
-# DESIGN.md 10.3: a station repeats a command within minutes; 4,096 is more than a day of commanding at one a second
-# through the passes of a low orbit, at about 200 octets each.
-REMEMBERED_COMMANDS_MAX = 4_096
-
-# Key sets whose anti-replay windows are kept, so that going back to an earlier set lets no old frame in again. A set
-# lasts for years, and keys cannot be sent over the link.
-KEY_SETS_MAX = 8
 
 # The journal is rewritten when it is longer than this and has doubled since the last time, so that it stays bounded
 # and the work of rewriting is spread thinly.
 COMPACTION_OCTETS_MIN = 4 << 20
-
-
-@dataclass(slots=True)
-class JobRecord:
-    """What is durably known of one job."""
-
-    submitted: JobSubmitted
-    state: JobState = JobState.QUEUED
-    cause: PauseCause = PauseCause.NONE
-    reason: str = ""
-    described: JobDescribed | None = None
-    checkpoints: list[CheckpointMade] = field(default_factory=list)
-    """The last two checkpoints, the current one last."""
-    worker_restarts: int = 0
-    sample: str = ""
-    finished: JobFinished | None = None
-
-    @property
-    def checkpoint(self) -> CheckpointMade | None:
-        """The checkpoint to go on from."""
-        return self.checkpoints[-1] if self.checkpoints else None
 
 
 class Ledger:
@@ -84,14 +42,15 @@ class Ledger:
         self._journal = Journal(disk, JOURNAL_PATH)
         self._compacted_octets = 0
         self._is_suspect = False
-        self.boot_count = 0
-        self.housekeeping: dict[int, bool] = {}
-        self.jobs: OrderedDict[int, JobRecord] = OrderedDict()
-        # By key set, the one in use last; and in it by SPI.
-        self._receipts: OrderedDict[str, dict[int, Receipt]] = OrderedDict()
         self._loaded_key_set: str | None = None
-        self._executed: OrderedDict[Identity, tuple[Answer, ...]] = OrderedDict()
-        self._begun: OrderedDict[Identity, bytes] = OrderedDict()
+        self._boots = BootBook()
+        self._keys = KeyBook()
+        self._commands = CommandBook()
+        self._housekeeping = HousekeepingBook()
+        self._jobs = JobBook()
+        # In the order in which a compacted journal tells them.
+        self._books: tuple[Book, ...] = (self._boots, self._keys, self._housekeeping, self._jobs, self._commands)
+        self._book_of: dict[type, Book] = {kind: book for book in self._books for kind in book.changes}
         recovery = self._journal.recover()
         self.damaged_octets = recovery.damaged_octets
         for payload in recovery.records:
@@ -103,6 +62,21 @@ class Ledger:
             self._apply(commit)
         # A torn tail must not stand before the next record, or one that follows could be mistaken for part of it.
         self._is_suspect = self.damaged_octets > 0
+
+    @property
+    def boot_count(self) -> int:
+        """Times the flight software has started on this store."""
+        return self._boots.count
+
+    @property
+    def housekeeping(self) -> Mapping[int, bool]:
+        """By structure number, whether it is reported periodically."""
+        return self._housekeeping.switched
+
+    @property
+    def jobs(self) -> OrderedDict[int, JobRecord]:
+        """The jobs, by number, oldest first."""
+        return self._jobs.records
 
     @property
     def journal_octets(self) -> int:
@@ -144,16 +118,16 @@ class Ledger:
 
     def answers_to(self, identity: Identity) -> tuple[Answer, ...] | None:
         """Give the reports a telecommand was answered with, or None if it never was."""
-        return self._executed.get(identity)
+        return self._commands.executed.get(identity)
 
     def request_begun(self, identity: Identity) -> bytes | None:
         """Give the request id of a telecommand that began to act and was never answered, else None."""
-        return self._begun.get(identity)
+        return self._commands.begun.get(identity)
 
     @property
     def key_set(self) -> str | None:
         """The key set that receipts are of, or None if there was never any."""
-        return next(reversed(self._receipts), None)
+        return self._keys.key_set
 
     def load_key_set(self, set_id: str) -> tuple[Receipt, ...]:
         """Say that receipts are of another key set from now on; the next commit carries it.
@@ -162,63 +136,11 @@ class Ledger:
             The last anti-replay window of each SPI of that set.
         """
         self._loaded_key_set = set_id
-        return tuple(self._receipts.get(set_id, {}).values())
+        return self._keys.receipts(set_id)
 
     def _apply(self, commit: Commit) -> None:
         for change in commit.changes:
-            match change:
-                case Executed(identity, answers):
-                    self._begun.pop(identity, None)
-                    self._executed[identity] = answers
-                    while len(self._executed) > REMEMBERED_COMMANDS_MAX:
-                        self._executed.popitem(last=False)
-                case Begun(identity, request_id):
-                    self._begun[identity] = request_id
-                    while len(self._begun) > REMEMBERED_COMMANDS_MAX:
-                        self._begun.popitem(last=False)
-                case Booted(boot_count):
-                    self.boot_count = boot_count
-                case Receipt(spi):
-                    if self.key_set is not None:
-                        self._receipts[self.key_set][spi] = change
-                case KeySetLoaded(set_id):
-                    self._receipts.setdefault(set_id, {})
-                    self._receipts.move_to_end(set_id)
-                    while len(self._receipts) > KEY_SETS_MAX:
-                        self._receipts.popitem(last=False)
-                case HousekeepingSwitched(structure_id, enabled):
-                    self.housekeeping[structure_id] = enabled
-                case JobSubmitted(job_id):
-                    self.jobs[job_id] = JobRecord(change)
-                    self._forget_old_jobs()
-                case _:
-                    self._apply_to_job(change)
-
-    def _apply_to_job(self, change: Change) -> None:
-        job = self.jobs.get(getattr(change, "job_id", 0))
-        if job is None:  # A change of a job that is forgotten by now: an old record read back.
-            return
-        match change:
-            case JobMoved(_, state, cause, reason):
-                job.state, job.cause, job.reason = state, cause, reason
-            case JobDescribed():
-                job.described = change
-            case CheckpointMade():
-                job.checkpoints = [*job.checkpoints[-1:], change]
-            case CheckpointDropped():
-                job.checkpoints = job.checkpoints[:-1]
-            case WorkerRestarted():
-                job.worker_restarts += 1
-            case JobSampled(_, text):
-                job.sample = text
-            case JobFinished():
-                job.finished = change
-
-    def _forget_old_jobs(self) -> None:
-        for job_id in [job_id for job_id, job in self.jobs.items() if job.state in ENDED_STATES]:
-            if len(self.jobs) <= REMEMBERED_JOBS_MAX:
-                return
-            del self.jobs[job_id]
+            self._book_of[type(change)].apply(change)
 
     def _compact(self) -> None:
         self._journal.replace(commit.encode() for commit in self._snapshot())
@@ -227,20 +149,6 @@ class Ledger:
 
     def _snapshot(self) -> Iterator[Commit]:
         """Say the whole state in as few changes as there are things in it."""
-        yield Commit((Booted(self.boot_count),))
-        for set_id, receipts in self._receipts.items():
-            yield Commit((KeySetLoaded(set_id), *receipts.values()))
-        for structure_id, enabled in self.housekeeping.items():
-            yield Commit((HousekeepingSwitched(structure_id, enabled),))
-        for job_id, job in self.jobs.items():
-            changes: list[Change] = [job.submitted, JobMoved(job_id, job.state, job.cause, job.reason)]
-            changes += [job.described] if job.described else []
-            changes += job.checkpoints
-            changes += [WorkerRestarted(job_id)] * job.worker_restarts
-            changes += [JobSampled(job_id, job.sample)] if job.sample else []
-            changes += [job.finished] if job.finished else []
-            yield Commit(tuple(changes))
-        for identity, request_id in self._begun.items():
-            yield Commit((Begun(identity, request_id),))
-        for identity, answers in self._executed.items():
-            yield Commit((Executed(identity, answers),))
+        for book in self._books:
+            for changes in book.snapshot():
+                yield Commit(changes)

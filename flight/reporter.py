@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from flight.records import Answer
+from flight.books.commands import Answer
 from mission.dictionary import Dictionary, EventDefinition, Structure
-from mission.telemetry import HOUSEKEEPING_REPORT
+from mission.words.housekeeping import HOUSEKEEPING_REPORT
 
-# What the text fields of event reports and of failed ST[01] reports hold (`mission.events`, `ccsds.pus.verification`).
+# What the text fields of event reports and of failed ST[01] reports hold (`mission.words`, `ccsds.pus.verification`).
 REASON_OCTETS_MAX = 200
 
 

@@ -14,16 +14,17 @@ from ccsds.errors import MalformedError, MisuseError
 from ccsds.pus.telecommand import AckFlags, RequestId, Telecommand
 from ccsds.pus.verification import VerificationReport, VerificationStage
 from ccsds.sdls.window import Receipt
+from flight.books.commands import Answer, Begun, Executed, Identity
+from flight.commit import Change
 from flight.events import CommandAnswered, Event, Rejected
 from flight.journal import UncertainStoreError
 from flight.ledger import Ledger
-from flight.records import Answer, Begun, Change, Executed, Identity
 from flight.reporter import Reporter, clip_reason
 from flight.services.service import Outcome, Service
-from mission import events
 from mission.channels import Apid
 from mission.dictionary import Command, Dictionary, Repeat
 from mission.failures import FailureCode
+from mission.words.core import COMMAND_REPEATED, STORE_FAILED
 
 DIGEST_OCTETS = 16
 _REQUEST_ID_OCTETS = 4
@@ -83,7 +84,7 @@ class Router:
             try:
                 self._commit()
             except OSError as error:
-                self._reporter.event(events.STORE_FAILED, reason=clip_reason(str(error)))
+                self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
         self._receipt = None
 
     def route(self, packet: bytes, now_ns: int) -> None:
@@ -160,7 +161,7 @@ class Router:
     def _repeat(self, telecommand: Telecommand, answers: tuple[Answer, ...], now_ns: int) -> None:
         self.repeated_count += 1
         self._reporter.event(
-            events.COMMAND_REPEATED, sequence_count=telecommand.sequence_count, source_id=telecommand.source_id
+            COMMAND_REPEATED, sequence_count=telecommand.sequence_count, source_id=telecommand.source_id
         )
         name = self._name_of(telecommand)
         self._send(answers, telecommand.source_id, name)
@@ -223,7 +224,7 @@ class Router:
         request.answers.clear()
         code = FailureCode.OUTCOME_UNKNOWN if isinstance(error, UncertainStoreError) else FailureCode.STORE
         request.fail(VerificationStage.COMPLETION_FAILED, code, str(error))
-        self._reporter.event(events.STORE_FAILED, reason=clip_reason(str(error)))
+        self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
         self._send(request.answers, request.telecommand.source_id, request.name)
         self._note(request.telecommand, request.name, "failed", str(error), now_ns)
 

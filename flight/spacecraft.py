@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ccsds.sdls.key_store import KeyStore
 from ccsds.sdls.security import Security
+from flight.books.boots import Booted
 from flight.disk import Disk
 from flight.downlink import DownlinkTransmitter
 from flight.events import Announced, Event, Reported, TelemetryHeld
@@ -20,7 +21,6 @@ from flight.jobs.corpus import CorpusFile
 from flight.jobs.engine import Engine, EngineConfig, Worker
 from flight.jobs.messages import Reply
 from flight.ledger import Ledger
-from flight.records import Booted
 from flight.reporter import Priority, Reporter, clip_reason
 from flight.router import Router
 from flight.services.connection_test import ConnectionTestService
@@ -28,10 +28,10 @@ from flight.services.housekeeping import HousekeepingService
 from flight.services.jobs import JobService
 from flight.services.keys import KeyService
 from flight.uplink import UplinkReceiver
-from mission import events
 from mission.definition import DICTIONARY
 from mission.dictionary import Dictionary
 from mission.profiles import LinkProfile
+from mission.words.core import BOOTED, JOURNAL_MENDED, STORE_FAILED
 
 NS_PER_S = 1_000_000_000
 
@@ -160,11 +160,11 @@ class Spacecraft:
             self._ledger.commit(Booted(self._ledger.boot_count + 1))
         except OSError as error:
             # A full store must not keep it from hearing the commands that make room.
-            self._reporter.event(events.STORE_FAILED, reason=clip_reason(str(error)))
+            self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
         if self._ledger.damaged_octets:
-            self._reporter.event(events.JOURNAL_MENDED, octets=self._ledger.damaged_octets)
+            self._reporter.event(JOURNAL_MENDED, octets=self._ledger.damaged_octets)
         self._reporter.event(
-            events.BOOTED, boot_count=self._ledger.boot_count, dictionary_digest=self._config.dictionary.digest
+            BOOTED, boot_count=self._ledger.boot_count, dictionary_digest=self._config.dictionary.digest
         )
         self._keys.boot()
         self._engine.boot(now_ns)

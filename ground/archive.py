@@ -32,7 +32,7 @@ from ground.events import (
     StationEvent,
     encode_json,
 )
-from mission.telemetry import HOUSEKEEPING_REPORT
+from mission.words.housekeeping import HOUSEKEEPING_REPORT
 
 SCHEMA_VERSION = 1
 SEQUENCE_COUNTS = 1 << 14

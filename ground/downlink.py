@@ -34,7 +34,7 @@ from mission.channels import SPACECRAFT_ID
 from mission.channels import Downlink as Channel
 from mission.dictionary import Dictionary, Severity
 from mission.profiles import LinkProfile
-from mission.telemetry import HOUSEKEEPING_REPORT
+from mission.words.housekeeping import HOUSEKEEPING_REPORT
 
 EVENT_SERVICE = 5
 _EVENT_NUMBER_OCTETS = 2

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ground.events import plain
-from mission.events import JOB_CHANGED
 from mission.jobs import REMEMBERED_JOBS_MAX, JobState
+from mission.words.jobs import JOB_CHANGED
 
 PROGRESS = "job_progress"
 REPORT = "job_report"

@@ -40,9 +40,8 @@ from ground.uplink import Acknowledged, Released, Undelivered, Uplink
 from mission.channels import Apid
 from mission.definition import DICTIONARY
 from mission.dictionary import Dictionary
-from mission.events import BOOTED
-from mission.parameters import DICTIONARY_DIGEST
 from mission.profiles import LinkProfile
+from mission.words.core import BOOTED, DICTIONARY_DIGEST
 
 TRIES_MAX_DEFAULT = 4
 """Four tries that are all cut have a chance of one in a million where one in thirty frames is lost."""

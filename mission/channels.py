@@ -16,7 +16,9 @@ class Apid(IntEnum):
 
     CORE = 0x42
     """The core flight software: test, housekeeping, events, jobs."""
-    # 0x7FD (2045) is reserved for CFDP and 0x7FF (2047) for idle packets.
+    CFDP = 0x7FD
+    """CFDP, in packets without a secondary header (133.0-B-2; the SANA registry reserves the number)."""
+    # 0x7FF (2047) is reserved for idle packets.
 
 
 class Downlink(IntEnum):

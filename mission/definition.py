@@ -1,9 +1,15 @@
-"""The dictionary of this mission, put together from its declarations. Data only."""
+"""The dictionary of this mission, put together from the words of its services. Data only."""
 
-from mission.commands import COMMANDS
 from mission.dictionary import Dictionary
-from mission.events import EVENTS
-from mission.telemetry import REPORTS, STRUCTURES
+from mission.words import connection_test, core, housekeeping, jobs, keys
 
-DICTIONARY = Dictionary(commands=COMMANDS, reports=REPORTS, structures=STRUCTURES, events=EVENTS)
+SERVICES = (
+    core.WORDS,
+    connection_test.WORDS,
+    housekeeping.WORDS,
+    jobs.WORDS,
+    keys.WORDS,
+)
+
+DICTIONARY = Dictionary(*SERVICES)
 """What both ends agree on; each compares its `Dictionary.digest` with the other's."""

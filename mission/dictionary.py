@@ -1,8 +1,8 @@
 """The types for declaring a mission's words: commands, reports, parameters, structures and events.
 
-Each word is declared once (`mission.commands`, `mission.telemetry`, `mission.parameters`, `mission.events`); from it
-come encoding and decoding, the argument checks at the ground and again on board, and the help an operator reads. What
-is not declared cannot be sent. Both ends compare the `Dictionary.digest`.
+Each word is declared once, beside the other words of its service (`mission.words`); from it come encoding and decoding,
+the argument checks at the ground and again on board, and the help an operator reads. What is not declared cannot be
+sent. Both ends compare the `Dictionary.digest`.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from ccsds.errors import MalformedError, MisuseError
-from mission.fields import Field, Layout, describe
+from mission.fields import Field, Layout, UInt, describe
 
 Key = TypeVar("Key")
 Word = TypeVar("Word")
@@ -121,25 +121,36 @@ class EventDefinition:
         return self.text.format(**shown)
 
 
+def counter(number: int, name: str, description: str) -> Parameter:
+    """Declare a parameter that counts, 32 bits wide."""
+    return Parameter(id=number, shape=Field(name, UInt(32), description))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What one service can say and be told."""
+
+    commands: tuple[Command, ...] = ()
+    reports: tuple[Report, ...] = ()
+    structures: tuple[Structure, ...] = ()
+    events: tuple[EventDefinition, ...] = ()
+
+
 class Dictionary:
     """All words of one mission.
+
+    Args:
+        services: The words of each service.
 
     Raises:
         MisuseError: Two words share a name or a number.
     """
 
-    def __init__(
-        self,
-        *,
-        commands: Iterable[Command],
-        reports: Iterable[Report],
-        structures: Iterable[Structure],
-        events: Iterable[EventDefinition],
-    ) -> None:
-        self.commands = _index("command name", ((each.name, each) for each in commands))
-        self.reports = _index("report name", ((each.name, each) for each in reports))
-        self.structures = _index("structure", ((each.id, each) for each in structures))
-        self.events = _index("event name", ((each.name, each) for each in events))
+    def __init__(self, *services: Words) -> None:
+        self.commands = _index("command name", ((each.name, each) for words in services for each in words.commands))
+        self.reports = _index("report name", ((each.name, each) for words in services for each in words.reports))
+        self.structures = _index("structure", ((each.id, each) for words in services for each in words.structures))
+        self.events = _index("event name", ((each.name, each) for words in services for each in words.events))
         self._command_of_type = _index("command type", (((c.service, c.subtype), c) for c in self.commands.values()))
         self._report_of_type = _index("report type", (((r.service, r.subtype), r) for r in self.reports.values()))
         self._event_of_id = _index("event number", ((each.id, each) for each in self.events.values()))

@@ -10,12 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ccsds.cfdp.codes import ChecksumType, ConditionCode, HandlerCode, TransmissionMode
-from ccsds.cfdp.header import FIELD_OCTETS_MAX, ID_OCTETS_MAX
+from ccsds.cfdp.header import FIELD_OCTETS_MAX, FIXED_OCTETS, ID_OCTETS_MAX
+from ccsds.crc import CRC16_OCTETS
 from ccsds.errors import MisuseError
 
 SMALL_FILE_OCTETS_MAX = (1 << 32) - 1
 """The largest file whose sizes and offsets have 32 bits."""
 LARGE_FILE_OCTETS_MAX = (1 << 64) - 1
+
+# Before the data of a segment; 8 in files over 4 GiB, whose PDUs may be 4 octets longer than the limit.
+_OFFSET_OCTETS = 4
 
 _MS = 1_000_000
 _S = 1_000_000_000
@@ -118,10 +122,10 @@ class RemoteConfig:
             raise MisuseError(f"MIB: expected an entity of {self.entity_octets} octets, found {self.entity}")
         if self.nak_interval_max_ns < self.nak_interval_ns or self.ack_interval_max_ns < self.ack_interval_ns:
             raise MisuseError("MIB: expected the longest intervals not to be below the first ones")
-        if not 1 <= self.segment_octets <= self.pdu_octets_max - 64:
-            raise MisuseError(
-                f"MIB: expected segments of 1 to {self.pdu_octets_max - 64} octets, found {self.segment_octets}"
-            )
+        header_octets = FIXED_OCTETS + 2 * self.entity_octets + self.sequence_octets
+        longest = self.pdu_octets_max - header_octets - _OFFSET_OCTETS - (CRC16_OCTETS if self.has_crc else 0)
+        if not 1 <= self.segment_octets <= longest:
+            raise MisuseError(f"MIB: expected segments of 1 to {longest} octets, found {self.segment_octets}")
         if self.nak_segments_max < 1:
             raise MisuseError(f"MIB: expected at least 1 request in a NAK, found {self.nak_segments_max}")
 

@@ -14,6 +14,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ccsds.errors import MisuseError
+from flight.books.jobs import (
+    CheckpointDropped,
+    CheckpointMade,
+    JobDescribed,
+    JobFinished,
+    JobMoved,
+    JobSampled,
+    WorkerRestarted,
+)
+from flight.commit import Change
 from flight.disk import Disk
 from flight.jobs.corpus import CorpusFile
 from flight.jobs.life_cycle import Action, Trigger, follow
@@ -36,19 +46,10 @@ from flight.jobs.plan import Intervals, Plan
 from flight.jobs.queue import JobQueue, recipe_of
 from flight.jobs.running import RunningJob
 from flight.ledger import Ledger
-from flight.records import (
-    Change,
-    CheckpointDropped,
-    CheckpointMade,
-    JobDescribed,
-    JobFinished,
-    JobMoved,
-    JobSampled,
-    WorkerRestarted,
-)
 from flight.reporter import Reporter, clip_reason
-from mission import events
 from mission.jobs import ENDED_STATES, JobState, PauseCause
+from mission.words.core import STORE_FAILED
+from mission.words.jobs import CHECKPOINT_REFUSED, CHECKPOINT_SAVED, JOB_CHANGED, JOB_RESUMED, WORKER_LOST
 
 NS_PER_S = 1_000_000_000
 
@@ -192,7 +193,7 @@ class Engine:
         running = self._running
         if running is None:
             return
-        self._reporter.event(events.WORKER_LOST, job_id=running.job_id, step=running.step, reason=clip_reason(reason))
+        self._reporter.event(WORKER_LOST, job_id=running.job_id, step=running.step, reason=clip_reason(reason))
         self._release()
         self._restarts += 1
         try:
@@ -299,7 +300,7 @@ class Engine:
         job = self._ledger.jobs[job_id]
         report = self.report(job_id)
         self._reporter.event(
-            events.JOB_CHANGED, job_id=job_id, step=report["step"], before=before, after=job.state, reason=job.reason
+            JOB_CHANGED, job_id=job_id, step=report["step"], before=before, after=job.state, reason=job.reason
         )
         if job.state in ENDED_STATES:
             self._reporter.report("job_report", report)
@@ -367,7 +368,7 @@ class Engine:
 
     def _store_failed(self, error: OSError, now_ns: int) -> None:
         """Stand still for a while: nothing may happen that cannot be remembered."""
-        self._reporter.event(events.STORE_FAILED, reason=clip_reason(str(error)))
+        self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
         if self._running is not None:
             self._release()
         self._hold_until_ns = now_ns + self._config.backoff_max_ns
@@ -381,7 +382,7 @@ class Engine:
             running.job_id, bytes.fromhex(corpus.sha256), running.recipe.training.steps, reply.tokens_per_step
         )
         if reply.step:
-            self._reporter.event(events.JOB_RESUMED, job_id=running.job_id, step=reply.step)
+            self._reporter.event(JOB_RESUMED, job_id=running.job_id, step=reply.step)
         self._move(running.job_id, Trigger.READY, now_ns, "", described)
 
     def _stepped(self, running: RunningJob, request: Request, reply: Stepped, elapsed_ns: int, now_ns: int) -> None:
@@ -417,9 +418,7 @@ class Engine:
         )
         self._ledger.commit(made)
         self._restarts = 0
-        self._reporter.event(
-            events.CHECKPOINT_SAVED, job_id=running.job_id, step=reply.step, octets=reply.length_octets
-        )
+        self._reporter.event(CHECKPOINT_SAVED, job_id=running.job_id, step=reply.step, octets=reply.length_octets)
 
     def _finished(self, running: RunningJob, reply: Finished, now_ns: int) -> None:
         finished = JobFinished(
@@ -437,13 +436,13 @@ class Engine:
             case FailureKind.CHECKPOINT if job.checkpoint is not None:
                 step = job.checkpoint.step
                 self._reporter.event(
-                    events.CHECKPOINT_REFUSED, job_id=running.job_id, step=step, reason=clip_reason(reply.reason)
+                    CHECKPOINT_REFUSED, job_id=running.job_id, step=step, reason=clip_reason(reply.reason)
                 )
                 self._ledger.commit(CheckpointDropped(running.job_id))
                 self._release()  # It goes on from the one before, or from the beginning.
             case FailureKind.STORE if isinstance(request, Save) and not running.is_parking:
                 # The job is as it was; the next checkpoint may have more luck.
-                self._reporter.event(events.STORE_FAILED, reason=clip_reason(reply.reason))
+                self._reporter.event(STORE_FAILED, reason=clip_reason(reply.reason))
             case FailureKind.STORE:
                 self._store_failed(OSError(reply.reason), now_ns)
             case _ if job.state in (JobState.STARTING, JobState.RUNNING):

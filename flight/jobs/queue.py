@@ -6,11 +6,12 @@ It changes nothing itself: each wish gives the changes that are committed togeth
 from collections.abc import Mapping
 
 from ccsds.errors import MisuseError
+from flight.books.jobs import JobMoved, JobRecord, JobSubmitted
+from flight.commit import Change
 from flight.jobs.corpus import CorpusFile
 from flight.jobs.life_cycle import Trigger, follow
 from flight.jobs.recipe import Recipe, load_recipe
-from flight.ledger import JobRecord, Ledger
-from flight.records import Change, JobMoved, JobSubmitted
+from flight.ledger import Ledger
 from mission.jobs import ENDED_STATES, QUEUE_JOBS_MAX, JobState, PauseCause
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ccsds.errors import MalformedError, MisuseError
+from flight.books.housekeeping import HousekeepingSwitched
 from flight.ledger import Ledger
-from flight.records import HousekeepingSwitched
 from flight.reporter import Reporter
 from flight.services.service import Outcome
 from mission.dictionary import Command, Dictionary

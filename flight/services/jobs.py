@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from flight.books.jobs import JobSubmitted
 from flight.jobs.engine import Engine
 from flight.jobs.life_cycle import Trigger
-from flight.records import JobSubmitted
 from flight.reporter import Reporter
 from flight.services.service import Outcome
 from mission.dictionary import Command

@@ -15,11 +15,10 @@ from ccsds.sdls.receiver import Reason
 from ccsds.sdls.security import Security
 from flight.reporter import Reporter, clip_reason
 from flight.services.service import Outcome
-from mission import events
 from mission.channels import Downlink
 from mission.dictionary import Command
 from mission.keys import KeyCondition, KeyDirection, KeyStanding, Refusal
-from mission.parameters import FRAMES_REFUSED_FOR
+from mission.words.keys import FRAMES_REFUSED, FRAMES_REFUSED_FOR, KEY_CHANGED, KEYS_RESTORED, TELEMETRY_HELD
 
 # A flood of forged frames must not fill the downlink; housekeeping has every one of them.
 REFUSALS_TOLD_NS_MIN = 10_000_000_000
@@ -51,7 +50,7 @@ class KeyService:
     def boot(self) -> None:
         """Say so if the key store turned out to be a copy."""
         if self._security is not None and self._security.standing is Standing.RESTORED:
-            self._reporter.event(events.KEYS_RESTORED)
+            self._reporter.event(KEYS_RESTORED)
 
     def execute(self, command: Command, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
         """See `flight.services.service.Service`."""
@@ -74,7 +73,7 @@ class KeyService:
         risen = {reason: count - self._refused_by_reason.get(reason, 0) for reason, count in counts.items()}
         most = max(risen, key=lambda reason: risen[reason])
         self._refused_count, self._refused_by_reason, self._told_ns = total, dict(counts), now_ns
-        self._reporter.event(events.FRAMES_REFUSED, count=total, more=sum(risen.values()), refusal=Refusal[most.name])
+        self._reporter.event(FRAMES_REFUSED, count=total, more=sum(risen.values()), refusal=Refusal[most.name])
 
     def next_deadline(self) -> int | None:
         """Give when refusals can be told that were held back."""
@@ -86,7 +85,7 @@ class KeyService:
     def telemetry_held(self, reason: str) -> None:
         """Say that telemetry had to wait; the ground hears of it when it does not any more."""
         text = clip_reason(reason)
-        self._reporter.event(events.TELEMETRY_HELD, reason=text)
+        self._reporter.event(TELEMETRY_HELD, reason=text)
 
     def housekeeping(self) -> dict[str, object]:
         """Give the values of the security structure."""
@@ -120,7 +119,7 @@ class KeyService:
 
     def _tell(self, moved: KeyMoved) -> None:
         self._reporter.event(
-            events.KEY_CHANGED,
+            KEY_CHANGED,
             spi=moved.spi,
             before=KeyCondition[moved.before.name],
             after=KeyCondition[moved.after.name],

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from flight.records import Answer, Change
+from flight.books.commands import Answer
+from flight.commit import Change
 from mission.dictionary import Command
 
 

@@ -5,17 +5,12 @@ import errno
 import pytest
 
 import flight.ledger
-from flight.disk import RealDisk
-from flight.ledger import REMEMBERED_COMMANDS_MAX, Ledger
-from flight.records import (
-    Answer,
-    Begun,
-    Booted,
+from flight.books.boots import Booted
+from flight.books.commands import REMEMBERED_COMMANDS_MAX, Answer, Begun, Executed, Identity
+from flight.books.housekeeping import HousekeepingSwitched
+from flight.books.jobs import (
     CheckpointDropped,
     CheckpointMade,
-    Executed,
-    HousekeepingSwitched,
-    Identity,
     JobDescribed,
     JobFinished,
     JobMoved,
@@ -23,6 +18,8 @@ from flight.records import (
     JobSubmitted,
     WorkerRestarted,
 )
+from flight.disk import RealDisk
+from flight.ledger import Ledger
 from mission.jobs import REMEMBERED_JOBS_MAX, JobState, PauseCause
 
 

@@ -6,22 +6,20 @@ import pytest
 
 from ccsds.pus.telecommand import ALL_ACKS, AckFlags, Telecommand
 from ccsds.pus.verification import VerificationReport, VerificationStage
+from flight.books.commands import Answer
+from flight.books.housekeeping import HousekeepingSwitched
 from flight.disk import RealDisk
 from flight.ledger import Ledger
-from flight.records import Answer, HousekeepingSwitched
 from flight.reporter import Reporter
 from flight.router import Router
 from flight.services.service import Outcome
 from mission.channels import Apid
-from mission.commands import COMMANDS
-from mission.definition import DICTIONARY
-from mission.dictionary import Command, Dictionary, Repeat
-from mission.events import EVENTS
+from mission.definition import DICTIONARY, SERVICES
+from mission.dictionary import Command, Dictionary, Repeat, Words
 from mission.failures import FailureCode
-from mission.telemetry import REPORTS, STRUCTURES
 
 FIRE = Command(name="thruster.fire", service=200, subtype=1, description="once", repeat=Repeat.ONCE)
-WORDS = Dictionary(commands=(*COMMANDS, FIRE), reports=REPORTS, structures=STRUCTURES, events=EVENTS)
+WORDS = Dictionary(*SERVICES, Words(commands=(FIRE,)))
 
 
 class PowerCutError(BaseException):

@@ -31,10 +31,10 @@ from ground.events import (
 from ground.station import Station, StationConfig, default_response_timeout_ns
 from mission.channels import SPACECRAFT_ID, Uplink
 from mission.definition import DICTIONARY
-from mission.events import BOOTED
 from mission.jobs import JobState
-from mission.parameters import JOB_STATE
 from mission.profiles import PROFILES
+from mission.words.core import BOOTED
+from mission.words.jobs import JOB_STATE
 
 NS_PER_S = 1_000_000_000
 ALL_STAGES = ["QUEUED", "RELEASED", "DELIVERED", "ACCEPTED", "STARTED", "COMPLETED"]

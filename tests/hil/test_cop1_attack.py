@@ -16,9 +16,10 @@ from ccsds.cltu import CltuDeframer, cltu_encode
 from ccsds.sync import TmEncoder
 from ccsds.tc_frame import UNLOCK, TcFrame, TcFrameKind, set_vr
 from ccsds.tm_frame import ONLY_IDLE, TmFrame
+from flight.books.commands import Executed
+from flight.commit import Commit
 from flight.disk import RealDisk
 from flight.journal import Journal
-from flight.records import Commit, Executed
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from ground.cop_keeper import recovery_bound_ns
 from ground.events import CommandIssued, CommandStaged, CopAlert, CopInitialised, Stage

@@ -13,11 +13,13 @@ from ccsds.sdls.window import Receipt
 from ccsds.sync import TmDeframer
 from ccsds.tc_frame import TcFrame, TcFrameKind
 from ccsds.tm_frame import TmFrame
+from flight.books.commands import Executed
+from flight.books.jobs import JobSubmitted
+from flight.commit import Commit
 from flight.disk import RealDisk
 from flight.jobs.corpus import CorpusFile, Origin
 from flight.jobs.messages import Start
 from flight.journal import Journal
-from flight.records import Commit, Executed, JobSubmitted
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from ground.events import CommandStaged, Stage
 from ground.station import Station, StationConfig

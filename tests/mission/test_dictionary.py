@@ -5,25 +5,27 @@ import dataclasses
 import pytest
 
 from ccsds.errors import MalformedError, MisuseError
-from mission.commands import COMMANDS
-from mission.definition import DICTIONARY
-from mission.dictionary import Dictionary, Repeat
-from mission.events import EVENTS
+from mission.definition import DICTIONARY, SERVICES
+from mission.dictionary import Dictionary, Repeat, Words
 from mission.fields import Field, Layout, UInt
 from mission.profiles import PROFILES, LinkProfile, find_profile
-from mission.telemetry import REPORTS, STRUCTURES
 
-WORDS = {"commands": COMMANDS, "reports": REPORTS, "structures": STRUCTURES, "events": EVENTS}
+WORDS = {
+    "commands": tuple(DICTIONARY.commands.values()),
+    "reports": tuple(DICTIONARY.reports.values()),
+    "structures": tuple(DICTIONARY.structures.values()),
+    "events": tuple(DICTIONARY.events.values()),
+}
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+@pytest.mark.parametrize("command", WORDS["commands"], ids=lambda command: command.name)
 def test_a_command_is_found_by_name_and_by_message_type(command):
     assert DICTIONARY.command(command.name) is command
     assert DICTIONARY.command_of(command.service, command.subtype) is command
     assert DICTIONARY.has_service(command.service)
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
+@pytest.mark.parametrize("event", WORDS["events"], ids=lambda event: event.name)
 def test_every_event_can_be_said_in_one_line_with_all_its_fields(event):
     samples = {"text": "because", "number": 5, "octets": b"\x01\x02"}
     values = {}
@@ -53,24 +55,24 @@ def test_what_is_not_declared_is_refused_by_name():
 @pytest.mark.parametrize("kind", WORDS)
 def test_two_words_of_one_name_are_refused(kind):
     with pytest.raises(MisuseError, match="found two"):
-        Dictionary(**{**WORDS, kind: (*WORDS[kind], WORDS[kind][0])})
+        Dictionary(*SERVICES, Words(**{kind: WORDS[kind][:1]}))
 
 
 def test_the_digest_differs_when_any_declaration_differs():
-    assert Dictionary(**WORDS).digest == DICTIONARY.digest
-    first = COMMANDS[0]
+    assert Dictionary(Words(**WORDS)).digest == DICTIONARY.digest
+    first, *others = WORDS["commands"]
     changes = (
         {"subtype": 99},
         {"repeat": Repeat.ONCE},
         {"arguments": Layout((Field("more", UInt(8)),))},
     )
     for change in changes:
-        words = {**WORDS, "commands": (dataclasses.replace(first, **change), *COMMANDS[1:])}
-        assert Dictionary(**words).digest != DICTIONARY.digest
+        words = {**WORDS, "commands": (dataclasses.replace(first, **change), *others)}
+        assert Dictionary(Words(**words)).digest != DICTIONARY.digest
 
 
 def test_every_parameter_has_one_number():
-    numbers = [parameter.id for structure in STRUCTURES for parameter in structure.parameters]
+    numbers = [parameter.id for structure in WORDS["structures"] for parameter in structure.parameters]
     assert len(numbers) == len(set(numbers))
 
 

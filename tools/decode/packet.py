@@ -23,7 +23,7 @@ from ccsds.pus.telemetry import Telemetry
 from ccsds.time import CUC_OCTETS, cuc_decode, unix_ns_from_tai
 from mission.channels import Apid
 from mission.definition import DICTIONARY
-from mission.telemetry import HOUSEKEEPING_REPORT
+from mission.words.housekeeping import HOUSEKEEPING_REPORT
 from tools.decode.cfdp import read_pdu
 from tools.decode.node import Bits, Kind, Node, Walk, name_of, words
 from tools.decode.octets import Octets

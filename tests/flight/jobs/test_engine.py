@@ -9,6 +9,7 @@ import math
 import pytest
 
 from ccsds.errors import MisuseError
+from flight.books.jobs import JobSubmitted
 from flight.disk import RealDisk
 from flight.jobs.corpus import CorpusFile, Origin
 from flight.jobs.engine import OUTSTANDING_REQUESTS_MAX, Engine, EngineConfig
@@ -30,7 +31,6 @@ from flight.jobs.messages import (
     Stepped,
 )
 from flight.ledger import Ledger
-from flight.records import JobSubmitted
 from flight.reporter import Reporter
 from mission.definition import DICTIONARY
 from mission.jobs import QUEUE_JOBS_MAX, JobState

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from flight.books.jobs import JobSubmitted
 from flight.disk import RealDisk
 from flight.jobs.corpus import CorpusSources, find_corpus
 from flight.jobs.engine import Engine, EngineConfig
@@ -12,7 +13,6 @@ from flight.jobs.process import WorkerProcess
 from flight.jobs.recipe import load_recipe
 from flight.jobs.reference import run_reference
 from flight.ledger import Ledger
-from flight.records import JobSubmitted
 from flight.reporter import Reporter
 from mission.definition import DICTIONARY
 from mission.jobs import JobState

@@ -1,0 +1,174 @@
+"""The book of jobs: what was submitted, where each is in its life, and the checkpoints to go on from."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from mission.jobs import ENDED_STATES, REMEMBERED_JOBS_MAX, JobState, PauseCause
+
+
+class JobSubmitted(msgspec.Struct, frozen=True, tag=True):
+    """A job was queued."""
+
+    job_id: int
+    recipe: str
+    corpus: str
+    seed: int
+    steps: int
+    overrides: str
+
+
+class JobMoved(msgspec.Struct, frozen=True, tag=True):
+    """A job changed its state."""
+
+    job_id: int
+    state: JobState
+    cause: PauseCause = PauseCause.NONE
+    reason: str = ""
+
+
+class JobDescribed(msgspec.Struct, frozen=True, tag=True):
+    """What the worker found when it opened the job."""
+
+    job_id: int
+    corpus_sha256: bytes
+    steps: int
+    tokens_per_step: int
+
+
+class CheckpointMade(msgspec.Struct, frozen=True, tag=True):
+    """A checkpoint is whole and synced; from now on it is the one to go on from."""
+
+    job_id: int
+    step: int
+    slot: str
+    sha256: str
+    octets: int
+    loss: float
+    validation_loss: float
+
+
+class CheckpointDropped(msgspec.Struct, frozen=True, tag=True):
+    """The current checkpoint could not be used; the one before it is current again."""
+
+    job_id: int
+
+
+class WorkerRestarted(msgspec.Struct, frozen=True, tag=True):
+    """A job's worker was lost."""
+
+    job_id: int
+
+
+class JobSampled(msgspec.Struct, frozen=True, tag=True):
+    """The trained model wrote this."""
+
+    job_id: int
+    text: str
+
+
+class JobFinished(msgspec.Struct, frozen=True, tag=True):
+    """A job came to its last step."""
+
+    job_id: int
+    step: int
+    loss: float
+    validation_loss: float
+    weights_sha256: bytes
+
+
+JobChange = (
+    JobSubmitted
+    | JobMoved
+    | JobDescribed
+    | CheckpointMade
+    | CheckpointDropped
+    | WorkerRestarted
+    | JobSampled
+    | JobFinished
+)
+"""What can become of a job."""
+
+
+@dataclass(slots=True)
+class JobRecord:
+    """What is durably known of one job."""
+
+    submitted: JobSubmitted
+    state: JobState = JobState.QUEUED
+    cause: PauseCause = PauseCause.NONE
+    reason: str = ""
+    described: JobDescribed | None = None
+    checkpoints: list[CheckpointMade] = field(default_factory=list)
+    """The last two checkpoints, the current one last."""
+    worker_restarts: int = 0
+    sample: str = ""
+    finished: JobFinished | None = None
+
+    @property
+    def checkpoint(self) -> CheckpointMade | None:
+        """The checkpoint to go on from."""
+        return self.checkpoints[-1] if self.checkpoints else None
+
+
+class JobBook:
+    """The jobs, those that ended among them."""
+
+    changes = (
+        JobSubmitted,
+        JobMoved,
+        JobDescribed,
+        CheckpointMade,
+        CheckpointDropped,
+        WorkerRestarted,
+        JobSampled,
+        JobFinished,
+    )
+
+    def __init__(self) -> None:
+        self.records: OrderedDict[int, JobRecord] = OrderedDict()
+        """By number, oldest first."""
+
+    def apply(self, change: JobChange) -> None:
+        """See `flight.books.book.Book`."""
+        if isinstance(change, JobSubmitted):
+            self.records[change.job_id] = JobRecord(change)
+            self._forget()
+            return
+        job = self.records.get(change.job_id)
+        if job is None:  # A change of a job that is forgotten by now: an old record read back.
+            return
+        match change:
+            case JobMoved(_, state, cause, reason):
+                job.state, job.cause, job.reason = state, cause, reason
+            case JobDescribed():
+                job.described = change
+            case CheckpointMade():
+                job.checkpoints = [*job.checkpoints[-1:], change]
+            case CheckpointDropped():
+                job.checkpoints = job.checkpoints[:-1]
+            case WorkerRestarted():
+                job.worker_restarts += 1
+            case JobSampled(_, text):
+                job.sample = text
+            case JobFinished():
+                job.finished = change
+
+    def snapshot(self) -> Iterator[tuple[JobChange, ...]]:
+        """See `flight.books.book.Book`."""
+        for job_id, job in self.records.items():
+            changes: list[JobChange] = [job.submitted, JobMoved(job_id, job.state, job.cause, job.reason)]
+            changes += [job.described] if job.described else []
+            changes += job.checkpoints
+            changes += [WorkerRestarted(job_id)] * job.worker_restarts
+            changes += [JobSampled(job_id, job.sample)] if job.sample else []
+            changes += [job.finished] if job.finished else []
+            yield tuple(changes)
+
+    def _forget(self) -> None:
+        for job_id in [job_id for job_id, job in self.records.items() if job.state in ENDED_STATES]:
+            if len(self.records) <= REMEMBERED_JOBS_MAX:
+                return
+            del self.records[job_id]

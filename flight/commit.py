@@ -1,0 +1,36 @@
+"""A commit: the changes made together, as one journal record, so that either all of it happened or none."""
+
+import msgspec
+
+from ccsds.sdls.window import Receipt
+from flight.books.boots import Booted
+from flight.books.commands import Begun, Executed
+from flight.books.housekeeping import HousekeepingSwitched
+from flight.books.jobs import JobChange
+from flight.books.keys import KeySetLoaded
+
+Change = Executed | Begun | Booted | KeySetLoaded | Receipt | HousekeepingSwitched | JobChange
+"""Everything that can change durably."""
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """The changes made together, in order."""
+
+    changes: tuple[Change, ...]
+
+    def encode(self) -> bytes:
+        """Write the commit as one journal record."""
+        return _ENCODER.encode(self)
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Commit":
+        """Read a commit from a journal record.
+
+        Raises:
+            msgspec.DecodeError: The record is of another version.
+        """
+        return _DECODER.decode(data)
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Commit)

@@ -1,0 +1,211 @@
+"""The words of mission service [128] jobs. Data only."""
+
+from mission.dictionary import (
+    Command,
+    EventDefinition,
+    Hazard,
+    Parameter,
+    Repeat,
+    Report,
+    Severity,
+    Structure,
+    Words,
+    counter,
+)
+from mission.fields import REQUIRED, Enumerated, Field, Float, Layout, Octets, Text, UInt
+from mission.jobs import (
+    CORPUS_OCTETS_MAX,
+    OVERRIDES_OCTETS_MAX,
+    RECIPE_OCTETS_MAX,
+    SAMPLE_OCTETS_MAX,
+    JobState,
+    PauseCause,
+)
+
+NS_PER_S = 1_000_000_000
+
+
+JOBS_WAITING = counter(30, "jobs_waiting", "jobs queued or paused")
+JOB_ID = counter(31, "job_id", "job at work, 0 if none")
+JOB_STATE = Parameter(id=32, shape=Field("job_state", Enumerated(JobState), "state of the job at work"))
+JOB_STEP = counter(33, "job_step", "training steps the job has done")
+JOB_LOSS = Parameter(id=34, shape=Field("job_loss", Float(32), "latest training loss", unit="nat"))
+JOB_TOKENS_PER_S = Parameter(
+    id=35, shape=Field("job_tokens_per_s", Float(32), "tokens trained on a second", unit="1/s")
+)
+WORKER_RESTARTS = counter(36, "worker_restarts", "times a worker was started again after it was lost")
+
+_CHOSEN_JOB_ID = Field("job_id", UInt(32), "number of the job, chosen by the operator", minimum=1, default=REQUIRED)
+_JOB_ID = Field("job_id", UInt(32), "number of the job")
+_STEP = Field("step", UInt(32), "training steps done")
+_STEPS = Field("steps", UInt(32), "training steps in all")
+_LOSS = Field("loss", Float(32), "training loss over the latest steps", unit="nat")
+_VALIDATION_LOSS = Field("validation_loss", Float(32), "latest loss on the whole validation split", unit="nat")
+_REASON = Field("reason", Text(200), "why")
+
+JOB_CHANGED = EventDefinition(
+    id=2,
+    name="job_changed",
+    severity=Severity.INFORMATIVE,
+    text="job {job_id} at step {step}: {before} -> {after} {reason}",
+    fields=Layout(
+        (_JOB_ID, _STEP, Field("before", Enumerated(JobState)), Field("after", Enumerated(JobState)), _REASON)
+    ),
+)
+WORKER_LOST = EventDefinition(
+    id=3,
+    name="worker_lost",
+    severity=Severity.MEDIUM,
+    text="job {job_id} lost its worker after step {step}: {reason}",
+    fields=Layout((_JOB_ID, _STEP, _REASON)),
+)
+JOB_RESUMED = EventDefinition(
+    id=4,
+    name="job_resumed",
+    severity=Severity.INFORMATIVE,
+    text="job {job_id} goes on from the checkpoint at step {step}",
+    fields=Layout((_JOB_ID, _STEP)),
+)
+CHECKPOINT_SAVED = EventDefinition(
+    id=5,
+    name="checkpoint_saved",
+    severity=Severity.INFORMATIVE,
+    text="job {job_id} saved a checkpoint at step {step}, {octets} octets",
+    fields=Layout((_JOB_ID, _STEP, Field("octets", UInt(64), "its length", unit="octets"))),
+)
+CHECKPOINT_REFUSED = EventDefinition(
+    id=9,
+    name="checkpoint_refused",
+    severity=Severity.MEDIUM,
+    text="job {job_id} could not use the checkpoint at step {step}: {reason}",
+    fields=Layout((_JOB_ID, _STEP, _REASON)),
+)
+
+WORDS = Words(
+    commands=(
+        Command(
+            name="job.submit",
+            service=128,
+            subtype=1,
+            description="Queue a job. The same job id with the same description is the same job.",
+            arguments=Layout(
+                (
+                    _CHOSEN_JOB_ID,
+                    Field("recipe", Text(RECIPE_OCTETS_MAX), "name of a recipe on board"),
+                    Field("corpus", Text(CORPUS_OCTETS_MAX), "name of a corpus on board"),
+                    Field("seed", UInt(32), "seed of every random choice in the job", default=1337),
+                    Field("steps", UInt(32), "training steps; 0 takes the recipe's", maximum=10_000_000, default=0),
+                    Field("overrides", Text(OVERRIDES_OCTETS_MAX), "recipe settings to change, as TOML", default=""),
+                )
+            ),
+            repeat=Repeat.STORE,
+        ),
+        Command(
+            name="job.cancel",
+            service=128,
+            subtype=2,
+            description="End a job that waits or runs; its checkpoints are removed.",
+            arguments=Layout((_CHOSEN_JOB_ID,)),
+            repeat=Repeat.STORE,
+            hazard=Hazard.LOSES_WORK,
+        ),
+        Command(
+            name="job.pause",
+            service=128,
+            subtype=3,
+            description="Hold a job that waits or runs, until it is resumed.",
+            arguments=Layout((_CHOSEN_JOB_ID,)),
+            repeat=Repeat.STORE,
+        ),
+        Command(
+            name="job.resume",
+            service=128,
+            subtype=4,
+            description="Let a paused job go on.",
+            arguments=Layout((_CHOSEN_JOB_ID,)),
+            repeat=Repeat.STORE,
+        ),
+        Command(
+            name="job.report",
+            service=128,
+            subtype=5,
+            description="Report a job: its state, losses, the digest of its weights, and its sample text.",
+            arguments=Layout((_CHOSEN_JOB_ID,)),
+            repeat=Repeat.IDEMPOTENT,
+        ),
+    ),
+    reports=(
+        Report(
+            name="job_progress",
+            service=128,
+            subtype=130,
+            description="How far a running job is; sent as it runs.",
+            fields=Layout(
+                (
+                    _JOB_ID,
+                    _STEP,
+                    _STEPS,
+                    _LOSS,
+                    _VALIDATION_LOSS,
+                    Field("tokens_per_s", Float(32), "tokens trained on a second", unit="1/s"),
+                    Field("eta", Float(32), "time until the last step at this rate", unit="s"),
+                )
+            ),
+        ),
+        Report(
+            name="job_report",
+            service=128,
+            subtype=131,
+            description="All that is known of a job; sent when it ends and on request.",
+            fields=Layout(
+                (
+                    _JOB_ID,
+                    Field("state", Enumerated(JobState), "where it is in its life cycle"),
+                    Field("pause_cause", Enumerated(PauseCause), "what holds it, if it is paused"),
+                    Field("recipe", Text(RECIPE_OCTETS_MAX), "name of its recipe"),
+                    Field("corpus", Text(CORPUS_OCTETS_MAX), "name of its corpus"),
+                    Field("corpus_sha256", Octets(32), "digest of its corpus"),
+                    Field("seed", UInt(32), "seed of every random choice in it"),
+                    _STEP,
+                    _STEPS,
+                    _LOSS,
+                    _VALIDATION_LOSS,
+                    Field("worker_restarts", UInt(32), "times its worker was started again"),
+                    Field("weights_sha256", Octets(32), "digest of the finished weights, empty until then"),
+                    Field("failure", Text(200), "why it failed, if it did"),
+                )
+            ),
+        ),
+        Report(
+            name="job_sample",
+            service=128,
+            subtype=132,
+            description="Text written by the trained model.",
+            fields=Layout((_JOB_ID, Field("text", Text(SAMPLE_OCTETS_MAX), "what the model wrote"))),
+        ),
+    ),
+    structures=(
+        Structure(
+            id=2,
+            name="jobs",
+            description="The job at work and those that wait.",
+            parameters=(
+                JOBS_WAITING,
+                JOB_ID,
+                JOB_STATE,
+                JOB_STEP,
+                JOB_LOSS,
+                JOB_TOKENS_PER_S,
+                WORKER_RESTARTS,
+            ),
+            period_ns=2 * NS_PER_S,
+        ),
+    ),
+    events=(
+        JOB_CHANGED,
+        WORKER_LOST,
+        JOB_RESUMED,
+        CHECKPOINT_SAVED,
+        CHECKPOINT_REFUSED,
+    ),
+)
