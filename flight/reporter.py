@@ -107,6 +107,10 @@ def _plain(value: Any) -> Any:
             return value.name
         case float() if not math.isfinite(value):
             return None
+        case list():
+            return [_plain(each) for each in value]
+        case dict():
+            return {name: _plain(each) for name, each in value.items()}
         case _:
             return value
 

@@ -1,10 +1,11 @@
 """Typed fields and the octet layouts made of them: how one argument or parameter is written, checked and read.
 
 `construct` declares the layouts; its types and errors do not leave this file. All numbers are big-endian
-(ECSS-E-ST-70-41C 7.3). Text and octet strings carry a 16-bit length before them, arrays an 8-bit count.
+(ECSS-E-ST-70-41C 7.3). Text and octet strings carry a 16-bit length before them, arrays and rows an 8-bit count.
 """
 
 import io
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,28 @@ class UInt:
         """Give the value as it is encoded, or raise ``ValueError`` with what was expected."""
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << self.bits:
             raise ValueError(f"an integer from 0 to {(1 << self.bits) - 1}")
+        return value
+
+    def parse(self, text: str) -> int:
+        """Read the value from what an operator typed."""
+        return int(text, 0)
+
+
+@dataclass(frozen=True)
+class Int:
+    """A signed integer of 8, 16, 32 or 64 bits, in two's complement."""
+
+    bits: int
+
+    def construct(self) -> construct.Construct:
+        """Give the octet layout."""
+        return construct.BytesInteger(self.bits // 8, signed=True)
+
+    def check(self, value: Any) -> int:
+        """Give the value as it is encoded, or raise ``ValueError`` with what was expected."""
+        highest = (1 << self.bits - 1) - 1
+        if isinstance(value, bool) or not isinstance(value, int) or not -highest - 1 <= value <= highest:
+            raise ValueError(f"an integer from {-highest - 1} to {highest}")
         return value
 
     def parse(self, text: str) -> int:
@@ -136,6 +159,7 @@ class Array:
 
     element: UInt
     count_max: int
+    count_min: int = 1
 
     def construct(self) -> construct.Construct:
         """Give the octet layout."""
@@ -143,16 +167,51 @@ class Array:
 
     def check(self, value: Any) -> list[int]:
         """Give the list, or raise ``ValueError`` with what was expected."""
-        if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not 0 < len(value) <= self.count_max:
-            raise ValueError(f"a list of 1 to {self.count_max}")
-        return [self.element.check(item) for item in value]
+        return [self.element.check(item) for item in _counted(value, self.count_min, self.count_max)]
 
     def parse(self, text: str) -> list[int]:
         """Read the value from what an operator typed, separated by commas."""
-        return [self.element.parse(item) for item in text.split(",")]
+        return [self.element.parse(item) for item in text.split(",") if text]
 
 
-FieldType = UInt | Float | Enumerated | Text | Octets | Array
+@dataclass(frozen=True)
+class Rows:
+    """A counted list of rows of one layout (a repeated group of fields, ECSS-E-ST-70-41C 7.3.3)."""
+
+    layout: "Layout"
+    count_max: int
+    count_min: int = 1
+
+    def construct(self) -> construct.Construct:
+        """Give the octet layout."""
+        return construct.PrefixedArray(construct.Int8ub, self.layout.wire)
+
+    def check(self, value: Any) -> list[dict[str, Any]]:
+        """Give the rows, or raise ``ValueError`` with what was expected; `MisuseError` with the row that is wrong."""
+        return [
+            self._row(position, row) for position, row in enumerate(_counted(value, self.count_min, self.count_max))
+        ]
+
+    def parse(self, text: str) -> list[dict[str, Any]]:
+        """Read the value from what an operator typed: a JSON list of objects."""
+        rows = _counted(json.loads(text), self.count_min, self.count_max)
+        found = []
+        for row in rows:
+            if not isinstance(row, dict):
+                raise ValueError("a list of objects")
+            found.append(self.layout.parse({name: _typed(value) for name, value in row.items()}))
+        return found
+
+    def _row(self, position: int, row: Any) -> dict[str, Any]:
+        if not isinstance(row, Mapping):
+            raise ValueError(f"rows of {self.layout}")
+        try:
+            return self.layout.complete(row)
+        except MisuseError as error:
+            raise MisuseError(f"[{position}].{error}") from None
+
+
+FieldType = UInt | Int | Float | Enumerated | Text | Octets | Array | Rows
 """Every type that a declared value may have."""
 
 
@@ -186,6 +245,8 @@ class Field:
         """
         try:
             value = self.type.check(value)
+        except MisuseError as error:
+            raise MisuseError(f"{self.name}{error}") from None
         except ValueError as error:
             raise MisuseError(f"{self.name}: expected {error}, found {value!r}") from None
         if isinstance(value, int | float):
@@ -233,10 +294,7 @@ class Layout:
         Raises:
             MisuseError: A value is missing, unknown, of another type or out of range.
         """
-        wire = {
-            name: value.encode() if isinstance(value, str) else value for name, value in self.complete(values).items()
-        }
-        return self._construct.build(wire)
+        return self.wire.build(_wire_form(self.complete(values)))
 
     def complete(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Give all values, checked, with defaults filled in, in declared order.
@@ -265,7 +323,7 @@ class Layout:
         """
         stream = io.BytesIO(data)
         try:
-            parsed: Mapping[str, Any] = self._construct.parse_stream(stream) or {}
+            parsed: Mapping[str, Any] = self.wire.parse_stream(stream) or {}
         except construct.ConstructError as error:
             raise MalformedError(f"expected {self}, found {len(data)} octets: {_last_line(error)}") from None
         if stream.tell() != len(data):
@@ -291,6 +349,8 @@ class Layout:
         for name, text in texts.items():
             try:
                 values[name] = types[name].parse(text) if name in types else text
+            except MisuseError as error:
+                raise MisuseError(f"{name}: {error}") from None
             except ValueError:
                 raise MisuseError(f"{name}: expected {describe(types[name])}, found {text!r}") from None
         return self.complete(values)
@@ -299,7 +359,8 @@ class Layout:
         return ", ".join(f"{each.name} ({describe(each.type)})" for each in self.fields) or "no fields"
 
     @cached_property
-    def _construct(self) -> construct.Struct:
+    def wire(self) -> construct.Construct:
+        """The octet layout, for this file only."""
         return construct.Struct(*(each.name / each.type.construct() for each in self.fields))
 
 
@@ -308,6 +369,8 @@ def describe(kind: FieldType) -> str:
     match kind:
         case UInt(bits):
             return f"uint{bits}"
+        case Int(bits):
+            return f"int{bits}"
         case Float(bits):
             return f"float{bits}"
         case Enumerated(members):
@@ -318,12 +381,44 @@ def describe(kind: FieldType) -> str:
             return f"octets up to {octets_max}"
         case Array(element, count_max):
             return f"list of {describe(element)}, up to {count_max}"
+        case Rows(layout, count_max):
+            return f"rows of ({layout}), up to {count_max}"
+
+
+def _counted(value: Any, count_min: int, count_max: int) -> Sequence[Any]:
+    is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    if not is_list or not count_min <= len(value) <= count_max:
+        raise ValueError(f"a list of {count_min} to {count_max}")
+    return value
+
+
+def _typed(value: Any) -> str:
+    """Give what JSON holds in the form in which an operator types it."""
+    return value if isinstance(value, str) else json.dumps(value) if isinstance(value, list) else str(value)
+
+
+def _wire_form(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode()
+        case dict():
+            return {name: _wire_form(each) for name, each in value.items()}
+        case list():
+            return [_wire_form(each) for each in value]
+        case _:
+            return value
 
 
 def _plain_form(kind: FieldType, wire: Any) -> Any:
-    if isinstance(kind, Text):
-        return wire.decode()
-    return list(wire) if isinstance(kind, Array) else wire
+    match kind:
+        case Text():
+            return wire.decode()
+        case Array():
+            return list(wire)
+        case Rows(layout):
+            return [{each.name: _plain_form(each.type, row[each.name]) for each in layout.fields} for row in wire]
+        case _:
+            return wire
 
 
 def _last_line(error: Exception) -> str:

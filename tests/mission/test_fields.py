@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccsds.errors import MalformedError, MisuseError
-from mission.fields import Array, Enumerated, Field, Float, Layout, Octets, Text, UInt
+from mission.fields import Array, Enumerated, Field, Float, Int, Layout, Octets, Rows, Text, UInt
 
 
 class Colour(IntEnum):
@@ -133,3 +133,63 @@ def test_what_an_operator_mistypes_is_named(typed, message):
 def test_two_fields_of_one_name_are_refused():
     with pytest.raises(MisuseError, match="distinct"):
         Layout((Field("a", UInt(8)), Field("a", UInt(8))))
+
+
+ROWS = Layout(
+    (
+        Field(
+            "rows",
+            Rows(
+                Layout(
+                    (
+                        Field("shift", Int(16)),
+                        Field("name", Text(4), default=""),
+                        Field("colour", Enumerated(Colour), default=Colour.RED),
+                        Field("list", Array(UInt(8), 3, 0), default=()),
+                    )
+                ),
+                2,
+                0,
+            ),
+        ),
+    )
+)
+
+
+def test_rows_are_counted_and_written_one_after_another():
+    values = {"rows": [{"shift": -2, "name": "Zoë", "colour": Colour.BLUE, "list": [7]}, {"shift": 1}]}
+    octets = b"\x02" + b"\xff\xfe\x00\x04Zo\xc3\xab\x03\x01\x07" + b"\x00\x01\x00\x00\x01\x00"
+    assert ROWS.encode(values) == octets
+    assert ROWS.decode(octets) == {
+        "rows": [*values["rows"][:1], {"shift": 1, "name": "", "colour": Colour.RED, "list": []}]
+    }
+    assert ROWS.decode(ROWS.encode({"rows": []})) == {"rows": []}
+
+
+def test_what_is_wrong_in_a_row_is_named_with_its_position():
+    with pytest.raises(MisuseError, match=r"^rows\[1\]\.shift: expected an integer from -32768 to 32767, found 32768"):
+        ROWS.encode({"rows": [{"shift": 0}, {"shift": 32768}]})
+    with pytest.raises(MalformedError, match=r"^rows\[0\]\.colour: expected one of RED, BLUE, found 2"):
+        ROWS.decode(b"\x01\x00\x00\x00\x00\x02\x00")
+    with pytest.raises(MisuseError, match="rows: expected a list of 0 to 2, found"):
+        ROWS.encode({"rows": [{"shift": 0}] * 3})
+    with pytest.raises(MisuseError, match="rows: expected rows of shift"):
+        ROWS.encode({"rows": [7]})
+
+
+def test_rows_are_typed_as_json():
+    typed = ROWS.parse({"rows": '[{"shift": -3, "colour": "blue", "list": "1,2"}]'})
+    assert typed == {"rows": [{"shift": -3, "name": "", "colour": Colour.BLUE, "list": [1, 2]}]}
+    with pytest.raises(MisuseError, match="rows: expected rows of"):
+        ROWS.parse({"rows": "[3]"})
+    with pytest.raises(MisuseError, match="rows: shift: expected int16, found 'x'"):
+        ROWS.parse({"rows": '[{"shift": "x"}]'})
+    with pytest.raises(MisuseError, match="rows: expected rows of"):
+        ROWS.parse({"rows": "[{"})
+
+
+@given(st.lists(st.integers(-(1 << 15), (1 << 15) - 1), max_size=2))
+def test_signed_numbers_in_rows_come_back(shifts):
+    assert [
+        row["shift"] for row in ROWS.decode(ROWS.encode({"rows": [{"shift": each} for each in shifts]}))["rows"]
+    ] == shifts
