@@ -48,6 +48,12 @@ class CltuRejection(Enum):
     EMPTY = "expected a codeblock after the start sequence, found the tail sequence"
 
 
+def cltu_octets(frame_octets: int) -> int:
+    """Give the length on the line of a frame of a length."""
+    codeblocks = -(-frame_octets // INFORMATION_OCTETS)
+    return len(START_SEQUENCE) + codeblocks * CODEBLOCK_OCTETS + len(TAIL_SEQUENCE)
+
+
 def cltu_encode(frame: bytes, randomize: bool = False) -> bytes:
     """Put a frame on the line.
 

@@ -44,6 +44,9 @@ BATCH_ROWS_MAX = 512
 # Of 65535 identifiers a station uses a few in its life, so that one draw in a thousand fails at most.
 DRAWS_MAX = 1_000
 
+STOPPED = "the station stopped before the answer came"
+"""What is told of a command that had not ended when its station stopped."""
+
 # Raw frames are kept for a look back of days, not for ever: at 1115 octets a million of them is 1.2 GB.
 FRAMES_KEPT_MAX = 1_000_000
 
@@ -192,6 +195,11 @@ class Archive:
             self._connection.close()
             os.close(self._lock)
 
+    def abandon(self) -> None:
+        """Let the file go as a kill does: nothing since the last commit is kept, and it is not sealed."""
+        self._connection.close()
+        os.close(self._lock)
+
     def _insert(self, event: StationEvent, unix_ns: int) -> None:
         match event:
             case FrameReceived():
@@ -270,8 +278,7 @@ class Archive:
             f"SELECT id, attempt FROM commands WHERE stage NOT IN ({places})", [int(stage) for stage in FINAL]
         ).fetchall()
         for command_id, attempt in rows:
-            text = "the station stopped before the answer came"
-            self._insert_stage(command_id, Stage.LOST, attempt, text, unix_ns)
+            self._insert_stage(command_id, Stage.LOST, attempt, STOPPED, unix_ns)
         self.commit()
 
     def _execute(self, statement: str, row: tuple[Any, ...]) -> None:

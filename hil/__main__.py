@@ -12,6 +12,7 @@ from rich.console import Console
 
 from ccsds.errors import MisuseError, StarloopError
 from hil.display import Display, show_result
+from hil.rig import check_real_time
 from hil.run import Mode, find_corpora, prepare_folder, run_scenario
 from hil.scenario import load_scenario, shipped_scenarios
 
@@ -41,6 +42,8 @@ def run(scenario: str, seed: int, folder: Path, mode: str, force: bool) -> None:
     console = Console(highlight=False)
     try:
         loaded = load_scenario(scenario)
+        if Mode(mode) is Mode.PTY:
+            check_real_time(loaded)
         corpora = find_corpora(loaded)
         prepare_folder(folder, force=force)
     except (MisuseError, OSError) as error:

@@ -13,9 +13,6 @@ from typing import Any, TextIO
 
 NS_PER_S = 1_000_000_000
 
-# Events that say only that all is well, once a frame: they are counted and kept out of the log.
-_QUIET = {"FrameReceived"}
-
 
 class Evidence:
     """Everything a run left behind.
@@ -56,8 +53,7 @@ class Evidence:
         """
         kind = event["type"]
         self.counts[f"{source}.{kind}"] += 1
-        if kind not in _QUIET:
-            self._log.write(json.dumps({"source": source, **event}, separators=(",", ":")) + "\n")
+        self._log.write(json.dumps({"source": source, **event}, separators=(",", ":")) + "\n")
         seconds = event["time_ns"] / NS_PER_S
         if source == "station":
             self._note_station(event, seconds)
@@ -68,8 +64,12 @@ class Evidence:
             span = (event["start_ns"] / NS_PER_S, event["end_ns"] / NS_PER_S)
             self.dropouts.append((source.removeprefix("link."), *span))
             self.marks.append((seconds, source, event["text"]))
-        elif source == "hil":
+        elif source == "hil" or kind == "OctetsFaded":
             self.marks.append((seconds, source, event["text"]))
+
+    def count(self, source: str, kind: str) -> None:
+        """Count an event that says only that all is well, once a frame, and so is kept out of the log."""
+        self.counts[f"{source}.{kind}"] += 1
 
     def close(self) -> None:
         """Finish the log."""

@@ -1,8 +1,8 @@
 """What the ground does in a scenario, step by step: a sans-IO core fed with the station's events.
 
-It sends a command, waits until the tracker knows how it ended, and goes on; or it waits for a job to end. It breaks off
-at the first command that does not complete. It sees only what a person at the station would see, so it is the same in
-virtual and in real time.
+It sends a command, waits until the tracker knows how it ended, and goes on; or it waits for a job to end, or for a time
+to pass. It breaks off at the first command that does not complete. It sees only what a person at the station would see,
+so it is the same in virtual and in real time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,11 +11,13 @@ from typing import Any
 from hil.scenario import StepTable
 from mission.jobs import ENDED_STATES, JobState
 
+NS_PER_S = 1_000_000_000
+
 _ENDED = {"COMPLETED", "REFUSED", "FAILED", "LOST"}
 _JOB_ENDED = {state.name for state in ENDED_STATES}
 
 # Reports of a job may be lost on the link; the job is asked after when nothing was heard of it for this long.
-SILENCE_NS = 20 * 1_000_000_000
+SILENCE_NS = 20 * NS_PER_S
 
 
 class Procedure:
@@ -40,6 +42,9 @@ class Procedure:
         self._awaited_command: int | None = None
         self._job_states: dict[int, str] = {}
         self._heard_ns = 0
+        # When the step of the present ends, if it is one that only waits.
+        self._until_ns: int | None = None
+        self._has_contact = True
         self.failures: list[str] = []
         """Commands that did not complete, one line each."""
 
@@ -55,18 +60,29 @@ class Procedure:
 
     def advance(self, now_ns: int) -> None:
         """Begin the next step if the present one has ended."""
-        while not self.is_over and self._has_ended():
+        while not self.is_over and self._has_ended(now_ns):
             self._position += 1
             self._heard_ns = now_ns
             if not self.is_done:
-                self._begin(self._steps[self._position])
-        if not self.is_over and now_ns >= self._asking_ns():
+                self._begin(self._steps[self._position], now_ns)
+        if not self.is_over and self._has_contact and self._awaits_job() and now_ns >= self._asking_ns():
             self._heard_ns = now_ns
             self._send("job.report", {"job_id": self._steps[self._position].wait_for_job})
 
     def next_deadline(self) -> int | None:
         """Give the time at which `advance` has something to do without an event."""
-        return None if self.is_over or self._waits_for_command() else self._asking_ns()
+        if self._position < 0:
+            return 0
+        if self.is_over:
+            return None
+        if self._until_ns is not None:
+            return self._until_ns
+        return self._asking_ns() if self._has_contact and self._awaits_job() else None
+
+    def contact(self, up: bool, now_ns: int) -> None:
+        """Take note that the spacecraft can be heard, or cannot: then nobody waits to hear from it."""
+        self._has_contact = up
+        self._heard_ns = now_ns
 
     def observe(self, event: Mapping[str, Any], now_ns: int) -> None:
         """Take one event of the station, in its plain form."""
@@ -86,23 +102,24 @@ class Procedure:
         self._job_states[job_id] = state
         self._heard_ns = now_ns
 
-    def _has_ended(self) -> bool:
+    def _has_ended(self, now_ns: int) -> bool:
         if self._position < 0:
             return True
+        if self._until_ns is not None:
+            return now_ns >= self._until_ns
         job_id = self._steps[self._position].wait_for_job
         if job_id is not None:
             return self._job_states.get(job_id) in _JOB_ENDED
         return self._awaited_command is None
 
-    def _waits_for_command(self) -> bool:
-        return self._position >= 0 and self._steps[self._position].wait_for_job is None
+    def _awaits_job(self) -> bool:
+        return self._steps[self._position].wait_for_job is not None
 
     def _asking_ns(self) -> int:
-        if self._position < 0:
-            return 0
-        return 1 << 63 if self._waits_for_command() else self._heard_ns + SILENCE_NS
+        return self._heard_ns + SILENCE_NS
 
-    def _begin(self, step: StepTable) -> None:
+    def _begin(self, step: StepTable, now_ns: int) -> None:
         self._before(step.name)
+        self._until_ns = None if step.wait_s is None else now_ns + round(step.wait_s * NS_PER_S)
         if step.command is not None:
             self._awaited_command = self._send(step.command, step.arguments)

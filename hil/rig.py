@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import msgspec
 import psutil
 
-from ccsds.errors import StarloopError
+from ccsds.errors import MisuseError, StarloopError
 from ccsds.sdls.key_file import End
 from flight.jobs.corpus import CorpusFile
 from ground.client import Client, NoStationError
@@ -62,6 +62,9 @@ class Rig:
         folder: Where stores, logs, captures and the event log go; it exists and is empty.
         corpora: The corpora on board, by name.
         watch: Called with each event, in plain form and with its source, as it happens.
+
+    Raises:
+        MisuseError: The scenario wants what only virtual time has.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Rig:
         corpora: Mapping[str, CorpusFile],
         watch: Callable[[str, Mapping[str, Any]], None],
     ) -> None:
+        check_real_time(scenario)
         self._scenario = scenario
         self._folder = folder.absolute()
         self._corpora = corpora
@@ -188,7 +192,7 @@ class Rig:
         self.procedure.observe(event, self.now_ns)
         match event:
             case {"type": "ReportReceived", "name": "job_progress", "values": {"step": step}}:
-                for fault in [fault for fault in self._faults if step >= fault.job_step]:
+                for fault in [fault for fault in self._faults if fault.job_step is not None and step >= fault.job_step]:
                     self._kill_worker(step)
                     self._faults.remove(fault)
 
@@ -241,6 +245,19 @@ class Rig:
             if process.poll() is not None:
                 words = (self._folder / f"{program}.log").read_text(errors="replace")[-LOG_OCTETS_SHOWN_MAX:]
                 raise ProgramEndedError(f"{program} ended with exit status {process.returncode}: {words.strip()}")
+
+
+def check_real_time(scenario: Scenario) -> None:
+    """Refuse what needs virtual time: gaps of hours between passes, and power that is cut from a program.
+
+    Raises:
+        MisuseError: Naming the key.
+    """
+    if scenario.link.passes:
+        raise MisuseError("link.passes: expected none in real time, where there is one contact; run it in virtual time")
+    for number, fault in enumerate(scenario.faults):
+        if fault.kind != "kill_worker":
+            raise MisuseError(f"faults[{number}].kind: expected kill_worker in real time, found {fault.kind}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

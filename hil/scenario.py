@@ -22,6 +22,9 @@ Seconds = Annotated[float, Meta(ge=0, le=10 * 365 * 86_400)]
 Probability = Annotated[float, Meta(ge=0, lt=1)]
 Label = Annotated[str, Meta(min_length=1, max_length=64)]
 
+# Ten years of fourteen passes a day.
+PASSES_MAX = 51_100
+
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the file; a key that is not declared is an error."""
@@ -53,6 +56,10 @@ class DirectionTable(_Table, frozen=True, kw_only=True):
 
     delay_s: Seconds = 0.0
     bit_error_rate: Probability = 0.0
+    frame_loss: Probability = 0.0
+    """The share of frames that fades take, by frames of the profile's full length."""
+    frame_loss_burst: Annotated[float, Meta(ge=1, le=1_000)] = 1.0
+    """Frames that one fade takes in the mean."""
 
 
 class DropoutTable(_Table, frozen=True, kw_only=True):
@@ -64,6 +71,21 @@ class DropoutTable(_Table, frozen=True, kw_only=True):
     before: Label | None = None
 
 
+class PassTable(_Table, frozen=True, kw_only=True):
+    """A contact, or one that comes again and again."""
+
+    at_s: Seconds
+    duration_s: Annotated[float, Meta(gt=0)]
+    every_s: Annotated[float, Meta(gt=0)] | None = None
+    """From the beginning of one to that of the next; without it there is one."""
+    count: Annotated[int, Meta(ge=1, le=PASSES_MAX)] | None = None
+    """How many there are."""
+
+    def starts_s(self) -> list[float]:
+        """Give when they begin."""
+        return [self.at_s + number * (self.every_s or 0.0) for number in range(self.count or 1)]
+
+
 class LinkTable(_Table, frozen=True, kw_only=True):
     """The link between the two."""
 
@@ -73,28 +95,37 @@ class LinkTable(_Table, frozen=True, kw_only=True):
     up: DirectionTable = DirectionTable()
     down: DirectionTable = DirectionTable()
     dropouts: list[DropoutTable] = []
+    passes: list[PassTable] = []
+    """Outside of these nothing is sent and nothing arrives. Without any, there is contact all the time."""
 
 
 class FaultTable(_Table, frozen=True, kw_only=True):
-    """Something that goes wrong on board."""
+    """Something that goes wrong: a worker that is killed at a step, or an end that loses its power at a time."""
 
-    kind: Literal["kill_worker"]
-    job_step: Annotated[int, Meta(ge=0)]
-    """It strikes once telemetry has told of this step."""
+    kind: Literal["kill_worker", "reboot_spacecraft", "reboot_station"]
+    job_step: Annotated[int, Meta(ge=0)] | None = None
+    """A worker is killed once telemetry has told of this step."""
+    at_s: Seconds | None = None
+    """When an end loses its power."""
+    down_s: Annotated[float, Meta(gt=0)] = 30.0
+    """How long it is off."""
 
 
 class StepTable(_Table, frozen=True, kw_only=True):
-    """One step of the ground's procedure: a command that is awaited, or a job whose end is awaited."""
+    """One step of the ground's procedure: a command that is awaited, a job whose end is awaited, or a pause."""
 
     command: str | None = None
     arguments: dict[str, Any] = {}
     wait_for_job: Annotated[int, Meta(ge=1)] | None = None
+    wait_s: Annotated[float, Meta(gt=0)] | None = None
     label: Label | None = None
 
     @property
     def name(self) -> str:
         """By which dropouts refer to it: its label, or its command."""
-        return self.label or self.command or f"job {self.wait_for_job}"
+        if self.label or self.command:
+            return self.label or self.command or ""
+        return f"job {self.wait_for_job}" if self.wait_for_job is not None else f"wait {self.wait_s} s"
 
 
 class ExpectTable(_Table, frozen=True, kw_only=True):
@@ -194,13 +225,15 @@ def parse_scenario(text: str, where: str) -> Scenario:
 def _check(scenario: Scenario) -> None:
     """Refuse what is well-formed but makes no sense."""
     find_profile(scenario.link.profile)
+    _check_passes(scenario.link.passes)
+    _check_faults(scenario.faults)
     names = [step.name for step in scenario.procedure]
     for number, step in enumerate(scenario.procedure):
         key = f"procedure[{number}]"
-        if (step.command is None) == (step.wait_for_job is None):
-            raise MisuseError(
-                f"{key}: expected either `command` or `wait_for_job`, found {'both' if step.command else 'neither'}"
-            )
+        chosen = [each for each in ("command", "wait_for_job", "wait_s") if getattr(step, each) is not None]
+        if len(chosen) != 1:
+            found = " and ".join(f"`{each}`" for each in chosen) or "none"
+            raise MisuseError(f"{key}: expected one of `command`, `wait_for_job` and `wait_s`, found {found}")
         if step.command is not None:
             try:
                 command: Command = DICTIONARY.command(step.command)
@@ -208,7 +241,7 @@ def _check(scenario: Scenario) -> None:
             except MisuseError as error:
                 raise MisuseError(f"{key}: {error}") from None
         elif step.arguments:
-            raise MisuseError(f"{key}.arguments: expected none beside `wait_for_job`")
+            raise MisuseError(f"{key}.arguments: expected none beside `{chosen[0]}`")
     for number, dropout in enumerate(scenario.link.dropouts):
         key = f"link.dropouts[{number}]"
         if (dropout.at_s is None) == (dropout.before is None):
@@ -225,6 +258,25 @@ def _check(scenario: Scenario) -> None:
     wants_job = expect.weights_as_reference or expect.sample or expect.below_bigram_by is not None
     if wants_job and scenario.submitted() is None:
         raise MisuseError("expect: a job is expected, but no step of the procedure submits one")
+
+
+def _check_passes(passes: list[PassTable]) -> None:
+    for number, each in enumerate(passes):
+        key = f"link.passes[{number}]"
+        if (each.every_s is None) != (each.count is None):
+            raise MisuseError(f"{key}: expected both `every_s` and `count`, or neither")
+        if each.every_s is not None and each.every_s <= each.duration_s:
+            raise MisuseError(f"{key}.every_s: expected above duration_s = {each.duration_s:g}, found {each.every_s:g}")
+    count = sum(each.count or 1 for each in passes)
+    if count > PASSES_MAX:
+        raise MisuseError(f"link.passes: expected at most {PASSES_MAX} in all, found {count}")
+
+
+def _check_faults(faults: list[FaultTable]) -> None:
+    for number, fault in enumerate(faults):
+        wanted, other = ("job_step", "at_s") if fault.kind == "kill_worker" else ("at_s", "job_step")
+        if getattr(fault, wanted) is None or getattr(fault, other) is not None:
+            raise MisuseError(f"faults[{number}]: expected `{wanted}` and no `{other}` for {fault.kind}")
 
 
 def _in_keys(message: str) -> str:

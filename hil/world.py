@@ -4,31 +4,32 @@ Nothing here waits for real time, except for the worker process whose reply is d
 instant is done in one fixed order, and every random choice comes from one seed, so equal seeds give equal runs.
 """
 
-import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
+from ccsds.cltu import cltu_octets
 from ccsds.errors import StarloopError
-from ccsds.sdls.key_file import End
-from ccsds.sdls.key_store import KeyStore
-from ccsds.sdls.security import Security
-from flight.disk import RealDisk
+from ccsds.sdls.key_file import End as KeyEnd
 from flight.jobs.corpus import CorpusFile
-from flight.spacecraft import Spacecraft, SpacecraftConfig
-from ground.events import plain
-from ground.station import Station, StationConfig
+from flight.spacecraft import SpacecraftConfig
+from ground.events import FrameReceived, plain
+from hil.agenda import Agenda
+from hil.channel.fades import FadeConfig
 from hil.channel.line import Line, LineConfig
+from hil.contact_plan import ContactPlan
+from hil.end import End
 from hil.evidence import Evidence
 from hil.keys import lay_keys
 from hil.procedure import Procedure
-from hil.scenario import DirectionTable, Scenario
+from hil.scenario import DirectionTable, FaultTable, Scenario
+from hil.spacecraft_end import SpacecraftEnd
+from hil.station_end import StationEnd
 from hil.streams import Streams
-from hil.worker import VirtualWorker, WorkerLostError
+from hil.worker import VirtualWorker
 from mission.profiles import LinkProfile, find_profile
-from ports.key_directory import opened_keys
 
 NS_PER_S = 1_000_000_000
 
@@ -37,6 +38,9 @@ TURNS_AT_ONE_INSTANT_MAX = 10_000
 
 # The spacecraft goes on this long after the procedure, so that what it had to say has come down.
 EPILOGUE_NS = 10 * NS_PER_S
+
+# How much was sent is noted for the plots at most this often: a fast link sends thousands of frames a second.
+SAMPLE_NS = NS_PER_S // 10
 
 
 class StalledError(StarloopError):
@@ -65,6 +69,7 @@ class World:
         self._scenario = scenario
         self._watch = watch
         self.now_ns = 0
+        self._end_ns = _ns(scenario.duration_s)
         profile = find_profile(scenario.link.profile)
         streams = Streams(seed)
         link = scenario.link
@@ -74,31 +79,30 @@ class World:
             self.up: (folder / "uplink.bin").open("wb"),
             self.down: (folder / "downlink.bin").open("wb"),
         }
-        # What is held until the end of the run.
-        self._held = contextlib.ExitStack()
-        keys: dict[End, KeyStore] = {}
-        if link.security == "keys":
-            for end, path in lay_keys(folder, streams).items():
-                keys[end] = self._held.enter_context(opened_keys(path, end))
-        store = folder / "store"
-        self._worker = VirtualWorker(store, scenario.spacecraft.work)
+        self._sampled_ns = {self.up: 0, self.down: 0}
         self.evidence = Evidence(folder / "events.jsonl")
-        self._spacecraft = Spacecraft(
-            SpacecraftConfig(profile=profile, tai_offset_ns=round(scenario.spacecraft.tai_s * NS_PER_S)),
-            RealDisk(store),
-            self._worker,
+        keys = lay_keys(folder, streams) if link.security == "keys" else {}
+        tai_offset_ns = _ns(scenario.spacecraft.tai_s)
+        self.spacecraft = SpacecraftEnd(
+            SpacecraftConfig(profile=profile, tai_offset_ns=tai_offset_ns),
+            folder / "store",
+            keys.get(KeyEnd.SPACECRAFT),
+            VirtualWorker(folder / "store", scenario.spacecraft.work),
             corpora,
-            keys=keys.get(End.SPACECRAFT),
+            streams,
         )
-        source_id = int(streams.block("station", 0).integers(1, 1 << 16))
-        security = Security(keys[End.GROUND]) if keys else None
-        self._station = Station(StationConfig(profile=profile, source_id=source_id), security=security)
+        self.station = StationEnd(profile, folder / "archive.sqlite", keys.get(KeyEnd.GROUND), tai_offset_ns, streams)
         self.procedure = Procedure(scenario.procedure, self._send, self._before)
-        self._faults = list(scenario.faults)
+        self._plan = ContactPlan.of_tables(link.passes)
+        self._has_contact = False
+        self._worker_faults = [fault for fault in scenario.faults if fault.kind == "kill_worker"]
+        self._agenda = Agenda()
+        for fault in scenario.faults:
+            if fault.at_s is not None:
+                self._agenda.add(_ns(fault.at_s), lambda fault=fault: self._cut_power(fault))
         for dropout in link.dropouts:
             if dropout.at_s is not None:
-                line = self.up if dropout.direction == "up" else self.down
-                line.drop(round(dropout.at_s * NS_PER_S), round(dropout.duration_s * NS_PER_S))
+                self._line(dropout.direction).drop(_ns(dropout.at_s), _ns(dropout.duration_s))
 
     def run(self) -> Evidence:
         """Run to the end of the procedure, or of the scenario's duration.
@@ -107,22 +111,24 @@ class World:
             StalledError: Virtual time stands still, which is a fault of a core.
         """
         try:
-            self._spacecraft.contact(True, self.now_ns)
-            self._station.contact(True, self.now_ns)
-            end_ns = round(self._scenario.duration_s * NS_PER_S)
+            self.procedure.contact(False, self.now_ns)
+            for end in (self.spacecraft, self.station):
+                end.start(self.now_ns)
+            if not self._plan.is_up(self.now_ns):
+                self._lose_octets()
             is_over = False
             turns = 0
-            while self.now_ns < end_ns:
+            while self.now_ns < self._end_ns:
                 self._turn()
                 if self.procedure.is_over and not is_over:
                     is_over = True
-                    end_ns = min(end_ns, self.now_ns + EPILOGUE_NS)
-                next_ns = min(self._next_ns(), end_ns)
+                    self._end_ns = min(self._end_ns, self.now_ns + EPILOGUE_NS)
+                next_ns = min(self._next_ns(), self._end_ns)
                 turns = turns + 1 if next_ns <= self.now_ns else 0
                 if turns > TURNS_AT_ONE_INSTANT_MAX:
                     raise StalledError(f"expected time to go on from {self.now_ns} ns, found {turns} turns there")
                 self.now_ns = max(next_ns, self.now_ns)
-                self._worker.now_ns = self.now_ns
+                self.spacecraft.worker.now_ns = self.now_ns
             self.up.finish()
             self.down.finish()
             self._collect()
@@ -130,71 +136,93 @@ class World:
                 self.evidence.line_counts[line.config.name] = msgspec.structs.asdict(line.counts)
             return self.evidence
         finally:
-            self._worker.kill()
+            self.spacecraft.close()
+            self.station.close()
             self.evidence.close()
             for capture in self.captures.values():
                 capture.close()
-            self._held.close()
 
     def _turn(self) -> None:
         """Do all that is due now, in one order."""
         now_ns = self.now_ns
-        self._work()
+        self.spacecraft.work(now_ns)
         arrived = self.up.receive(now_ns)
         if arrived:
-            self._spacecraft.receive(arrived, now_ns)
+            self.spacecraft.receive(arrived, now_ns)
         arrived = self.down.receive(now_ns)
         if arrived:
-            self._station.receive(arrived, now_ns)
-        self._spacecraft.advance(now_ns)
-        self._station.advance(now_ns)
+            self.station.receive(arrived, now_ns)
+        self._agenda.advance(now_ns)
+        self._follow_plan()
+        self.spacecraft.advance(now_ns)
+        self.station.advance(now_ns)
         self._collect()
-        self.procedure.advance(now_ns)
-        self._collect()
-        for line, end in ((self.up, self._station), (self.down, self._spacecraft)):
+        if self.station.is_on:
+            self.procedure.advance(now_ns)
+            self._collect()
+        if not self._has_contact:
+            return
+        for line, end in ((self.up, self.station), (self.down, self.spacecraft)):
             if line.free_at_ns <= now_ns:
-                octets = end.transmit(now_ns)
-                if octets:
-                    line.send(octets, now_ns)
-                    self.captures[line].write(octets)
-                    sample = (now_ns / NS_PER_S, line.config.name, line.counts.octets_sent)
-                    self.evidence.link_samples.append(sample)
+                self._transmit(line, end)
         self._collect()
+
+    def _transmit(self, line: Line, end: End) -> None:
+        octets = end.transmit(self.now_ns)
+        if not octets:
+            return
+        line.send(octets, self.now_ns)
+        self.captures[line].write(octets)
+        if self.now_ns >= self._sampled_ns[line]:
+            self._sampled_ns[line] = self.now_ns + SAMPLE_NS
+            self.evidence.link_samples.append((self.now_ns / NS_PER_S, line.config.name, line.counts.octets_sent))
 
     def _next_ns(self) -> int:
         deadlines = [
-            self._worker.next_deadline(),
+            self.spacecraft.worker.next_deadline(),
             self.up.next_deadline(),
             self.down.next_deadline(),
-            self._spacecraft.next_deadline(),
-            self._station.next_deadline(),
-            self.procedure.next_deadline(),
+            self.spacecraft.next_deadline(),
+            self.station.next_deadline(),
+            self._agenda.next_deadline(),
+            self._plan.next_change_ns(self.now_ns),
+            self.procedure.next_deadline() if self.station.is_on else None,
             *(line.free_at_ns for line in (self.up, self.down) if line.free_at_ns > self.now_ns),
         ]
         return min(deadline for deadline in (*deadlines, 1 << 63) if deadline is not None)
 
-    def _work(self) -> None:
-        """Hand over the replies of the worker that are due."""
-        while True:
-            try:
-                reply = self._worker.reply(self.now_ns)
-            except WorkerLostError as error:
-                self._worker.kill()
-                self._spacecraft.worker_lost(str(error), self.now_ns)
-                return
-            if reply is None:
-                return
-            self._spacecraft.worker_replied(reply, self.now_ns)
+    def _follow_plan(self) -> None:
+        """Tell all when contact comes and goes; what is on its way when it goes is lost."""
+        is_up = self._plan.is_up(self.now_ns)
+        if is_up == self._has_contact:
+            return
+        self._has_contact = is_up
+        if not is_up:
+            self._lose_octets()
+        for each in (self.spacecraft, self.station, self.procedure):
+            each.contact(is_up, self.now_ns)
+        if self._plan.passes:
+            text = "acquisition of signal" if is_up else "loss of signal"
+            self._note("hil", {"type": "ContactChanged", "time_ns": self.now_ns, "text": text})
+
+    def _lose_octets(self) -> None:
+        """Let nothing arrive until contact comes."""
+        next_ns = self._plan.next_change_ns(self.now_ns) or self._end_ns
+        for line in (self.up, self.down):
+            line.drop(self.now_ns, max(next_ns - self.now_ns, 1))
 
     def _collect(self) -> None:
         """Take the events of all, log them, and show the station's to the procedure."""
         for source, events in (
-            ("spacecraft", self._spacecraft.take_events()),
+            ("spacecraft", self.spacecraft.take_events()),
             ("link.up", self.up.take_events()),
             ("link.down", self.down.take_events()),
-            ("station", self._station.take_events()),
+            ("station", self.station.take_events()),
         ):
             for event in events:
+                if isinstance(event, FrameReceived):
+                    self.evidence.count(source, type(event).__name__)
+                    continue
                 line_text = {"text": str(event)} if source.startswith("link.") else {}
                 self._note(source, {"time_ns": self.now_ns, **plain(event), **line_text})
 
@@ -209,30 +237,55 @@ class World:
         """Let happen the faults that this event brings on."""
         if source != "spacecraft" or event["type"] != "Reported" or event["name"] != "job_progress":
             return
-        for fault in [fault for fault in self._faults if event["values"]["step"] >= fault.job_step]:
-            if self._worker.is_alive:
-                self._faults.remove(fault)
-                self._worker.kill()
-                text = f"the worker is killed after step {event['values']['step']}"
-                self._note("hil", {"type": "FaultStruck", "time_ns": self.now_ns, "text": text})
-                self._spacecraft.worker_lost("killed by signal 9", self.now_ns)
+        step = event["values"]["step"]
+        for fault in [fault for fault in self._worker_faults if fault.job_step is not None and step >= fault.job_step]:
+            if self.spacecraft.worker.is_alive:
+                self._worker_faults.remove(fault)
+                self._tell_fault(f"the worker is killed after step {step}")
+                self.spacecraft.lose_worker("killed by signal 9", self.now_ns)
+
+    def _cut_power(self, fault: FaultTable) -> None:
+        """Let an end lose its power, and start it again later."""
+        end = self.spacecraft if fault.kind == "reboot_spacecraft" else self.station
+        if not end.is_on:
+            return
+        self._collect()
+        self._tell_fault(f"the {end.name} loses its power for {fault.down_s:g} s: {end.cut_power()}")
+        self._agenda.add(self.now_ns + _ns(fault.down_s), lambda: end.start(self.now_ns))
+
+    def _tell_fault(self, text: str) -> None:
+        self._note("hil", {"type": "FaultStruck", "time_ns": self.now_ns, "text": text})
 
     def _send(self, name: str, arguments: Mapping[str, Any]) -> int:
-        return self._station.command(name, arguments, now_ns=self.now_ns)
+        return self.station.command(name, arguments, self.now_ns)
 
     def _before(self, step: str) -> None:
         for dropout in self._scenario.link.dropouts:
             if dropout.before == step:
-                line = self.up if dropout.direction == "up" else self.down
-                line.drop(self.now_ns, round(dropout.duration_s * NS_PER_S))
+                self._line(dropout.direction).drop(self.now_ns, _ns(dropout.duration_s))
+
+    def _line(self, direction: str) -> Line:
+        return self.up if direction == "up" else self.down
 
 
 def line_config(name: str, profile: LinkProfile, direction: DirectionTable) -> LineConfig:
     """Give what one direction (``up`` or ``down``) of a scenario's link does to octets."""
+    fades = None
+    if direction.frame_loss:
+        fades = FadeConfig.of_frames(
+            loss=direction.frame_loss,
+            burst_frames=direction.frame_loss_burst,
+            frame_octets=cltu_octets(profile.tc_frame_octets_max) if name == "up" else profile.tm_coding.cadu_octets,
+        )
     return LineConfig(
         name=name,
         rate_bps=profile.uplink_rate_bps if name == "up" else profile.downlink_rate_bps,
         bits_per_octet=profile.bits_per_octet,
-        delay_ns=round(direction.delay_s * NS_PER_S),
+        delay_ns=_ns(direction.delay_s),
         bit_error_rate=direction.bit_error_rate,
+        fades=fades,
     )
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NS_PER_S)

@@ -1,7 +1,7 @@
 """A line: one direction of a link with all its effects, and the record of what it did.
 
-Octets pass, from the transmitter on: rate, delay, then at the receiver dropouts and bit errors. Equal seeds and equal
-octets at equal times give equal arrivals, however the calls were cut. A line knows nothing of frames.
+Octets pass, from the transmitter on: rate, delay, then at the receiver dropouts, fades and bit errors. Equal seeds and
+equal octets at equal times give equal arrivals, however the calls were cut. A line knows nothing of frames.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from hil.channel.bit_errors import BitErrors
 from hil.channel.burst import Pace
 from hil.channel.delay import Delay
 from hil.channel.dropouts import Dropout, Dropouts
+from hil.channel.fades import FadeConfig, Fades
 from hil.channel.outlet import Outlet
 from hil.channel.rate import Rate
 from hil.streams import Streams
@@ -34,6 +35,8 @@ class LineConfig:
     """Time from leaving to arriving."""
     bit_error_rate: float = 0.0
     """Probability that a bit that arrives is inverted, 0 to 0.5."""
+    fades: FadeConfig | None = None
+    """Bursts of octets that never arrive."""
     dropouts: tuple[Dropout, ...] = ()
     """Spans, by time of arrival, in which nothing arrives; more may be added to the running line."""
 
@@ -60,6 +63,10 @@ class LineCounts(msgspec.Struct, frozen=True):
     octets_sent: int
     octets_delivered: int
     octets_lost: int
+    """In dropouts and fades together."""
+    fades: int
+    """Fades that took something."""
+    octets_faded: int
     bits_flipped: int
     """Bits inverted among the octets delivered."""
 
@@ -80,9 +87,9 @@ class Line:
     def __init__(self, config: LineConfig, streams: Streams) -> None:
         self.config = config
         self._dropouts = Dropouts(Outlet(), config.dropouts, config.name)
-        self._bit_errors = BitErrors(
-            self._dropouts, config.bit_error_rate, streams.scoped(f"channel/{config.name}"), config.name
-        )
+        scoped = streams.scoped(f"channel/{config.name}")
+        self._fades = Fades(self._dropouts, config.fades, scoped, config.name)
+        self._bit_errors = BitErrors(self._fades, config.bit_error_rate, scoped, config.name)
         self._rate = Rate(Delay(self._bit_errors, config.delay_ns), Pace(config.rate_bps, config.bits_per_octet))
         self._sent_digest = hashlib.sha256()
         self._octets_delivered = 0
@@ -99,7 +106,9 @@ class Line:
         return LineCounts(
             octets_sent=self._rate.octets_sent,
             octets_delivered=self._octets_delivered,
-            octets_lost=self._dropouts.octets_lost,
+            octets_lost=self._dropouts.octets_lost + self._fades.octets_lost,
+            fades=self._fades.fades,
+            octets_faded=self._fades.octets_lost,
             bits_flipped=self._bit_errors.bits_flipped,
         )
 
@@ -146,7 +155,10 @@ class Line:
         self._dropouts.drop(Dropout(start_ns, duration_ns))
 
     def take_events(self) -> list[msgspec.Struct]:
-        """Take what it has altered, added up by span: `OctetsLost` once a dropout is over, `BitsFlipped` each 10 s."""
+        """Take what it has altered, added up by span.
+
+        `OctetsLost` comes once a dropout is over, `OctetsFaded` and `BitsFlipped` each 10 s.
+        """
         return self._rate.take_events()
 
     def finish(self) -> None:

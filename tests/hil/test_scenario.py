@@ -36,8 +36,31 @@ def test_a_shipped_scenario_is_right_and_says_what_it_is(name):
             "link.dropouts[0].at_s: expected at most duration_s = 3600",
         ),
         (GOOD + "[expect]\nsample = true", "expect: a job is expected, but no step of the procedure submits one"),
+        (
+            'name = "x"\nprocedure = [{ wait_s = 1, command = "test.connection" }]',
+            "procedure[0]: expected one of `command`, `wait_for_job` and `wait_s`, found `command` and `wait_s`",
+        ),
+        (
+            GOOD + '[[faults]]\nkind = "reboot_station"',
+            "faults[0]: expected `at_s` and no `job_step` for reboot_station",
+        ),
+        (GOOD + '[[faults]]\nkind = "kill_worker"\nat_s = 1', "faults[0]: expected `job_step` and no `at_s`"),
+        (GOOD + "[[link.passes]]\nat_s = 0", "missing required field `duration_s`"),
+        (
+            GOOD + "[[link.passes]]\nat_s = 0\nduration_s = 9\ncount = 2",
+            "link.passes[0]: expected both `every_s` and `count`, or neither",
+        ),
+        (
+            GOOD + "[[link.passes]]\nat_s = 0\nduration_s = 9\ncount = 2\nevery_s = 9",
+            "link.passes[0].every_s: expected above duration_s = 9, found 9",
+        ),
+        (GOOD + "[link.up]\nframe_loss = 1.5", "link.up.frame_loss: expected `float` < 1"),
+        (GOOD + "[link.up]\nframe_loss_burst = 0.5", "link.up.frame_loss_burst: expected `float` >= 1"),
         ('name = "x"', "missing required field `procedure`"),
-        ('name = "x"\nprocedure = [{}]', "procedure[0]: expected either `command` or `wait_for_job`"),
+        (
+            'name = "x"\nprocedure = [{}]',
+            "procedure[0]: expected one of `command`, `wait_for_job` and `wait_s`, found none",
+        ),
         ('name = "x"\nprocedure = [{ command = "fly" }]', "procedure[0]: unknown command 'fly'"),
         (
             'name = "x"\nprocedure = [{ command = "job.cancel", arguments = { job_id = 0 } }]',

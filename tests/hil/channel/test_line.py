@@ -13,6 +13,7 @@ from ccsds.errors import MisuseError
 from hil.channel.bit_errors import BitsFlipped
 from hil.channel.burst import NS_PER_S
 from hil.channel.dropouts import Dropout, OctetsLost
+from hil.channel.fades import FadeConfig, OctetsFaded
 from hil.channel.line import Line, LineConfig
 from hil.channel.rate import WAITING_OCTETS_MAX
 from hil.streams import Streams
@@ -340,3 +341,65 @@ def wilson_interval(hits, trials, sigmas):
     centre = share + sigmas**2 / (2 * trials)
     half = sigmas * math.sqrt(share * (1 - share) / trials + sigmas**2 / (4 * trials**2))
     return (centre - half) / (1 + sigmas**2 / trials), (centre + half) / (1 + sigmas**2 / trials)
+
+
+def sent_in_frames(frames, octets, *, seed=1, **fades):
+    """Send frames without a pause; give which of them did not arrive whole, and the line."""
+    config = FadeConfig.of_frames(frame_octets=octets, **fades)
+    line = make_line(seed, rate_bps=8_000_000, fades=config)
+    lost = []
+    for _ in range(frames):
+        line.send(bytes(octets), line.free_at_ns)
+        lost.append(len(line.receive(line.free_at_ns)) < octets)
+    return lost, line
+
+
+@pytest.mark.parametrize(("loss", "burst_frames"), [(0.02, 1), (0.02, 4), (0.2, 2.5)])
+def test_fades_take_the_configured_share_of_frames_in_bursts_of_the_configured_length(loss, burst_frames):
+    frames = 30_000
+    lost, line = sent_in_frames(frames, 255, loss=loss, burst_frames=burst_frames)
+    # Losses come in bursts, so there are fewer independent ones than frames; and two fades may cost the same frame.
+    low, high = wilson_interval(sum(lost), frames, sigmas=4 * math.sqrt(burst_frames))
+    assert low <= loss <= high * (1 + loss)
+    bursts = sum(now and not before for before, now in itertools.pairwise([False, *lost]))
+    assert sum(lost) / bursts == pytest.approx(burst_frames, rel=0.25)
+    counts = line.counts
+    assert counts.fades >= bursts
+    assert counts.octets_faded == counts.octets_lost == counts.octets_sent - counts.octets_delivered > 0
+
+
+@given(cuts=st.lists(st.integers(1, 500), min_size=1, max_size=30))
+@settings(max_examples=50)
+def test_which_octets_fade_depends_on_their_offset_alone(cuts):
+    config = FadeConfig(good_octets=100, bad_octets=30)
+    whole = make_line(rate_bps=8_000_000, fades=config)
+    data = bytes(range(256)) * (sum(cuts) // 256 + 1)
+    data = data[: sum(cuts)]
+    whole.send(data, 0)
+    expected = whole.receive(whole.free_at_ns)
+    line = make_line(rate_bps=8_000_000, fades=config)
+    received, place = b"", 0
+    for cut in cuts:
+        line.send(data[place : place + cut], line.free_at_ns + 1000)
+        received += line.receive(line.free_at_ns)
+        place += cut
+    assert received == expected
+    assert line.counts.octets_faded == whole.counts.octets_faded
+
+
+def test_fades_are_told_by_spans_of_ten_seconds_and_add_up():
+    _, line = sent_in_frames(100_000, 255, loss=0.02, burst_frames=3)
+    line.finish()
+    told = [event for event in line.take_events() if isinstance(event, OctetsFaded)]
+    assert len(told) == 3
+    assert sum(event.count for event in told) == line.counts.octets_faded
+    assert sum(event.fades for event in told) == line.counts.fades
+    assert str(told[0]).startswith(f"up: {told[0].fades} fades took {told[0].count} octets from offset ")
+
+
+@pytest.mark.parametrize(("loss", "burst_frames"), [(0, 1), (1, 1), (0.5, 0.9)])
+def test_fades_that_cannot_be_are_refused(loss, burst_frames):
+    with pytest.raises(MisuseError, match="expected a loss above 0 and below 1 and bursts of 1 or more"):
+        FadeConfig.of_frames(loss=loss, burst_frames=burst_frames, frame_octets=255)
+    with pytest.raises(MisuseError, match="expected above 0 octets between fades"):
+        FadeConfig(good_octets=0, bad_octets=1)

@@ -1,0 +1,195 @@
+"""Passes, fades and reboots in virtual time: what is sent when, what is lost, and what an end knows when it is back."""
+
+import json
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from ground.events import Stage
+from ground.history import History
+from hil.__main__ import main
+from hil.run import prepare_folder
+from hil.scenario import parse_scenario
+from hil.world import World
+
+NS_PER_S = 1_000_000_000
+
+TEXT = """
+name = "passes"
+duration_s = DURATION
+[spacecraft]
+corpora = []
+[link]
+profile = "serial"
+up = { delay_s = DELAYLOSS }
+down = { delay_s = DELAYLOSS }
+KEYS
+[[procedure]]
+command = "test.connection"
+[[procedure]]
+command = "housekeeping.enable"
+arguments = { structures = [1] }
+[[procedure]]
+wait_s = 150
+[[procedure]]
+label = "later"
+command = "test.connection"
+[[procedure]]
+wait_s = 1e6
+"""
+
+
+def scenario_of(keys, duration_s=1000, loss="", delay_s=0.1):
+    text = (
+        TEXT.replace("DURATION", str(duration_s))
+        .replace("KEYS", keys)
+        .replace("LOSS", loss)
+        .replace("DELAY", str(delay_s))
+    )
+    return parse_scenario(text, "passes")
+
+
+def fly(folder, keys, seed=1, duration_s=1000, loss="", delay_s=0.1):
+    """Run a scenario to the end of its time: its last step is longer."""
+    prepare_folder(folder, force=False)
+    world = World(scenario_of(keys, duration_s, loss, delay_s), seed, folder, {}, lambda source, event: None)
+    return world, world.run()
+
+
+def events(folder, kind, source=None):
+    logged = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    return [each for each in logged if each["type"] == kind and source in (None, each["source"])]
+
+
+def seconds(found):
+    return [each["time_ns"] / NS_PER_S for each in found]
+
+
+TWO_PASSES = "".join(f"[[link.passes]]\nat_s = {at_s}\nduration_s = 60\n" for at_s in (100, 500))
+
+
+def test_outside_of_passes_nothing_is_sent_and_nothing_arrives(tmp_path):
+    sent = []
+    prepare_folder(tmp_path / "run", force=False)
+    world = World(scenario_of(TWO_PASSES), 1, tmp_path / "run", {}, lambda source, event: None)
+    for line in (world.up, world.down):
+
+        def send(data, now_ns, send=line.send):
+            sent.append(now_ns / NS_PER_S)
+            send(data, now_ns)
+
+        line.send = send
+    world.run()
+    assert len([each for each in sent if 100 <= each <= 160]) > 60
+    assert len([each for each in sent if 500 <= each <= 560]) > 60
+    assert [each for each in sent if not (100 <= each <= 160 or 500 <= each <= 560)] == []
+    heard = seconds(events(tmp_path / "run", "HousekeepingReceived"))
+    assert heard
+    assert all(100 <= each <= 160 or 500 <= each <= 560 for each in heard)
+
+
+def test_octets_on_their_way_at_the_end_of_a_pass_are_lost(tmp_path):
+    # Nothing is on the line in a second and a half before the end but what is not there yet.
+    fly(tmp_path / "run", TWO_PASSES, delay_s=1.5)
+    lost = events(tmp_path / "run", "OctetsLost", "link.down")
+    assert [each["count"] for each in lost] == [259, 259]
+    assert 160 <= lost[0]["start_ns"] / NS_PER_S <= 161.5
+    assert 560 <= lost[1]["start_ns"] / NS_PER_S <= 561.5
+
+
+def test_a_command_that_waited_for_contact_is_executed_in_the_first_pass(tmp_path):
+    world, evidence = fly(tmp_path / "run", TWO_PASSES)
+    stages = evidence.commands[1]["stages"]
+    assert stages[0][:2] == (0, "QUEUED")
+    assert 100 < next(each[0] for each in stages if each[1] == "COMPLETED") < 110
+    assert world.procedure.failures == []
+
+
+def test_a_day_with_four_passes_leaps_over_its_gaps(tmp_path):
+    keys = "[[link.passes]]\nat_s = 0\nduration_s = 20\nevery_s = 21600\ncount = 4\n"
+    begun_s = time.monotonic()
+    world, _ = fly(tmp_path / "run", keys, duration_s=86_400)
+    assert time.monotonic() - begun_s < 20
+    assert world.now_ns == 86_400 * NS_PER_S
+    told = events(tmp_path / "run", "ContactChanged", "hil")
+    assert seconds(told) == [0, 20, 21600, 21620, 43200, 43220, 64800, 64820]
+    # The station hears it within a second of each pass, and knows that it is gone.
+    links = events(tmp_path / "run", "LinkChanged", "station")
+    assert [each["state"] for each in links] == ["UP", "DOWN"] * 4
+
+
+def test_equal_seeds_give_equal_events_through_passes_fades_and_reboots(tmp_path):
+    keys = (
+        TWO_PASSES
+        + '[[faults]]\nkind = "reboot_spacecraft"\nat_s = 120\n[[faults]]\nkind = "reboot_station"\nat_s = 520\n'
+    )
+    for name in ("a", "b"):
+        fly(tmp_path / name, keys, loss=", frame_loss = 0.1, frame_loss_burst = 3")
+    assert events(tmp_path / "a", "OctetsFaded")
+    for name in ("events.jsonl", "uplink.bin", "downlink.bin"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_a_rebooted_spacecraft_counts_its_boot_and_commanding_goes_on(tmp_path):
+    _, evidence = fly(
+        tmp_path / "run", '[[faults]]\nkind = "reboot_spacecraft"\nat_s = 100\ndown_s = 40\n', duration_s=200
+    )
+    assert evidence.housekeeping["core"]["boot_count"] == 2
+    assert seconds(events(tmp_path / "run", "FaultStruck", "hil")) == [100]
+    boots = [each for each in events(tmp_path / "run", "Announced", "spacecraft") if each["name"] == "booted"]
+    assert seconds(boots) == [0, 140]
+    silence = [each for each in events(tmp_path / "run", "LinkChanged", "station")]
+    assert [each["state"] for each in silence] == ["UP", "DOWN", "UP"]
+    # It goes on with what was commanded before, and answers what is commanded now.
+    assert [command["stages"][-1][1] for command in evidence.commands.values()] == ["COMPLETED"] * 3
+    assert evidence.commands[3]["stages"][-1][0] > 150
+    assert set(evidence.executed.values()) == {1}
+
+
+def test_a_rebooted_station_goes_on_as_its_archive_has_it(tmp_path):
+    _, evidence = fly(
+        tmp_path / "run", '[[faults]]\nkind = "reboot_station"\nat_s = 100\ndown_s = 40\n', duration_s=200
+    )
+    assert {number: command["stages"][-1][1] for number, command in evidence.commands.items()} == {
+        1: "COMPLETED",
+        2: "COMPLETED",
+        3: "COMPLETED",
+    }
+    issued = events(tmp_path / "run", "CommandIssued", "station")
+    before = [each for each in issued if each["time_ns"] < 100 * NS_PER_S]
+    after = [each for each in issued if each["time_ns"] > 140 * NS_PER_S]
+    # A station that was killed takes a new source identifier, so that its counts may begin anew.
+    assert {each["source_id"] for each in before}.isdisjoint({each["source_id"] for each in after})
+    assert [(each["command_id"], each["sequence_count"]) for each in after] == [(3, 0)]
+    history = History.open(tmp_path / "run" / "archive.sqlite")
+    assert [command.stage for command in history.commands()] == [Stage.COMPLETED] * 3
+    history.close()
+
+
+def test_keys_go_on_over_reboots_of_both_ends(tmp_path):
+    faults = '[[faults]]\nkind = "reboot_spacecraft"\nat_s = 50\n[[faults]]\nkind = "reboot_station"\nat_s = 110\n'
+    fly(tmp_path / "run", faults, duration_s=200)
+    heard = seconds(events(tmp_path / "run", "HousekeepingReceived", "station"))
+    assert [each for each in heard if 80 < each < 110]
+    assert [each for each in heard if each > 145]
+    refused = [each for each in events(tmp_path / "run", "FrameRejected", "station") if "SDLS" in each["reason"]]
+    assert refused == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (TWO_PASSES, "link.passes: expected none in real time"),
+        ('[[faults]]\nkind = "reboot_station"\nat_s = 1\n', "faults[0].kind: expected kill_worker in real time"),
+    ],
+)
+def test_real_time_refuses_what_only_virtual_time_has(tmp_path, monkeypatch, keys, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s.toml").write_text(
+        TEXT.replace("DURATION", "9").replace("KEYS", keys).replace("LOSS", "").replace("DELAY", "0")
+    )
+    result = CliRunner().invoke(main, ["run", "s.toml", "--mode", "pty", "--out", "o"])
+    assert result.exit_code == 2
+    assert message in result.output
+    assert not (tmp_path / "o").exists()
