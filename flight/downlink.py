@@ -4,8 +4,9 @@ Frames are made when the transmitter asks for one, so that the most urgent packe
 counts as they leave, so that a gap in them at the ground is a loss on the way. The queue is bounded: when it is full
 the least urgent newest packet is dropped and counted.
 
-With keys, no frame with packets leaves unless it is protected. If it cannot be, packets wait, and idle frames, which
-travel clear, bring the CLCW down.
+With keys, no frame with packets leaves unless it is protected, and a spacecraft with nothing to say sends an idle
+packet in a protected frame: the ground takes no clear frame for a sign of life, nor its CLCW. Only if none can be
+protected do packets wait, and idle frames travel clear, which show a receiver that there is a carrier.
 
 Source: ECSS-E-ST-70-41C 7.4.3 (packet), CCSDS 132.0-B-3 (frame), 355.0-B-2 (SDLS), 131.0-B-5 (coding).
 """
@@ -14,6 +15,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from ccsds.errors import MisuseError
+from ccsds.packet import PACKET_OCTETS_MIN, idle_packet
 from ccsds.pus.telemetry import Telemetry
 from ccsds.sdls.association import Link
 from ccsds.sdls.security import Security
@@ -87,9 +89,10 @@ class DownlinkTransmitter:
             clcw: The report on the command channel that the frame carries, four octets.
             now_ns: When the frame leaves.
         """
-        frame = self._live_frame(clcw, now_ns)
+        is_due = clcw != self._last_clcw or now_ns >= self._next_keep_alive_ns
+        frame = self._live_frame(clcw, is_due, now_ns)
         if frame is None:
-            if clcw == self._last_clcw and now_ns < self._next_keep_alive_ns:
+            if not is_due:
                 return None
             frame = self._frame(Downlink.IDLE, ONLY_IDLE, bytes(self._profile.tm_data_octets), clcw)
         channel = Downlink(frame.virtual_channel)
@@ -109,14 +112,20 @@ class DownlinkTransmitter:
         taken, self._events = self._events, []
         return taken
 
-    def _live_frame(self, clcw: bytes, now_ns: int) -> TmFrame | None:
-        """Give a frame of packets as it may leave, or None if none waits or none can be protected."""
+    def _live_frame(self, clcw: bytes, is_due: bool, now_ns: int) -> TmFrame | None:
+        """Give a frame of packets as it may leave, or None if none waits or none can be protected.
+
+        With keys one that is due leaves even if no packet waits: then it holds an idle one.
+        """
         security = self._security
         if security is not None and not security.sends(Link.TM, Downlink.LIVE):
             if any(self._queues.values()):
                 self._hold(f"no key sends on TM channel {Downlink.LIVE}: activate one", now_ns)
             return None
         content = self._held or self._fill()
+        if content is None and is_due and security is not None:
+            self._framer.put(idle_packet(PACKET_OCTETS_MIN))
+            content = self._framer.take(flush=True)
         if content is None:
             return None
         frame = self._frame(Downlink.LIVE, *content, clcw)

@@ -154,7 +154,8 @@ def send(
                 click.echo(_json({"command_id": command_id}) if as_json else f"{name} {command_id}: queued")
                 return
             if state["link"] != "UP" and not as_json:
-                console.print("link DOWN: the command waits until the spacecraft is heard", style="yellow")
+                until = "it is sent blind" if bd else "the command waits until the spacecraft is heard"
+                console.print(f"link DOWN: {until}", style="yellow")
             final = _follow(client, command_id, timeout_s, console, as_json)
     if final != Stage.COMPLETED.name:
         sys.exit(FAILED_STATUS)

@@ -1,9 +1,9 @@
 """The way down: octets of the line -> TM frames -> CLCWs, SDLS, packets -> reports in the dictionary's words.
 
 Whatever the line brings, nothing raises: what cannot be understood is given out with a reason, and counted. It decides
-nothing about what it reads; the station does. With keys, nothing is read of a frame that is not authentic and new but
-its CLCW, which proves nothing; idle frames travel clear. Source: CCSDS 131.0-B-5 (coding), 132.0-B-3 (frames),
-355.0-B-2 (SDLS), 133.0-B-2 (packets), ECSS-E-ST-70-41C (reports).
+nothing about what it reads; the station does. With keys, nothing is read of a frame that is not authentic and new: it
+is no sign of life, and its CLCW is not used. Idle frames that travel clear are counted. Source: CCSDS 131.0-B-5
+(coding), 132.0-B-3 (frames), 355.0-B-2 (SDLS), 133.0-B-2 (packets), ECSS-E-ST-70-41C (reports).
 """
 
 from collections import Counter
@@ -49,7 +49,12 @@ class Verified:
     report: VerificationReport
 
 
-Item = StationEvent | Clcw | Verified
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A frame came that shows that the spacecraft is there: with keys one that is authentic and new, else any."""
+
+
+Item = StationEvent | Heard | Clcw | Verified
 """What comes out, in the order in which it came in."""
 
 
@@ -92,6 +97,7 @@ class Downlink:
             "octets_received": self._counters["octets_received"],
             "frames_received": self._counters["frames_received"],
             "frames_rejected": self._counters["frames_rejected"] + deframer_rejected,
+            "frames_clear": self._counters["frames_clear"],
             "symbols_corrected": self._counters["symbols_corrected"],
             "locks_lost": counts.locks_lost,
             "packets_received": self._counters["packets_received"],
@@ -118,17 +124,22 @@ class Downlink:
                 time_ns=now_ns, virtual_channel=frame.virtual_channel, corrected=corrected, octets=bytes(octets)
             )
         )
-        if frame.ocf is not None:
-            try:
-                self._items.append(Clcw.decode(frame.ocf))
-            except MalformedError as error:
-                self._reject_packet(frame.virtual_channel, str(error), now_ns)
-        if self._security is not None and not _is_idle(frame):
+        if self._security is not None:
+            if _is_idle(frame):
+                # Anyone can make one, so it is no sign of life.
+                self._counters["frames_clear"] += 1
+                return
             judged = self._security.receiver.process_tm(frame)
             if isinstance(judged, Refused):
                 self._reject_frame(f"SDLS: {judged}", now_ns)
                 return
             frame = judged.frame
+        self._items.append(Heard())
+        if frame.ocf is not None:
+            try:
+                self._items.append(Clcw.decode(frame.ocf))
+            except MalformedError as error:
+                self._reject_packet(frame.virtual_channel, str(error), now_ns)
         self._take_packets(frame, now_ns)
 
     def _take_packets(self, frame: TmFrame, now_ns: int) -> None:

@@ -5,7 +5,7 @@ a port, or keeps anything on a disk: whoever drives it records its events before
 does), so that a sequence count is durable before it is used.
 
 Contact, for COP-1 and for all timers, is when the driver has contact and the spacecraft is heard: at an unplugged
-cable nothing times out.
+cable nothing times out. With keys only authentic frames are heard, so that nobody else can hold contact up.
 """
 
 from collections import deque
@@ -19,14 +19,13 @@ from ccsds.errors import MisuseError
 from ccsds.packet import SEQUENCE_COUNT_MAX
 from ccsds.pus.telecommand import Telecommand
 from ccsds.sdls.security import Security
-from ground.downlink import Downlink, Verified
+from ground.downlink import Downlink, Heard, Verified
 from ground.events import (
     CommandIssued,
     CopAlert,
     CopInitialised,
     DictionaryDiffers,
     EventReported,
-    FrameReceived,
     HousekeepingReceived,
     LinkChanged,
     LinkState,
@@ -213,8 +212,7 @@ class Station:
         self._downlink.receive(data, now_ns)
         for item in self._downlink.take():
             match item:
-                case FrameReceived():
-                    self._events.append(item)
+                case Heard():
                     self._hear(now_ns)
                 case Clcw():
                     self._uplink.receive(item, now_ns)
@@ -350,7 +348,7 @@ class Station:
         self._now_ns = max(self._now_ns, now_ns)
 
     def _hear(self, now_ns: int) -> None:
-        """Note that a good frame came."""
+        """Note that the spacecraft was heard."""
         self._last_frame_ns = now_ns
         if self._driver_has_contact:
             self._set_link(LinkState.UP, now_ns)

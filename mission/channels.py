@@ -32,7 +32,7 @@ class Downlink(IntEnum):
     """CFDP."""
     # 3 to 6 are free.
     IDLE = 7
-    """Frames that carry only idle data and the CLCW."""
+    """Frames that carry only idle data and the CLCW: without keys, or if none can be protected."""
 
 
 class Uplink(IntEnum):

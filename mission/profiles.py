@@ -44,7 +44,7 @@ class LinkProfile:
     transmission_limit: int = 3
     """How often COP-1 sends one frame before it gives up (232.1-B-2, 5.1.10.3)."""
     keep_alive_ns: int = NS_PER_S
-    """An idle frame with a fresh CLCW leaves when nothing else has for this long."""
+    """A frame with a fresh CLCW and nothing else leaves when none has for this long."""
     silence_ns: int = 3 * NS_PER_S
     """The link counts as lost when nothing valid has come for this long."""
 

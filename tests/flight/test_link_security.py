@@ -393,6 +393,19 @@ def test_with_a_restored_key_store_only_idle_frames_travel_until_another_key_is_
     assert {"booted", "keys_restored", "telemetry_held", "key_changed"} <= set(names)
 
 
+def test_with_nothing_to_say_it_shows_that_it_is_there_by_protected_frames(orbit):
+    orbit.hear()
+    orbit.frames.clear()
+    # `hear` finds each of them authentic, and no report in it; they leave each second, and at each change of the CLCW.
+    assert [orbit.hear(second * SECOND) for second in range(1, 4)] == [[], [], []]
+    assert [frame.virtual_channel for frame in orbit.frames] == [Downlink.LIVE] * 3
+    assert len({frame.data for frame in orbit.frames}) == 3
+    orbit.send(TcFrame(TcFrameKind.BC, SPACECRAFT_ID, Uplink.COMMANDS, 0, UNLOCK), 3 * SECOND)
+    assert orbit.hear(3 * SECOND) == []
+    assert [frame.virtual_channel for frame in orbit.frames[3:]] == [Downlink.LIVE]
+    assert orbit.frames[3].ocf != orbit.frames[2].ocf
+
+
 def test_telemetry_that_cannot_be_protected_is_kept_and_sent_when_it_can(orbit, monkeypatch):
     def fail(spi, limit):
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -10,6 +10,7 @@ from ccsds.clcw import Clcw
 from ccsds.cltu import CltuDeframer
 from ccsds.cop1.fop import Service
 from ccsds.errors import MisuseError
+from ccsds.packet import PACKET_OCTETS_MIN, idle_packet
 from ccsds.pus.telecommand import Telecommand
 from ccsds.pus.telemetry import Telemetry
 from ccsds.sdls.key_file import End, KeyFile
@@ -61,6 +62,15 @@ class Ends:
     def protected(self):
         return self.spacecraft.sender.protect_tm(self.clear())
 
+    def keep_alive(self):
+        """A protected frame with an idle packet, as a spacecraft with nothing to say sends."""
+        framer = TmFramer(PROFILE.tm_data_octets - 30)
+        framer.put(idle_packet(PACKET_OCTETS_MIN))
+        first, data = framer.take(flush=True)
+        self.count += 1
+        frame = TmFrame(SPACECRAFT_ID, Channel.LIVE, self.count % 256, self.count % 256, first, data, CLCW.encode())
+        return self.spacecraft.sender.protect_tm(frame)
+
     def line(self, frame):
         return self.encoder.encode(frame.encode())
 
@@ -100,9 +110,9 @@ def test_protected_telemetry_is_read(ends, downlink):
     assert received(downlink, ends.line(ends.protected())) == (["connection_test"], [], 1)
 
 
-def test_telemetry_without_protection_is_refused_with_its_reason_and_only_its_clcw_is_used(ends, downlink):
+def test_telemetry_without_protection_is_refused_with_its_reason_and_not_even_its_clcw_is_used(ends, downlink):
     reports, reasons, clcws = received(downlink, ends.line(ends.clear(overhead_octets=0)))
-    assert (reports, clcws) == ([], 1)
+    assert (reports, clcws) == ([], 0)
     assert len(reasons) == 1
     assert reasons[0].startswith("SDLS: unknown SPI: expected an SPI of tm 0, found ")
     assert downlink.counters["frames_rejected"] == 1
@@ -131,8 +141,11 @@ def test_replayed_telemetry_is_refused_also_by_a_station_that_was_started_anew(e
     assert received(again, octets)[1][0].startswith("SDLS: replayed: SPI 17")
 
 
-def test_an_idle_frame_travels_clear_but_only_on_its_channel_and_with_nothing_in_it(ends, downlink):
-    assert received(downlink, ends.line(idle())) == ([], [], 1)
+def test_an_idle_frame_travels_clear_but_only_on_its_channel_and_nothing_of_it_is_used(ends, downlink):
+    before = downlink.counters["frames_clear"]
+    assert received(downlink, ends.line(idle())) == ([], [], 0)
+    assert downlink.counters["frames_clear"] == before + 1
+    assert received(downlink, ends.line(ends.keep_alive())) == ([], [], 1)
     assert len(received(downlink, ends.line(idle(Channel.LIVE)))[1]) == 1
     reports, reasons, _ = received(downlink, ends.line(ends.clear(Channel.IDLE, 0)))
     assert (reports, len(reasons)) == ([], 1)
@@ -143,9 +156,41 @@ def station(ends):
     station = Station(StationConfig(profile=PROFILE, source_id=7), security=ends.ground)
     station.contact(True, 0)
     for _ in range(2):
-        station.receive(ends.line(idle()), 0)
+        station.receive(ends.line(ends.keep_alive()), 0)
     station.take_events()
     return station
+
+
+def test_only_authentic_frames_hold_contact_up(ends, station):
+    authentic = ends.protected()
+    forged = TmFrame(SPACECRAFT_ID, 0, 0, 9, 0, bytes(len(authentic.data)), CLCW.encode())
+    heard_ns = PROFILE.silence_ns // 2
+    station.receive(ends.line(authentic), heard_ns)
+    for step in range(1, 4):
+        now_ns = heard_ns + step * PROFILE.silence_ns // 4
+        for frame in (idle(), forged, authentic):  # Invented, invented, and replayed.
+            station.receive(ends.line(frame), now_ns)
+        station.advance(now_ns)
+        assert station.snapshot()["link"] == "UP"
+    station.advance(heard_ns + PROFILE.silence_ns)
+    assert station.snapshot()["link"] == "DOWN"
+    for frame in (idle(), forged, authentic):
+        station.receive(ends.line(frame), heard_ns + PROFILE.silence_ns)
+    assert station.snapshot()["link"] == "DOWN"
+    station.receive(ends.line(ends.keep_alive()), heard_ns + PROFILE.silence_ns)
+    assert station.snapshot()["link"] == "UP"
+
+
+def test_a_clcw_is_believed_of_authentic_frames_only(ends, station):
+    before = station.snapshot()["cop1"]["clcw"]
+    lie = Clcw(virtual_channel=0, report_value=77, lockout=True).encode()
+    clear = TmFrame(SPACECRAFT_ID, Channel.IDLE, 0, 0, ONLY_IDLE, bytes(PROFILE.tm_data_octets), lie)
+    replayed = ends.keep_alive()
+    station.receive(ends.line(replayed), 1)
+    replayed = TmFrame(SPACECRAFT_ID, 0, 0, replayed.vc_count, replayed.first_header_pointer, replayed.data, lie)
+    for frame in (clear, replayed):
+        station.receive(ends.line(frame), 2)
+    assert station.snapshot()["cop1"]["clcw"] == {**before, "time_ns": 1}
 
 
 def frames_of(station, now_ns):
@@ -174,7 +219,7 @@ def test_a_command_that_is_sent_again_by_the_tracker_is_protected_anew(ends, sta
     again = []
     while not again:
         now_ns += PROFILE.round_trip_ns
-        station.receive(ends.line(idle()), now_ns)
+        station.receive(ends.line(ends.keep_alive()), now_ns)
         station.advance(now_ns)
         again = [frame for frame in frames_of(station, now_ns) if frame.kind is not TcFrameKind.BC]
     opened = [ends.spacecraft.receiver.process_tc(frame) for frame in (first, again[0])]
