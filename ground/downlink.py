@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ccsds import sync, tm_packets
 from ccsds.clcw import Clcw
 from ccsds.errors import MalformedError
+from ccsds.packet import APID_MAX, PacketType, SequenceFlags, SpacePacket
 from ccsds.pus import verification
 from ccsds.pus.telemetry import Telemetry
 from ccsds.pus.verification import VerificationReport
@@ -30,7 +31,7 @@ from ground.events import (
     StationEvent,
     one_line,
 )
-from mission.channels import SPACECRAFT_ID
+from mission.channels import SPACECRAFT_ID, Apid
 from mission.channels import Downlink as Channel
 from mission.dictionary import Dictionary, Severity
 from mission.profiles import LinkProfile
@@ -54,7 +55,14 @@ class Heard:
     """A frame came that shows that the spacecraft is there: with keys one that is authentic and new, else any."""
 
 
-Item = StationEvent | Heard | Clcw | Verified
+@dataclass(frozen=True, slots=True)
+class FilePdu:
+    """A PDU of CFDP, for the station's entity."""
+
+    octets: bytes
+
+
+Item = StationEvent | Heard | Clcw | Verified | FilePdu
 """What comes out, in the order in which it came in."""
 
 
@@ -169,6 +177,12 @@ class Downlink:
         Raises:
             MalformedError: It is no telemetry of this mission.
         """
+        is_of_files = _apid(packet) == Apid.CFDP
+        if is_of_files is not (virtual_channel == Channel.FILES):
+            expected = "of CFDP" if virtual_channel == Channel.FILES else "of PUS telemetry"
+            raise MalformedError(f"expected packets {expected} on this channel, found APID {_apid(packet):#x}")
+        if is_of_files:
+            return [_file_pdu(packet)]
         telemetry = Telemetry.decode(packet)
         message_type = (telemetry.service, telemetry.subtype)
         if telemetry.service == verification.SERVICE:
@@ -231,6 +245,24 @@ class Downlink:
     def _reject_packet(self, virtual_channel: int, reason: str, now_ns: int) -> None:
         self._counters["packets_rejected"] += 1
         self._items.append(PacketRejected(time_ns=now_ns, virtual_channel=virtual_channel, reason=one_line(reason)))
+
+
+def _apid(packet: bytes) -> int:
+    return (packet[0] << 8 | packet[1]) & APID_MAX
+
+
+def _file_pdu(packet: bytes) -> FilePdu:
+    """Take the PDU out of a packet.
+
+    Raises:
+        MalformedError: It is not one that holds a whole PDU and nothing else.
+    """
+    read = SpacePacket.decode(packet)
+    if read.has_secondary_header or read.packet_type is not PacketType.TELEMETRY:
+        raise MalformedError("CFDP: expected a telemetry packet without a secondary header, found another")
+    if read.sequence_flags is not SequenceFlags.UNSEGMENTED:
+        raise MalformedError(f"CFDP: expected an unsegmented packet, found {read.sequence_flags.name}")
+    return FilePdu(read.data)
 
 
 def _is_idle(frame: TmFrame) -> bool:

@@ -13,13 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ccsds.cfdp.codes import TransmissionMode
+from ccsds.cfdp.events import TransactionId
 from ccsds.clcw import Clcw
 from ccsds.cop1.fop import Directive, Service
 from ccsds.errors import MisuseError
 from ccsds.packet import SEQUENCE_COUNT_MAX
 from ccsds.pus.telecommand import Telecommand
 from ccsds.sdls.security import Security
-from ground.downlink import Downlink, Heard, Verified
+from ground.downlink import Downlink, FilePdu, Heard, Verified
 from ground.events import (
     CommandIssued,
     CopAlert,
@@ -33,6 +35,7 @@ from ground.events import (
     StationEvent,
     plain,
 )
+from ground.files import PRIORITY_DEFAULT, Files, FilesHome
 from ground.jobs import JobBook
 from ground.tracker import Action, Tracker, TrackerConfig
 from ground.uplink import Acknowledged, Released, Undelivered, Uplink
@@ -109,16 +112,27 @@ class Station:
         config: What it is.
         dictionary: The words of the mission.
         security: The keys of this end, or None on a bench: then every frame is believed.
+        files: Where its files are, and what is remembered of transfers; None keeps both in memory.
+
+    Raises:
+        MisuseError: The journal of the transfers holds what is no record of one.
+        OSError: The store of the files failed.
     """
 
     def __init__(
-        self, config: StationConfig, dictionary: Dictionary = DICTIONARY, *, security: Security | None = None
+        self,
+        config: StationConfig,
+        dictionary: Dictionary = DICTIONARY,
+        *,
+        security: Security | None = None,
+        files: FilesHome | None = None,
     ) -> None:
         self.config = config
         self._dictionary = dictionary
         self._security = security
         self._downlink = Downlink(config.profile, dictionary, security)
-        self._uplink = Uplink(config.profile, security)
+        self._files = Files(config.profile, security, files or FilesHome())
+        self._uplink = Uplink(config.profile, security, self._files.next_frame)
         self._tracker = Tracker(config.tracker)
         self._jobs = JobBook()
         self._next_sequence_count = config.next_sequence_count
@@ -206,6 +220,66 @@ class Station:
         finally:
             self._follow_uplink(now_ns)
 
+    def put_file(
+        self,
+        source_name: str,
+        destination_name: str,
+        *,
+        priority: int = PRIORITY_DEFAULT,
+        mode: TransmissionMode | None = None,
+        closure_requested: bool | None = None,
+        now_ns: int,
+    ) -> TransactionId:
+        """Begin to send a file of the station's store; see `ground.files.Files.put`.
+
+        Raises:
+            MisuseError: There is no such file, a name is none, too many files are on their way, or the journal failed.
+        """
+        self._begin(now_ns)
+        try:
+            return self._files.put(
+                source_name,
+                destination_name,
+                priority=priority,
+                mode=mode,
+                closure_requested=closure_requested,
+                now_ns=now_ns,
+            )
+        finally:
+            self._follow_files()
+
+    def cancel_transfer(self, transaction: TransactionId, now_ns: int) -> None:
+        """End a transfer at both ends.
+
+        Raises:
+            MisuseError: It is not under way, or the journal failed.
+        """
+        self._begin(now_ns)
+        try:
+            self._files.cancel(transaction, now_ns)
+        finally:
+            self._follow_files()
+
+    def suspend_transfer(self, transaction: TransactionId, now_ns: int) -> None:
+        """Let a transfer stand still at this end; see `cancel_transfer`."""
+        self._begin(now_ns)
+        try:
+            self._files.suspend(transaction, now_ns)
+        finally:
+            self._follow_files()
+
+    def resume_transfer(self, transaction: TransactionId, now_ns: int) -> None:
+        """Let a transfer go on; see `cancel_transfer`."""
+        self._begin(now_ns)
+        try:
+            self._files.resume(transaction, now_ns)
+        finally:
+            self._follow_files()
+
+    def transfers(self) -> list[dict[str, Any]]:
+        """Give how far each file is that is on its way, in plain values."""
+        return self._files.transfers()
+
     def receive(self, data: bytes, now_ns: int) -> None:
         """Take in octets of the line, whatever they are."""
         self._begin(now_ns)
@@ -222,6 +296,9 @@ class Station:
                     if item.destination_id == self.config.source_id:
                         self._tracker.verify(item.report, now_ns)
                         self._follow_tracker(now_ns)
+                case FilePdu():
+                    self._files.receive(item.octets, now_ns)
+                    self._follow_files()
                 case _:
                     self._events.append(item)
                     self._learn(item, now_ns)
@@ -236,10 +313,12 @@ class Station:
         self._follow_uplink(now_ns)
         self._tracker.advance(now_ns)
         self._follow_tracker(now_ns)
+        self._files.advance(now_ns)
+        self._follow_files()
 
     def next_deadline(self) -> int | None:
         """Give when something is due next."""
-        deadlines = [self._uplink.next_deadline(), self._tracker.next_deadline()]
+        deadlines = [self._uplink.next_deadline(), self._tracker.next_deadline(), self._files.next_deadline()]
         if self._link is LinkState.UP:
             deadlines.append(self._last_frame_ns + self.config.profile.silence_ns)
         return min((each for each in deadlines if each is not None), default=None)
@@ -251,6 +330,7 @@ class Station:
             return None
         octets = self._uplink.transmit(now_ns)
         self._follow_uplink(now_ns)
+        self._follow_files()
         return octets
 
     def contact(self, up: bool, now_ns: int) -> None:
@@ -292,6 +372,7 @@ class Station:
             },
             "jobs": self._jobs.snapshot(),
             "commands": self._tracker.snapshot(),
+            "files": self._files.snapshot(),
         }
 
     def _issue(
@@ -363,6 +444,8 @@ class Station:
         self._follow_tracker(now_ns)
         self._uplink.contact(is_up, now_ns)
         self._follow_uplink(now_ns)
+        self._files.contact(is_up, now_ns)
+        self._follow_files()
 
     def _learn(self, event: StationEvent, now_ns: int) -> None:
         """Take what a report says into the station's own picture."""
@@ -400,6 +483,9 @@ class Station:
                 case CopAlert() | CopInitialised():
                     self._events.append(item)
             self._follow_tracker(now_ns)
+
+    def _follow_files(self) -> None:
+        self._events.extend(self._files.take_events())
 
     def _follow_tracker(self, now_ns: int) -> None:
         self._events.extend(self._tracker.take_events())

@@ -2,11 +2,13 @@
 
 It keeps the commands that wait and holds COP-1's AD service up by itself (`ground.cop_keeper`): each failure is given
 out. Commands go up in the order of their numbers, also those that are sent again. It knows nothing of what the packets
-say. With keys, AD and BD frames are protected before COP-1 numbers them; its control commands travel clear.
+say. With keys, AD and BD frames are protected before COP-1 numbers them; its control commands travel clear. Frames of
+other channels leave only when no command and nothing of COP-1 wants the line: a command waits for one of them at most.
 Source: CCSDS 231.0-B-4 (CLTU), 232.0-B-4 (frames), 232.1-B-2 (COP-1), 355.0-B-2 (SDLS).
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -69,10 +71,17 @@ class Uplink:
     Args:
         profile: How the link is run.
         security: The keys of this end, or None on a bench: then frames travel clear.
+        next_other_frame: Gives frames of other channels, for a line that no command wants.
     """
 
-    def __init__(self, profile: LinkProfile, security: Security | None = None) -> None:
+    def __init__(
+        self,
+        profile: LinkProfile,
+        security: Security | None = None,
+        next_other_frame: Callable[[int], TcFrame | None] = lambda now_ns: None,
+    ) -> None:
         self._profile = profile
+        self._next_other_frame = next_other_frame
         self._security = security
         self._fop = Fop(
             FopConfig(
@@ -199,6 +208,8 @@ class Uplink:
         """Give the next CLTU, if there is one."""
         frame = self._next_frame(now_ns)
         self._follow(now_ns)
+        if frame is None:
+            frame = self._next_other_frame(now_ns)
         if frame is None:
             return None
         cltu = cltu_encode(frame.encode(), randomize=self._profile.tc_randomized)

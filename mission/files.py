@@ -60,23 +60,26 @@ def uplink_pdu_octets(profile: LinkProfile, security_octets: int) -> int:
 
 def spacecraft_mib(profile: LinkProfile, security_octets: int) -> Mib:
     """Give what the entity on board is set to; see `downlink_pdu_octets` for the arguments."""
-    remote = _remote(GROUND_ENTITY, profile, downlink_pdu_octets(profile, security_octets))
+    pdu_octets = downlink_pdu_octets(profile, security_octets)
+    remote = _remote(GROUND_ENTITY, profile, pdu_octets, max(pdu_octets, _METADATA_OCTETS_MAX))
     return Mib(entity=SPACECRAFT_ENTITY, remotes=(remote,))
 
 
 def ground_mib(profile: LinkProfile, security_octets: int) -> Mib:
     """Give what the station's entity is set to; see `uplink_pdu_octets` for the arguments."""
-    remote = _remote(SPACECRAFT_ENTITY, profile, uplink_pdu_octets(profile, security_octets))
+    pdu_octets = uplink_pdu_octets(profile, security_octets)
+    # No packet spans TC frames: what does not fit in one is refused before it is begun.
+    remote = _remote(SPACECRAFT_ENTITY, profile, pdu_octets, pdu_octets)
     return Mib(entity=GROUND_ENTITY, remotes=(remote,))
 
 
-def _remote(entity: int, profile: LinkProfile, pdu_octets: int) -> RemoteConfig:
+def _remote(entity: int, profile: LinkProfile, pdu_octets: int, pdu_octets_max: int) -> RemoteConfig:
     return RemoteConfig(
         entity=entity,
         entity_octets=_ENTITY_OCTETS,
         sequence_octets=_SEQUENCE_OCTETS,
         segment_octets=pdu_octets - _DATA_PDU_OVERHEAD_OCTETS,
-        pdu_octets_max=max(pdu_octets, _METADATA_OCTETS_MAX),
+        pdu_octets_max=pdu_octets_max,
         nak_segments_max=(pdu_octets - _NAK_OVERHEAD_OCTETS) // _NAK_REQUEST_OCTETS,
         round_trip_ns=profile.round_trip_ns,
     )

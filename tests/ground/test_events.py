@@ -3,10 +3,11 @@
 import msgspec
 import pytest
 
+from ccsds.cfdp.codes import ConditionCode, FileStatus
 from ccsds.cop1.fop import Service
 from ccsds.errors import MisuseError
 from ground import events
-from ground.events import LinkState, Stage, StationEvent, encode_json, one_line, plain, show
+from ground.events import LinkState, Stage, StationEvent, TransferDirection, encode_json, one_line, plain, show
 from mission.dictionary import Severity
 from mission.jobs import JobState
 
@@ -39,11 +40,21 @@ FIELDS = {
     "spi": 2,
     "before": "PREACTIVE",
     "after": "ACTIVE",
+    "transaction": "1-7",
+    "direction": TransferDirection.UP,
+    "source_name": "photo",
+    "destination_name": "pictures/photo",
+    "size_octets": 100,
+    "done_octets": 50,
+    "contact_ns": 8,
+    "file_status": FileStatus.RETAINED,
+    "condition": ConditionCode.FILE_SIZE_ERROR,
 }
 
 
 def all_kinds() -> list[type[StationEvent]]:
-    return StationEvent.__subclasses__()
+    kinds = [*StationEvent.__subclasses__(), *events.TransferEvent.__subclasses__()]
+    return [kind for kind in kinds if not kind.__subclasses__()]
 
 
 @pytest.mark.parametrize("kind", all_kinds(), ids=lambda kind: kind.__name__)
