@@ -4,8 +4,11 @@ Everything the spacecraft must remember goes through a `Disk`, so that the HIL h
 place, which tears and forgets what was not synced. Paths are relative, with forward slashes, and never leave the root.
 
 What is durable, as POSIX has it: the content of a file after ``fsync(path)``; that a file exists under its name (after
-creating, renaming or removing it) after ``fsync`` of its directory, where ``""`` is the root. A directory that had to
-be made for a file is durable at once.
+creating, renaming or removing it) after ``fsync`` of its directory, where ``""`` is the root. So it is with
+directories, but one that had to be made for a file is durable at once, and no name in a directory outlasts it.
+
+A `Disk` has all that CFDP asks of a store of files (`ccsds.cfdp.filestore.FileStore`); `flight.folder` narrows it down
+to one directory.
 
 This file and `flight.jobs.worker` are the only ones in the flight software that touch files.
 """
@@ -54,6 +57,30 @@ class Disk(Protocol):
 
     def remove(self, path: str) -> None:
         """Remove a file; durable once the directory is synced."""
+        ...
+
+    def is_directory(self, path: str) -> bool:
+        """Tell whether there is a directory of this name."""
+        ...
+
+    def list_directories(self, prefix: str = "") -> tuple[str, ...]:
+        """Paths of all directories below a directory (``""`` for all), sorted."""
+        ...
+
+    def make_directory(self, path: str) -> None:
+        """Make a directory; one that is there raises ``FileExistsError``. Durable once the one above is synced."""
+        ...
+
+    def remove_directory(self, path: str) -> None:
+        """Remove an empty directory; any other raises ``OSError``. Durable once the one above is synced."""
+        ...
+
+    def free_octets(self) -> int:
+        """Give how much more can be stored."""
+        ...
+
+    def is_inside(self, path: str, directory: str = "") -> bool:
+        """Tell whether a path stays inside a directory when its symbolic links are followed."""
         ...
 
 
@@ -132,6 +159,38 @@ class RealDisk:
     def remove(self, path: str) -> None:
         """See `Disk.remove`."""
         self.locate(path).unlink()
+
+    def is_directory(self, path: str) -> bool:
+        """See `Disk.is_directory`."""
+        return self.locate(path).is_dir()
+
+    def list_directories(self, prefix: str = "") -> tuple[str, ...]:
+        """See `Disk.list_directories`."""
+        found = (path for path in self.locate(prefix).rglob("*") if path.is_dir())
+        return tuple(sorted(path.relative_to(self.root).as_posix() for path in found))
+
+    def make_directory(self, path: str) -> None:
+        """See `Disk.make_directory`."""
+        directory = self.locate(path)
+        self._make_directory(directory.parent)
+        directory.mkdir()
+        _sync(directory.parent)
+
+    def remove_directory(self, path: str) -> None:
+        """See `Disk.remove_directory`."""
+        self.locate(path).rmdir()
+
+    def free_octets(self) -> int:
+        """See `Disk.free_octets`."""
+        status = os.statvfs(self.root)
+        return status.f_bavail * status.f_frsize
+
+    def is_inside(self, path: str, directory: str = "") -> bool:
+        """See `Disk.is_inside`."""
+        try:
+            return self.locate(path).resolve().is_relative_to(self.locate(directory).resolve())
+        except (MisuseError, OSError, RuntimeError):  # It climbs out, or its links go round in a circle.
+            return False
 
     def locate(self, path: str) -> Path:
         """Give the path on this computer of a disk path.

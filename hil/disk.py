@@ -5,7 +5,7 @@ what is needed to go back: of each file the pages overwritten and the length at 
 names changed since. What survives a cut is drawn from the campaign's seed, within what POSIX allows: each unsynced file
 goes back to what it was, stays, or is torn sector by sector, with zeros where an appended sector never came; unsynced
 creations, renames and removals each happened or did not, a rename as one. Content and names are independent: a name can
-survive without the content under it. The directories themselves are as durable as the names in them.
+survive without the content under it. Directories are names too; what happened in one that lasts not did not happen.
 
 Files written by another process are taken as synced when they are written, since nobody tells this file of them.
 """
@@ -30,6 +30,9 @@ UNDO_OCTETS_MAX = 64 << 20
 
 # Changes of names not synced. Beyond it the oldest count as written, as a file system writes its log in time by itself.
 RENAMINGS_MAX = 4096
+
+# What it holds, unless its owner says otherwise: the store of a small board.
+CAPACITY_OCTETS = 16 << 30
 
 
 class DiskForgot(msgspec.Struct, frozen=True, tag=True):
@@ -81,13 +84,16 @@ class SimulatedDisk:
         root: The directory of its files; it is made if it is missing, and what is in it counts as synced. Removed files
             that a cut could bring back wait beside it, in a directory of the same name and ``.removed``.
         streams: The campaign's random streams; it draws from ``disk/power_cut``.
+        capacity_octets: How much it holds by `free_octets`, whatever is free on this computer.
     """
 
-    def __init__(self, root: Path | str, streams: Streams) -> None:
+    def __init__(self, root: Path | str, streams: Streams, capacity_octets: int = CAPACITY_OCTETS) -> None:
         self._disk = RealDisk(root)
+        self._capacity_octets = capacity_octets
         self.root = self._disk.root
         self.operations = 0
-        """Operations done: those that change something, which are append, pwrite, fsync, rename and remove."""
+        """Operations done: those that change something, which are append, pwrite, fsync, rename, remove, and the making
+        and removing of directories."""
         self._removed = self.root.with_name(self.root.name + ".removed")
         self._removed_count = 0
         self._streams = streams
@@ -173,6 +179,7 @@ class SimulatedDisk:
             file = self._adopt(old)
             if old == new:
                 return
+            self._make_way(new)
             replaced = self._adopt(new) if self._disk.locate(new).exists() else None
             if replaced is not None:
                 self._put_aside(replaced)
@@ -199,6 +206,47 @@ class SimulatedDisk:
             self._put_aside(file)
             del self._files[path]
             self._change_names(_Renaming(file, path, None), None)
+
+    def is_directory(self, path: str) -> bool:
+        """See `flight.disk.Disk.is_directory`."""
+        self._require_power()
+        return self._disk.is_directory(path)
+
+    def list_directories(self, prefix: str = "") -> tuple[str, ...]:
+        """See `flight.disk.Disk.list_directories`."""
+        self._require_power()
+        return self._disk.list_directories(prefix)
+
+    def make_directory(self, path: str) -> None:
+        """See `flight.disk.Disk.make_directory`."""
+        path = _normal(path)
+        with self._operation():
+            self._make_way(path)
+            self._disk.make_directory(path)
+            directory = self._files[path] = UnsyncedFile(self._disk.locate(path), 0)
+            self._change_names(_Renaming(directory, None, path), None)
+
+    def remove_directory(self, path: str) -> None:
+        """See `flight.disk.Disk.remove_directory`."""
+        path = _normal(path)
+        with self._operation():
+            location = self._disk.locate(path)
+            self._disk.remove_directory(path)
+            # The real one is gone only if it was empty; one that is as empty takes its place until it is put aside.
+            location.mkdir()
+            directory = self._files.pop(path, None) or UnsyncedFile(location, 0)
+            self._put_aside(directory)
+            self._change_names(_Renaming(directory, path, None), None)
+
+    def free_octets(self) -> int:
+        """See `flight.disk.Disk.free_octets`."""
+        self._require_power()
+        return max(0, self._capacity_octets - sum(map(self._disk.size, self._disk.list())))
+
+    def is_inside(self, path: str, directory: str = "") -> bool:
+        """See `flight.disk.Disk.is_inside`."""
+        self._require_power()
+        return self._disk.is_inside(path, directory)
 
     def stamp(self, path: str) -> str:
         """See `ccsds.sdls.key_store.KeyDisk.stamp`."""
@@ -229,9 +277,20 @@ class SimulatedDisk:
         """Give the file of a name; one that is missing is about to be created."""
         if path in self._files or self._disk.locate(path).exists():
             return self._adopt(path)
+        self._make_way(path)
         file = self._files[path] = UnsyncedFile(self._disk.locate(path), 0)
         self._change_names(_Renaming(file, None, path), None)
         return file
+
+    def _make_way(self, path: str) -> None:
+        """Let go of the directories that must be made for a name: they are durable at once, and the names beside them.
+
+        Else a cut could bring one back that was removed, in the place of the one that is there now.
+        """
+        missing = [above for above in _above(path) if not self._disk.is_directory(above)]
+        if missing:
+            beside = set(map(directory_of, missing))
+            self._commit(self._with_predecessors(lambda name: not beside.isdisjoint(map(directory_of, name.paths))))
 
     def _adopt(self, path: str) -> UnsyncedFile:
         """Give the file of a name, which must exist; one that nothing was known of counts as synced."""
@@ -257,12 +316,23 @@ class SimulatedDisk:
             self._commit(self._renamings[:1])
 
     def _with_predecessors(self, is_chosen: Callable[[_Renaming], bool]) -> Sequence[_Renaming]:
-        """Give the changes of names that are chosen, and the earlier ones that touch the same names, in order."""
+        """Give the changes of names that are chosen, and the earlier ones that they rest on, in order.
+
+        These are the changes of the same names, of the directories that they are in, and of what was in them.
+        """
         found: list[_Renaming] = []
         paths: set[str] = set()
+        above: set[str] = set()
         for renaming in reversed(self._renamings):
-            if is_chosen(renaming) or paths.intersection(renaming.paths):
-                paths.update(renaming.paths)
+            names = renaming.paths
+            if (
+                is_chosen(renaming)
+                or not paths.isdisjoint(names)
+                or not above.isdisjoint(names)
+                or any(not paths.isdisjoint(_above(name)) for name in names)
+            ):
+                paths.update(names)
+                above.update(directory for name in names for directory in _above(name))
                 found.append(renaming)
         return found[::-1]
 
@@ -301,8 +371,9 @@ class SimulatedDisk:
                 self._commit(self._with_predecessors(lambda name: id(name) in lasting))
             case Fate.VANISHES:
                 pass
-        changed = [path for path, file in self._durable.items() if self._files.get(path) is not file]
-        for path in changed:
+        changed = sorted(path for path, file in self._durable.items() if self._files.get(path) is not file)
+        # What is in a directory goes before it and comes back after it.
+        for path in reversed(changed):
             if path in self._files:
                 self._put_aside(self._files.pop(path))
         for path in changed:
@@ -315,6 +386,11 @@ class SimulatedDisk:
         self._durable.clear()
         shutil.rmtree(self._removed, ignore_errors=True)
         return names_undone
+
+
+def _above(path: str) -> list[str]:
+    """Give the directories that a name is in, the nearest first, without the root."""
+    return [str(parent) for parent in PurePosixPath(path).parents][:-1]
 
 
 def _normal(path: str) -> str:

@@ -59,3 +59,44 @@ def test_a_directory_made_for_a_file_is_synced_into_the_one_above(disk, monkeypa
     monkeypatch.setattr("flight.disk._sync", lambda path: synced.append(path))
     disk.append("jobs/1/a", b"x")
     assert synced == [disk.root, disk.root / "jobs"]
+
+
+def test_directories_are_made_listed_and_removed_when_empty(disk):
+    disk.make_directory("a/b")
+    assert disk.is_directory("a/b")
+    assert disk.list_directories() == ("a", "a/b")
+    assert disk.list_directories("a") == ("a/b",)
+    with pytest.raises(FileExistsError):
+        disk.make_directory("a/b")
+    disk.append("a/b/file", b"x")
+    assert not disk.is_directory("a/b/file")
+    with pytest.raises(OSError, match="not empty"):
+        disk.remove_directory("a/b")
+    disk.remove("a/b/file")
+    disk.remove_directory("a/b")
+    assert disk.list_directories() == ("a",)
+
+
+def test_files_in_dot_directories_are_listed(disk):
+    disk.append(".cfdp/1-1.part", b"x")
+    assert disk.list() == [".cfdp/1-1.part"]
+
+
+def test_what_is_free_is_told_in_octets(disk):
+    assert disk.free_octets() > 1 << 20
+
+
+def test_a_link_that_leaves_the_directory_is_not_inside_it(disk, tmp_path):
+    disk.append("files/plain", b"x")
+    disk.append("journal", b"x")
+    files = disk.root / "files"
+    (files / "out").symlink_to(tmp_path)
+    (files / "beside").symlink_to(disk.root / "journal")
+    (files / "within").symlink_to(files / "plain")
+    (files / "round").symlink_to(files / "round")
+    assert disk.is_inside("files/plain", "files")
+    assert disk.is_inside("files/within", "files")
+    assert disk.is_inside("files/not/there", "files")
+    assert disk.is_inside("files/beside")
+    for path in ("files/out/x", "files/beside", "files/../journal", "/etc/passwd", "files/round/x"):
+        assert not disk.is_inside(path, "files"), path

@@ -1,5 +1,6 @@
 """The simulated disk: an ordinary disk until power is cut, and then no kinder than POSIX is."""
 
+import errno
 import itertools
 
 import pytest
@@ -272,6 +273,94 @@ def test_what_a_cut_took_is_told_in_one_line():
     )
 
 
+def test_a_directory_that_was_made_and_not_synced_may_be_gone_and_one_removed_may_be_back(fresh):
+    made, removed = set(), set()
+    for seed in SEEDS:
+        disk = fresh(seed)
+        disk.make_directory("old")
+        disk.fsync("")
+        disk.make_directory("new")
+        disk.remove_directory("old")
+        after_cut(disk)
+        made.add(disk.is_directory("new"))
+        removed.add(disk.is_directory("old"))
+    assert made == removed == {False, True}
+
+
+def test_directories_are_durable_once_the_one_above_is_synced(fresh):
+    for seed in SEEDS:
+        disk = fresh(seed)
+        disk.make_directory("old")
+        disk.make_directory("new")
+        disk.fsync("")
+        disk.remove_directory("old")
+        disk.fsync("")
+        after_cut(disk)
+        assert disk.list_directories() == ("new",)
+
+
+def test_a_durable_name_keeps_the_directory_it_is_in(fresh):
+    for seed in SEEDS:
+        disk = fresh(seed)
+        disk.make_directory("new")
+        make_durable(disk, "new/file", b"kept")
+        assert after_cut(disk) == {"new/file": b"kept"}
+
+
+def test_what_was_in_a_directory_that_vanishes_vanishes_with_it(fresh):
+    outcomes = set()
+    for seed in SEEDS:
+        disk = fresh(seed)
+        disk.make_directory("new")
+        disk.append("new/file", b"x")
+        disk.fsync("new/file")
+        left = after_cut(disk)
+        outcomes.add((disk.is_directory("new"), bool(left)))
+    assert outcomes == {(False, False), (True, False), (True, True)}
+
+
+def test_a_directory_whose_removal_lasts_has_nothing_left_in_it(fresh):
+    outcomes = set()
+    for seed in SEEDS:
+        disk = fresh(seed)
+        make_durable(disk, "dir/file", b"x")
+        disk.remove("dir/file")
+        disk.remove_directory("dir")
+        left = after_cut(disk)
+        outcomes.add((disk.is_directory("dir"), bool(left)))
+    assert outcomes == {(False, False), (True, False), (True, True)}
+
+
+def test_a_directory_made_again_for_a_file_is_durable_at_once_and_so_is_the_removal_before(fresh):
+    for seed in SEEDS:
+        disk = fresh(seed)
+        make_durable(disk, "dir/old", b"o")
+        disk.remove("dir/old")
+        disk.remove_directory("dir")
+        disk.append("dir/new", b"n")
+        assert after_cut(disk).keys() <= {"dir/new"}
+        assert disk.is_directory("dir")
+
+
+def test_a_directory_that_is_not_empty_stays(fresh):
+    disk = fresh()
+    disk.append("dir/file", b"x")
+    with pytest.raises(OSError, match="not empty"):
+        disk.remove_directory("dir")
+    with pytest.raises(FileExistsError):
+        disk.make_directory("dir")
+    assert disk.list() == ["dir/file"]
+
+
+def test_what_is_free_is_counted_from_the_capacity_alone(tmp_path):
+    disk = SimulatedDisk(tmp_path / "disk", Streams(0), capacity_octets=1000)
+    disk.append("a", b"x" * 300)
+    disk.append(".cfdp/b", b"x" * 300)
+    assert disk.free_octets() == 400
+    disk.append("a", b"x" * 500)
+    assert disk.free_octets() == 0
+
+
 def test_missing_files_are_refused_as_on_a_real_disk(fresh):
     disk = fresh()
     for use in (lambda: disk.fsync("x"), lambda: disk.rename("x", "y"), lambda: disk.remove("x")):
@@ -329,7 +418,7 @@ def test_a_journal_keeps_every_record_it_acknowledged_through_a_cut_at_every_ope
             assert found in (list(range(len(acknowledged))), list(range(len(acknowledged) + 1)))
 
 
-paths = st.sampled_from(["a", "b", "dir/a", "dir/b"])
+paths = st.sampled_from(["a", "b", "dir/a", "dir/b", "new/a", "new/inner/b"])
 actions = st.one_of(
     st.tuples(st.just("append"), paths, st.integers(1, 6000)),
     st.tuples(st.just("pwrite"), paths, st.integers(0, 9000), st.integers(1, 6000)),
@@ -337,6 +426,8 @@ actions = st.one_of(
     st.tuples(st.just("fsync"), st.sampled_from(["", "dir"])),
     st.tuples(st.just("rename"), paths, paths),
     st.tuples(st.just("remove"), paths),
+    st.tuples(st.just("make_directory"), st.sampled_from(["new", "new/inner"])),
+    st.tuples(st.just("remove_directory"), st.sampled_from(["new", "new/inner", "dir"])),
 )
 
 
@@ -356,11 +447,12 @@ def test_it_is_a_real_disk_until_the_cut_and_keeps_after_it_all_that_was_synced(
             try:
                 getattr(target, action)(*arguments)
                 outcomes.append("done")
-            except FileNotFoundError:
-                outcomes.append("missing")
+            except OSError as error:
+                outcomes.append(error.errno or errno.ENOENT)
         assert outcomes[0] == outcomes[1]
         now = contents(real)
         assert contents(disk) == now
+        assert disk.list_directories() == real.list_directories()
         # Which names and contents a cut may not touch: both synced, and not touched since.
         if action == "fsync" and outcomes[0] == "done":
             path = arguments[0]
@@ -368,6 +460,8 @@ def test_it_is_a_real_disk_until_the_cut_and_keeps_after_it_all_that_was_synced(
                 safe_content[path] = now[path]
             if path in ("", "dir"):
                 safe_names.update({name: True for name in now if directory_of(name) == path})
+        elif action.endswith("directory"):
+            continue
         elif outcomes[0] == "done" and not (action == "rename" and arguments[0] == arguments[1]):
             for path in arguments[:2] if action == "rename" else arguments[:1]:
                 safe_content.pop(path, None)

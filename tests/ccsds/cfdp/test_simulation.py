@@ -21,30 +21,6 @@ CONFIG = {
 }
 
 
-class DiskStore:
-    """A `FileStore` on a simulated disk."""
-
-    def __init__(self, disk):
-        self.disk = disk
-        for name in ("read", "pwrite", "append", "fsync", "rename", "list", "size", "remove"):
-            setattr(self, name, getattr(disk, name))
-
-    def is_directory(self, path):
-        return self.disk.locate(path).is_dir()
-
-    def make_directory(self, path):
-        self.disk.locate(path).mkdir(parents=True)
-
-    def remove_directory(self, path):
-        self.disk.locate(path).rmdir()
-
-    def free_octets(self):
-        return 1 << 30
-
-    def is_inside(self, path):
-        return self.disk.locate(path).resolve().is_relative_to(self.disk.root.resolve())
-
-
 class Board:
     """An entity with a disk, which loses power and comes back."""
 
@@ -61,7 +37,7 @@ class Board:
         journal = Journal(self.disk, "cfdp.journal")
         records = journal.recover().records
         mib = Mib(entity=self.number, remotes=(CONFIG[self.number],))
-        self.entity = Entity(mib, DiskStore(self.disk), journal, records, now_ns)
+        self.entity = Entity(mib, self.disk, journal, records, now_ns)
         self.entity.contact(self.is_up, now_ns)
 
     def reboot(self, now_ns):
