@@ -43,19 +43,21 @@ class RepeatTimer:
     Args:
         interval_ns: Until it rings first.
         interval_max_ns: The interval doubles up to this.
+        limit: It has rung too often after more than this.
 
     Raises:
         MisuseError: An interval is not positive, or the longest is the shorter one.
     """
 
-    __slots__ = ("_interval_max_ns", "_interval_ns", "_next_ns", "count", "deadline_ns")
+    __slots__ = ("_interval_max_ns", "_interval_ns", "_next_ns", "count", "deadline_ns", "limit")
 
-    def __init__(self, interval_ns: int, interval_max_ns: int) -> None:
+    def __init__(self, interval_ns: int, interval_max_ns: int, limit: int) -> None:
         if not 0 < interval_ns <= interval_max_ns:
             raise MisuseError(f"timer: expected 0 < {interval_ns} <= {interval_max_ns} ns")
         self._interval_ns = interval_ns
         self._interval_max_ns = interval_max_ns
         self._next_ns = interval_ns
+        self.limit = limit
         self.count = 0
         """How often it has rung since it was started."""
         self.deadline_ns: int | None = None

@@ -1,4 +1,4 @@
-"""What a transaction asks of the entity that it lives in. It holds no behaviour."""
+"""What transactions ask of the entity that they live in, and what is asked of them. It holds no behaviour."""
 
 from typing import Protocol
 
@@ -7,6 +7,7 @@ from ccsds.cfdp.events import Event, Rejection, TransactionId
 from ccsds.cfdp.filestore import FileStore
 from ccsds.cfdp.mib import Mib
 from ccsds.cfdp.records import ClosedRecord, ReceiverRecord, SenderRecord
+from ccsds.cfdp.room import Room
 
 # Files are read and written in pieces of this: a hundred transactions then hold some 6 MiB.
 PIECE_OCTETS = 1 << 16
@@ -17,9 +18,8 @@ SYNC_OCTETS = (1 << 20) - PIECE_OCTETS
 
 
 class Transaction(Protocol):
-    """One end of a transaction, as its entity sees it."""
+    """One end of a transaction, as the line to its far end sees it."""
 
-    identity: TransactionId
     priority: int
 
     def pull_directive(self, time_ns: int) -> bytes | None:
@@ -42,12 +42,8 @@ class Transaction(Protocol):
         """Give the contact time at which `advance` has something to do."""
         ...
 
-    def contact(self, up: bool, time_ns: int) -> None:
-        """Take notice that contact begins or ends."""
-        ...
-
     def fail(self, error: OSError, time_ns: int) -> None:
-        """Take notice that the store failed in one of the other calls."""
+        """Take notice that the store failed in one of the other calls; never raises."""
         ...
 
 
@@ -56,15 +52,15 @@ class Host(Protocol):
 
     store: FileStore
     mib: Mib
-    heard_ns: int
-    """When a PDU came last, of any transaction."""
+    room: Room
+    """What of the store is promised to files that are still coming."""
 
     def save(self, record: SenderRecord | ReceiverRecord) -> None:
         """Make a record durable; may raise ``OSError``."""
         ...
 
-    def close(self, transaction: Transaction, record: ClosedRecord) -> None:
-        """Forget a transaction, but for what late PDUs are answered with."""
+    def close(self, record: ClosedRecord) -> None:
+        """Forget a transaction, but for what late PDUs are answered with; may raise ``OSError``."""
         ...
 
     def tell(self, event: Event) -> None:
@@ -75,20 +71,4 @@ class Host(Protocol):
         self, rejection: Rejection, detail: str, transaction: TransactionId | None, condition: ConditionCode
     ) -> None:
         """Count a PDU that is not taken, and tell of it."""
-        ...
-
-    def want_directive(self, transaction: Transaction) -> None:
-        """Put it where directives are pulled from."""
-        ...
-
-    def want_data(self, transaction: Transaction) -> None:
-        """Put it where segments are pulled from."""
-        ...
-
-    def want_idle(self, transaction: Transaction) -> None:
-        """Put it where idle slots are filled from."""
-        ...
-
-    def wake(self, transaction: Transaction) -> None:
-        """Take notice of a deadline that may be earlier than before."""
         ...

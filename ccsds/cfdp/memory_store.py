@@ -20,6 +20,7 @@ class MemoryStore:
         self._octets_max = octets_max
         self._files: dict[str, bytearray] = {}
         self._directories: set[str] = {""}
+        self._octets = 0
 
     def read(self, path: str, offset_octets: int = 0, length_octets: int | None = None) -> bytes:
         """See `FileStore.read`."""
@@ -38,6 +39,7 @@ class MemoryStore:
         growth = offset_octets + len(data) - len(file)
         if growth > 0 and growth > self.free_octets():
             raise OSError(errno.ENOSPC, f"expected room for {growth} octets, found {self.free_octets()}")
+        self._octets += max(0, growth)
         if offset_octets > len(file):
             file.extend(bytes(offset_octets - len(file)))
         file[offset_octets : offset_octets + len(data)] = data
@@ -59,6 +61,7 @@ class MemoryStore:
             raise IsADirectoryError(f"expected a file at {new!r}, found a directory")
         self._make_directories(directory_of(_normal(new)))
         del self._files[_normal(old)]
+        self._octets -= len(self._files.get(_normal(new), b""))
         self._files[_normal(new)] = file
 
     def list(self, prefix: str = "") -> list[str]:
@@ -72,7 +75,7 @@ class MemoryStore:
 
     def remove(self, path: str) -> None:
         """See `FileStore.remove`."""
-        self._file(path)
+        self._octets -= len(self._file(path))
         del self._files[_normal(path)]
 
     def is_directory(self, path: str) -> bool:
@@ -97,7 +100,7 @@ class MemoryStore:
 
     def free_octets(self) -> int:
         """See `FileStore.free_octets`."""
-        return self._octets_max - sum(map(len, self._files.values()))
+        return self._octets_max - self._octets
 
     def is_inside(self, path: str) -> bool:
         """See `FileStore.is_inside`."""
@@ -118,5 +121,7 @@ class MemoryStore:
 
 
 def _normal(path: str) -> str:
+    if path and "." not in path and "//" not in path and path[-1] != "/":
+        return path
     normal = posixpath.normpath(path)
     return "" if normal == "." else normal

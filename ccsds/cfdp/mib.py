@@ -24,6 +24,15 @@ _OFFSET_OCTETS = 4
 _MS = 1_000_000
 _S = 1_000_000_000
 
+_POSITIVE = (
+    "nak_delay_ns",
+    "nak_interval_ns",
+    "check_interval_ns",
+    "inactivity_ns",
+    "round_trip_ns",
+    "repeat_interval_ns",
+)
+
 DEFAULT_HANDLERS: Mapping[ConditionCode, HandlerCode] = {
     ConditionCode.POSITIVE_ACK_LIMIT_REACHED: HandlerCode.ABANDON,
     ConditionCode.KEEP_ALIVE_LIMIT_REACHED: HandlerCode.IGNORE,
@@ -90,6 +99,10 @@ class RemoteConfig:
     check_interval_ns: int = 5 * _S
     """Class 1: how long the receiver waits for data after EOF, and the sender for Finished."""
     check_limit: int = 3
+    repeats: int = 0
+    """Class 1: how often Metadata and EOF are sent again when all was sent, since nobody asks for them."""
+    repeat_interval_ns: int = 1 * _S
+    """Between these: longer than what is lost in one burst."""
     inactivity_ns: int = 60 * _S
     """How long the receiver hears nothing before it asks, or counts."""
     inactivity_limit: int = 600
@@ -115,7 +128,14 @@ class RemoteConfig:
         for name in ("entity_octets", "sequence_octets"):
             if not 1 <= getattr(self, name) <= ID_OCTETS_MAX:
                 raise MisuseError(f"MIB: expected {name} 1 to {ID_OCTETS_MAX}, found {getattr(self, name)}")
-        for name in ("nak_delay_ns", "nak_interval_ns", "check_interval_ns", "inactivity_ns", "round_trip_ns"):
+        for name in (
+            "nak_delay_ns",
+            "nak_interval_ns",
+            "check_interval_ns",
+            "inactivity_ns",
+            "round_trip_ns",
+            "repeat_interval_ns",
+        ):
             if getattr(self, name) <= 0:
                 raise MisuseError(f"MIB: expected {name} above 0, found {getattr(self, name)}")
         if not 0 <= self.entity < 1 << 8 * self.entity_octets:

@@ -8,6 +8,7 @@ Source: CCSDS 727.0-B-5 4.6.4.
 """
 
 from collections import deque
+from typing import NamedTuple
 
 from ccsds.cfdp.contact_clock import RepeatTimer
 from ccsds.cfdp.directives import Nak
@@ -18,6 +19,17 @@ from ccsds.cfdp.mib import RemoteConfig
 NAKS_A_ROUND_MAX = 8
 
 
+class Known(NamedTuple):
+    """What a receiver knows of its file."""
+
+    received: IntervalSet
+    """What came."""
+    size_octets: int | None
+    """None if it is not known."""
+    has_metadata: bool
+    has_eof: bool
+
+
 class Missing:
     """Decides what one receiver asks for.
 
@@ -25,15 +37,16 @@ class Missing:
         remote: The sender.
         is_large: Whether offsets have 64 bits.
         header_octets: Of each PDU, with its CRC.
+        time_ns: Contact time.
     """
 
-    def __init__(self, remote: RemoteConfig, is_large: bool, header_octets: int) -> None:
+    def __init__(self, remote: RemoteConfig, is_large: bool, header_octets: int, time_ns: int) -> None:
         self._remote = remote
         request_octets = 16 if is_large else 8
         room_octets = remote.pdu_octets_max - header_octets - 1 - request_octets
         self._requests_max = max(1, min(remote.nak_segments_max, room_octets // request_octets))
         self._offset_max = (1 << (64 if is_large else 32)) - 1
-        self.timer = RepeatTimer(remote.nak_interval_ns, remote.nak_interval_max_ns)
+        self.timer = RepeatTimer(remote.nak_interval_ns, remote.nak_interval_max_ns, remote.nak_limit)
         self._waiting: deque[Nak] = deque(maxlen=NAKS_A_ROUND_MAX)
         # Gaps below this are old enough to be asked for.
         self._ripe_end = 0
@@ -41,6 +54,7 @@ class Missing:
         # When, start, end.
         self._asked: deque[tuple[int, int, int]] = deque()
         self._is_due = False
+        self._rang_ns = time_ns
 
     @property
     def is_due(self) -> bool:
@@ -71,10 +85,13 @@ class Missing:
         self._asked.clear()
         self.timer.start(time_ns, self._remote.nak_interval_ns)
 
-    def ring(self, time_ns: int) -> bool:
-        """Tell whether it is time for a NAK."""
+    def ring(self, time_ns: int, heard_ns: int) -> bool:
+        """Tell whether it is time for a NAK; its count begins again if the far end was heard since the last one."""
         if not self.timer.ring(time_ns):
             return False
+        if heard_ns > self._rang_ns:
+            self.timer.count = 0
+        self._rang_ns = time_ns
         self._is_due = True
         return True
 
@@ -84,31 +101,22 @@ class Missing:
         self._is_due = False
         self._waiting.clear()
 
-    def pull(
-        self, received: IntervalSet, has_metadata: bool, size: int | None, has_eof: bool, time_ns: int
-    ) -> Nak | None:
-        """Give the next NAK.
-
-        Args:
-            received: What came.
-            has_metadata: Whether the Metadata did.
-            size: Of the file, None if it is not known.
-            has_eof: Whether EOF came.
-            time_ns: Contact time.
-        """
+    def pull(self, known: Known, time_ns: int) -> Nak | None:
+        """Give the next NAK."""
         if self._is_due:
             self._is_due = False
             self._waiting.clear()
-            self._plan(received, has_metadata, size, has_eof, time_ns)
+            self._plan(known, time_ns)
         return self._waiting.popleft() if self._waiting else None
 
-    def _plan(self, received: IntervalSet, has_metadata: bool, size: int | None, has_eof: bool, time_ns: int) -> None:
-        horizon = self._horizon(received, size, has_eof)
+    def _plan(self, known: Known, time_ns: int) -> None:
+        received = known.received
+        horizon = self._horizon(known)
         requests_max = self._requests_max * NAKS_A_ROUND_MAX
         gaps = received.gaps(0, horizon, requests_max)
         covered = gaps[-1][1] if len(gaps) == requests_max else horizon
         requests = self._held_off(gaps, time_ns)
-        if not has_metadata:
+        if not known.has_metadata:
             requests.insert(0, (0, 0))
         self._ripe_end = received.end
         if not requests:
@@ -123,8 +131,9 @@ class Missing:
             self._waiting.append(Nak(start, end, tuple(part)))
             start = end
 
-    def _horizon(self, received: IntervalSet, size: int | None, has_eof: bool) -> int:
-        if has_eof and size is not None:
+    def _horizon(self, known: Known) -> int:
+        received, size = known.received, known.size_octets
+        if known.has_eof and size is not None:
             return size
         if not self._asks_for_tail or not self._remote.asks_beyond_progress:
             return min(self._ripe_end, received.end)

@@ -15,6 +15,7 @@ from ccsds.cfdp.filestore import FileStore, has_file, sync_names
 from ccsds.cfdp.host import PIECE_OCTETS
 from ccsds.cfdp.intervals import IntervalSet
 from ccsds.cfdp.records import RUNS_MAX
+from ccsds.cfdp.room import Room
 
 
 class Taken(Enum):
@@ -33,13 +34,15 @@ class PartFile:
 
     Args:
         store: Where it is.
+        room: Of the store.
         path: Its path there.
         runs: What is in it, if it was begun before.
         kind: How it is summed, None if that is not known yet.
     """
 
-    def __init__(self, store: FileStore, path: str, runs: Iterable[Run], kind: ChecksumType | None) -> None:
+    def __init__(self, store: FileStore, room: Room, path: str, runs: Iterable[Run], kind: ChecksumType | None) -> None:
         self._store = store
+        self._room = room
         self.path = path
         self._checksum: FileChecksum | None = None
         self._received = IntervalSet((start, end) for start, end, _ in runs)
@@ -68,6 +71,19 @@ class PartFile:
     def octets(self) -> int:
         """How much came, written or not."""
         return self._received.octets + (self._next - self._buffer_start if self._buffer else 0)
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether all that came is durable."""
+        return not self._buffer and not self.unsynced_octets
+
+    def octets_max(self) -> int:
+        """Give how large it may become: what came, and the room that is not promised to others."""
+        return self._room.free_octets(self.path) + self.received.octets
+
+    def promise(self, size_octets: int) -> None:
+        """Have room kept for all of it."""
+        self._room.promise(self.path, max(0, size_octets - self.received.octets))
 
     def take_next(self, offset: int, data: bytes) -> bool:
         """Take octets that follow the last ones; tell whether they do."""
@@ -98,7 +114,7 @@ class PartFile:
             return Taken.DUPLICATE
         if len(received) + len(gaps) > RUNS_MAX:
             return Taken.NO_ROOM
-        if end - received.end > PIECE_OCTETS and end - received.end > self._store.free_octets():
+        if end - received.end > PIECE_OCTETS and end - received.end > self._room.free_octets(self.path):
             return Taken.NO_ROOM
         for start, stop in gaps:
             self._begin(start, octets_max)
@@ -116,6 +132,7 @@ class PartFile:
         if self._checksum is not None:
             self._checksum.add(self._buffer_start, data)
         self._received.add(self._buffer_start, self._next)
+        self._room.take(self.path, len(data))
         self.unsynced_octets += len(data)
         self._buffer.clear()
         self._buffer_start = self._next
@@ -169,6 +186,10 @@ class PartFile:
     def close(self) -> None:
         """Let nothing follow without a look."""
         self._next_max = -1
+
+    def release(self) -> None:
+        """Give back what it was promised and did not take."""
+        self._room.promise(self.path, 0)
 
     def _begin(self, start: int, octets_max: int) -> None:
         self._buffer_start = self._next = start

@@ -3,7 +3,7 @@
 Source: CCSDS 727.0-B-5 4.6, 4.7, 4.11.
 """
 
-from enum import Enum, Flag, auto
+from enum import Enum, auto
 
 
 class ReceiverState(Enum):
@@ -29,10 +29,9 @@ class ReceiverEvent(Enum):
     ABANDON = "abandon"
 
 
-class ReceiverEffect(Flag):
+class ReceiverEffect(Enum):
     """What a cell of the table does, besides going to a state."""
 
-    NOTHING = 0
     ACKNOWLEDGE = auto()
     SEND_FINISHED = auto()
     AWAIT_DATA = auto()
@@ -42,19 +41,19 @@ class ReceiverEffect(Flag):
 
 _S, _V, _E = ReceiverState, ReceiverEvent, ReceiverEffect
 
-TABLE: dict[tuple[ReceiverState, ReceiverEvent], tuple[ReceiverEffect, ReceiverState]] = {
-    (_S.RECEIVING, _V.EOF): (_E.ACKNOWLEDGE | _E.AWAIT_DATA, _S.COMPLETING),
-    (_S.COMPLETING, _V.EOF): (_E.ACKNOWLEDGE, _S.COMPLETING),
-    (_S.FINISHING, _V.EOF): (_E.ACKNOWLEDGE | _E.SEND_FINISHED, _S.FINISHING),
-    (_S.RECEIVING, _V.WHOLE): (_E.SEND_FINISHED | _E.AWAIT_ACK, _S.FINISHING),
-    (_S.COMPLETING, _V.WHOLE): (_E.SEND_FINISHED | _E.AWAIT_ACK, _S.FINISHING),
-    (_S.RECEIVING, _V.WHOLE_WITH_CLOSURE): (_E.SEND_FINISHED | _E.CLOSE, _S.CLOSED),
-    (_S.COMPLETING, _V.WHOLE_WITH_CLOSURE): (_E.SEND_FINISHED | _E.CLOSE, _S.CLOSED),
-    (_S.RECEIVING, _V.WHOLE_UNACKNOWLEDGED): (_E.CLOSE, _S.CLOSED),
-    (_S.COMPLETING, _V.WHOLE_UNACKNOWLEDGED): (_E.CLOSE, _S.CLOSED),
-    (_S.FINISHING, _V.FINISHED_ACKNOWLEDGED): (_E.CLOSE, _S.CLOSED),
-    (_S.RECEIVING, _V.ABANDON): (_E.CLOSE, _S.CLOSED),
-    (_S.COMPLETING, _V.ABANDON): (_E.CLOSE, _S.CLOSED),
-    (_S.FINISHING, _V.ABANDON): (_E.CLOSE, _S.CLOSED),
+TABLE: dict[tuple[ReceiverState, ReceiverEvent], tuple[tuple[ReceiverEffect, ...], ReceiverState]] = {
+    (_S.RECEIVING, _V.EOF): ((_E.ACKNOWLEDGE, _E.AWAIT_DATA), _S.COMPLETING),
+    (_S.COMPLETING, _V.EOF): ((_E.ACKNOWLEDGE,), _S.COMPLETING),
+    (_S.FINISHING, _V.EOF): ((_E.ACKNOWLEDGE, _E.SEND_FINISHED), _S.FINISHING),
+    (_S.RECEIVING, _V.WHOLE): ((_E.SEND_FINISHED, _E.AWAIT_ACK), _S.FINISHING),
+    (_S.COMPLETING, _V.WHOLE): ((_E.SEND_FINISHED, _E.AWAIT_ACK), _S.FINISHING),
+    (_S.RECEIVING, _V.WHOLE_WITH_CLOSURE): ((_E.SEND_FINISHED, _E.CLOSE), _S.CLOSED),
+    (_S.COMPLETING, _V.WHOLE_WITH_CLOSURE): ((_E.SEND_FINISHED, _E.CLOSE), _S.CLOSED),
+    (_S.RECEIVING, _V.WHOLE_UNACKNOWLEDGED): ((_E.CLOSE,), _S.CLOSED),
+    (_S.COMPLETING, _V.WHOLE_UNACKNOWLEDGED): ((_E.CLOSE,), _S.CLOSED),
+    (_S.FINISHING, _V.FINISHED_ACKNOWLEDGED): ((_E.CLOSE,), _S.CLOSED),
+    (_S.RECEIVING, _V.ABANDON): ((_E.CLOSE,), _S.CLOSED),
+    (_S.COMPLETING, _V.ABANDON): ((_E.CLOSE,), _S.CLOSED),
+    (_S.FINISHING, _V.ABANDON): ((_E.CLOSE,), _S.CLOSED),
 }
-"""(state, event) -> (effect, next state). What is not here does nothing: a late or a second answer."""
+"""(state, event) -> (effects, next state). What is not here does nothing: a late or a second answer."""

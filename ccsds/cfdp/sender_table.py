@@ -3,7 +3,7 @@
 Source: CCSDS 727.0-B-5 4.6, 4.7, 4.11.
 """
 
-from enum import Enum, Flag, auto
+from enum import Enum, auto
 
 
 class SenderState(Enum):
@@ -11,6 +11,8 @@ class SenderState(Enum):
 
     SENDING = "sending"
     """The file is sent for the first time."""
+    REPEATING = "repeating"
+    """EOF was sent, and Metadata and EOF go out again, since in class 1 nobody asks for them."""
     AWAITING_ACK = "awaiting ACK"
     """EOF was sent."""
     AWAITING_FINISHED = "awaiting Finished"
@@ -25,7 +27,10 @@ class SenderEvent(Enum):
 
     ALL_SENT = "all sent, class 2"
     ALL_SENT_WITH_CLOSURE = "all sent, class 1 with closure"
+    ALL_SENT_WITH_REPEATS = "all sent, class 1 with repeats"
     ALL_SENT_UNACKNOWLEDGED = "all sent, class 1"
+    REPEAT = "repeat"
+    LAST_REPEAT = "last repeat"
     EOF_ACKNOWLEDGED = "ACK of EOF"
     FINISHED = "Finished"
     CANCEL = "cancel, class 2"
@@ -33,39 +38,48 @@ class SenderEvent(Enum):
     ABANDON = "abandon"
 
 
-class SenderEffect(Flag):
+class SenderEffect(Enum):
     """What a cell of the table does, besides going to a state."""
 
-    NOTHING = 0
     SEND_EOF = auto()
+    SEND_AGAIN = auto()
+    """Metadata and EOF."""
     AWAIT_ACK = auto()
     AWAIT_FINISHED = auto()
     AWAIT_CHECK = auto()
+    AWAIT_REPEAT = auto()
     ACKNOWLEDGE = auto()
     CLOSE = auto()
 
 
 _S, _V, _E = SenderState, SenderEvent, SenderEffect
 
-TABLE: dict[tuple[SenderState, SenderEvent], tuple[SenderEffect, SenderState]] = {
-    (_S.SENDING, _V.ALL_SENT): (_E.SEND_EOF | _E.AWAIT_ACK, _S.AWAITING_ACK),
-    (_S.SENDING, _V.ALL_SENT_WITH_CLOSURE): (_E.SEND_EOF | _E.AWAIT_CHECK, _S.AWAITING_FINISHED),
-    (_S.SENDING, _V.ALL_SENT_UNACKNOWLEDGED): (_E.SEND_EOF | _E.CLOSE, _S.CLOSED),
-    (_S.AWAITING_ACK, _V.EOF_ACKNOWLEDGED): (_E.AWAIT_FINISHED, _S.AWAITING_FINISHED),
-    (_S.AWAITING_FINISHED, _V.EOF_ACKNOWLEDGED): (_E.NOTHING, _S.AWAITING_FINISHED),
-    (_S.CANCELLING, _V.EOF_ACKNOWLEDGED): (_E.CLOSE, _S.CLOSED),
-    (_S.SENDING, _V.FINISHED): (_E.ACKNOWLEDGE | _E.CLOSE, _S.CLOSED),
-    (_S.AWAITING_ACK, _V.FINISHED): (_E.ACKNOWLEDGE | _E.CLOSE, _S.CLOSED),
-    (_S.AWAITING_FINISHED, _V.FINISHED): (_E.ACKNOWLEDGE | _E.CLOSE, _S.CLOSED),
-    (_S.CANCELLING, _V.FINISHED): (_E.ACKNOWLEDGE | _E.CLOSE, _S.CLOSED),
-    (_S.SENDING, _V.CANCEL): (_E.SEND_EOF | _E.AWAIT_ACK, _S.CANCELLING),
-    (_S.AWAITING_ACK, _V.CANCEL): (_E.SEND_EOF | _E.AWAIT_ACK, _S.CANCELLING),
-    (_S.AWAITING_FINISHED, _V.CANCEL): (_E.SEND_EOF | _E.AWAIT_ACK, _S.CANCELLING),
-    (_S.SENDING, _V.CANCEL_UNACKNOWLEDGED): (_E.SEND_EOF | _E.CLOSE, _S.CLOSED),
-    (_S.AWAITING_FINISHED, _V.CANCEL_UNACKNOWLEDGED): (_E.SEND_EOF | _E.CLOSE, _S.CLOSED),
-    (_S.SENDING, _V.ABANDON): (_E.CLOSE, _S.CLOSED),
-    (_S.AWAITING_ACK, _V.ABANDON): (_E.CLOSE, _S.CLOSED),
-    (_S.AWAITING_FINISHED, _V.ABANDON): (_E.CLOSE, _S.CLOSED),
-    (_S.CANCELLING, _V.ABANDON): (_E.CLOSE, _S.CLOSED),
+TABLE: dict[tuple[SenderState, SenderEvent], tuple[tuple[SenderEffect, ...], SenderState]] = {
+    (_S.SENDING, _V.ALL_SENT): ((_E.SEND_EOF, _E.AWAIT_ACK), _S.AWAITING_ACK),
+    (_S.SENDING, _V.ALL_SENT_WITH_CLOSURE): ((_E.SEND_EOF, _E.AWAIT_CHECK, _E.AWAIT_REPEAT), _S.AWAITING_FINISHED),
+    (_S.SENDING, _V.ALL_SENT_WITH_REPEATS): ((_E.SEND_EOF, _E.AWAIT_REPEAT), _S.REPEATING),
+    (_S.SENDING, _V.ALL_SENT_UNACKNOWLEDGED): ((_E.SEND_EOF, _E.CLOSE), _S.CLOSED),
+    (_S.REPEATING, _V.REPEAT): ((_E.SEND_AGAIN,), _S.REPEATING),
+    (_S.REPEATING, _V.LAST_REPEAT): ((_E.SEND_AGAIN, _E.CLOSE), _S.CLOSED),
+    (_S.AWAITING_FINISHED, _V.REPEAT): ((_E.SEND_AGAIN,), _S.AWAITING_FINISHED),
+    (_S.AWAITING_FINISHED, _V.LAST_REPEAT): ((_E.SEND_AGAIN,), _S.AWAITING_FINISHED),
+    (_S.AWAITING_ACK, _V.EOF_ACKNOWLEDGED): ((_E.AWAIT_FINISHED,), _S.AWAITING_FINISHED),
+    (_S.AWAITING_FINISHED, _V.EOF_ACKNOWLEDGED): ((), _S.AWAITING_FINISHED),
+    (_S.CANCELLING, _V.EOF_ACKNOWLEDGED): ((_E.CLOSE,), _S.CLOSED),
+    (_S.SENDING, _V.FINISHED): ((_E.ACKNOWLEDGE, _E.CLOSE), _S.CLOSED),
+    (_S.AWAITING_ACK, _V.FINISHED): ((_E.ACKNOWLEDGE, _E.CLOSE), _S.CLOSED),
+    (_S.AWAITING_FINISHED, _V.FINISHED): ((_E.ACKNOWLEDGE, _E.CLOSE), _S.CLOSED),
+    (_S.CANCELLING, _V.FINISHED): ((_E.ACKNOWLEDGE, _E.CLOSE), _S.CLOSED),
+    (_S.SENDING, _V.CANCEL): ((_E.SEND_EOF, _E.AWAIT_ACK), _S.CANCELLING),
+    (_S.AWAITING_ACK, _V.CANCEL): ((_E.SEND_EOF, _E.AWAIT_ACK), _S.CANCELLING),
+    (_S.AWAITING_FINISHED, _V.CANCEL): ((_E.SEND_EOF, _E.AWAIT_ACK), _S.CANCELLING),
+    (_S.SENDING, _V.CANCEL_UNACKNOWLEDGED): ((_E.SEND_EOF, _E.CLOSE), _S.CLOSED),
+    (_S.REPEATING, _V.CANCEL_UNACKNOWLEDGED): ((_E.SEND_EOF, _E.CLOSE), _S.CLOSED),
+    (_S.AWAITING_FINISHED, _V.CANCEL_UNACKNOWLEDGED): ((_E.SEND_EOF, _E.CLOSE), _S.CLOSED),
+    (_S.SENDING, _V.ABANDON): ((_E.CLOSE,), _S.CLOSED),
+    (_S.REPEATING, _V.ABANDON): ((_E.CLOSE,), _S.CLOSED),
+    (_S.AWAITING_ACK, _V.ABANDON): ((_E.CLOSE,), _S.CLOSED),
+    (_S.AWAITING_FINISHED, _V.ABANDON): ((_E.CLOSE,), _S.CLOSED),
+    (_S.CANCELLING, _V.ABANDON): ((_E.CLOSE,), _S.CLOSED),
 }
-"""(state, event) -> (effect, next state). What is not here does nothing: a late or a second answer."""
+"""(state, event) -> (effects, next state). What is not here does nothing: a late or a second answer."""

@@ -410,7 +410,7 @@ class MemoryJournal:
 
 
 def test_the_journal_is_written_anew_and_nothing_is_forgotten(monkeypatch, new_link):
-    monkeypatch.setattr("ccsds.cfdp.entity.RECORDS_MAX", 10)
+    monkeypatch.setattr("ccsds.cfdp.history.RECORDS_MAX", 10)
     link, journal = new_link(), MemoryJournal()
     mib = Mib(entity=1, remotes=(RemoteConfig(entity=2),), finished_max=4)
     link.source = Entity(mib, link.stores[0], journal)

@@ -1,0 +1,207 @@
+"""A file on its way in, from its Metadata to its name: what is known of it, whether it is whole, how it ends.
+
+It never sends, and never decides when; `ccsds.cfdp.receiver` does.
+
+Source: CCSDS 727.0-B-5 4.6.1.2.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ccsds.cfdp.admission import Fault, checksum_type_of, faults_of
+from ccsds.cfdp.codes import ChecksumType, ConditionCode, DeliveryCode, FileStatus
+from ccsds.cfdp.delivery import Progress, deliver
+from ccsds.cfdp.directives import Eof, Finished, Metadata
+from ccsds.cfdp.events import Rejection, Role, TransactionFinished, TransactionId
+from ccsds.cfdp.host import Host
+from ccsds.cfdp.mib import RemoteConfig
+from ccsds.cfdp.missing import Known
+from ccsds.cfdp.part_file import PartFile, Taken
+from ccsds.cfdp.records import ReceiverRecord, ReceiverStage
+
+
+class Refusal(NamedTuple):
+    """Why a segment was not taken."""
+
+    rejection: Rejection
+    detail: str
+    condition: ConditionCode
+
+
+class Arrival:
+    """A file on its way in.
+
+    Args:
+        host: The entity, whose store it goes to.
+        remote: Where it comes from.
+        record: The transaction, new or from the journal.
+    """
+
+    def __init__(self, host: Host, remote: RemoteConfig, record: ReceiverRecord) -> None:
+        self.metadata = record.metadata
+        self.eof = record.eof
+        self.finished = record.finished
+        """What became of it, None while that is open."""
+        self._host = host
+        self._remote = remote
+        self._header = record.header
+        self._progress = Progress(record.stage, list(record.responses), record.intent)
+        path = f"{host.mib.part_directory}/{record.header.source}-{record.header.sequence}.part"
+        kind = None if record.metadata is None else checksum_type_of(record.metadata.checksum_type)
+        self.part = PartFile(host.store, host.room, path, record.runs, kind)
+        if record.stage is ReceiverStage.RECEIVING:
+            if not record.runs and record.eof is None:
+                # What was not told to the journal is not known to be in it.
+                self.part.discard()
+            if record.metadata is not None:
+                self.part.promise(record.metadata.size_octets)
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether it is neither delivered nor about to be."""
+        return self._progress.stage is ReceiverStage.RECEIVING
+
+    @property
+    def name(self) -> str:
+        """What it is to be called here, empty if that is not known, or if there is no file."""
+        return self.metadata.destination_name if self.metadata else ""
+
+    def size(self) -> int | None:
+        """Give its size, None if it is not known."""
+        if self.eof is not None:
+            return self.eof.size_octets
+        return self.metadata.size_octets or None if self.metadata is not None else None
+
+    def announced_size(self) -> int | None:
+        """Give the size that its sender began with: EOF of a file that was given up tells how far the sender came."""
+        return (self.metadata.size_octets if self.metadata else 0) or self.size()
+
+    def size_max(self) -> int:
+        """Give how large it can be."""
+        size = self.size()
+        return self._remote.file_octets_max if size is None else min(size, self._remote.file_octets_max)
+
+    def known(self) -> Known:
+        """Give what decides what is asked for."""
+        return Known(self.part.received, self.size(), self.metadata is not None, self.eof is not None)
+
+    def record(self, is_suspended: bool) -> ReceiverRecord:
+        """Give what the journal must know; only what was synced may be told."""
+        return ReceiverRecord(
+            header=self._header,
+            metadata=self.metadata,
+            eof=self.eof,
+            runs=self.part.runs(),
+            stage=self._progress.stage,
+            responses=tuple(self._progress.responses),
+            intent=self._progress.intent,
+            finished=self.finished,
+            is_suspended=is_suspended,
+        )
+
+    def accept(self, metadata: Metadata) -> list[Fault]:
+        """Learn which file it is; give what is wrong with that."""
+        self.metadata = metadata
+        self.part.close()
+        self.part.sum_by(checksum_type_of(metadata.checksum_type))
+        return faults_of(metadata, self._host, self._remote, self.part)
+
+    def take(self, offset: int, data: bytes) -> Taken | Refusal:
+        """Take a segment, or give why it is not taken."""
+        octets_max = self.size_max()
+        if not data or offset + len(data) > octets_max:
+            detail = f"expected octets below {octets_max}, found {len(data)} at {offset}"
+            return Refusal(Rejection.BEYOND_FILE, detail, ConditionCode.FILE_SIZE_ERROR)
+        taken = self.part.take(offset, data, octets_max)
+        match taken:
+            case Taken.CONTRADICTION:
+                detail = f"expected the octets at {offset} to be as they came before, found others"
+                return Refusal(Rejection.CONTRADICTION, detail, ConditionCode.FILE_CHECKSUM_FAILURE)
+            case Taken.NO_ROOM:
+                detail = f"expected room for {len(data)} octets at {offset}, found none"
+                return Refusal(Rejection.NO_ROOM, detail, ConditionCode.FILESTORE_REJECTION)
+            case Taken.NEW | Taken.DUPLICATE:
+                return taken
+
+    def end_at(self, eof: Eof) -> Fault | None:
+        """Learn where it ends; give what is wrong with that."""
+        self.eof = eof
+        self.part.close()
+        if self.part.end <= eof.size_octets <= self._remote.file_octets_max:
+            return None
+        detail = f"expected EOF at {self.part.end} or later, found it at {eof.size_octets}"
+        return Fault(ConditionCode.FILE_SIZE_ERROR, detail)
+
+    def is_whole(self) -> bool:
+        """Tell whether all of it came, and Metadata and EOF too."""
+        return self.metadata is not None and self.eof is not None and self.part.received.has(0, self.eof.size_octets)
+
+    def verify(self) -> Fault | None:
+        """Make a whole file durable; give what is wrong with it."""
+        if self.metadata is None or self.eof is None:
+            return None
+        is_summed = checksum_type_of(self.metadata.checksum_type) is not ChecksumType.NULL
+        if is_summed and self.part.checksum() != self.eof.checksum:
+            detail = f"expected checksum {self.eof.checksum:08x}, found {self.part.checksum():08x}"
+            return Fault(ConditionCode.FILE_CHECKSUM_FAILURE, detail)
+        if self.name:
+            self.part.sync()
+            stored = self._host.store.size(self.part.path)
+            if stored != self.eof.size_octets:
+                detail = f"expected {self.eof.size_octets} octets in the store, found {stored}"
+                return Fault(ConditionCode.FILE_SIZE_ERROR, detail)
+        return None
+
+    def deliver(self, save: Callable[[], None]) -> None:
+        """Bring it under its name, and do the filestore requests that came with it.
+
+        Args:
+            save: Tells the journal how far that is.
+        """
+        if self.metadata is None:
+            return
+        if not self.name:
+            self.part.discard()
+        host = self._host
+        self.finished = deliver(
+            host.store, self.part.path, self.metadata, self._progress, host.mib.part_directory, save
+        )
+        self._end()
+
+    def give_up(self, condition: ConditionCode, location: int | None) -> None:
+        """Drop it, or keep what came of it if the MIB says so."""
+        self.part.flush()
+        self.part.close()
+        status = FileStatus.REJECTED if condition is ConditionCode.FILESTORE_REJECTION else FileStatus.DISCARDED
+        if self._remote.keeps_incomplete and self.name and status is FileStatus.DISCARDED and self.part.end:
+            self.part.sync()
+            self._host.store.rename(self.part.path, self.name)
+            status = FileStatus.RETAINED
+        else:
+            self.part.discard()
+        self.finished = Finished(condition, DeliveryCode.INCOMPLETE, status, (), location)
+        self._end()
+
+    def drop(self, condition: ConditionCode) -> None:
+        """Drop it, whatever the MIB says."""
+        self.part.discard()
+        self.finished = Finished(condition, DeliveryCode.INCOMPLETE, FileStatus.DISCARDED)
+        self._end()
+
+    def report(self, transaction: TransactionId) -> TransactionFinished:
+        """Give what its owner is told when it is over."""
+        condition = self.finished.condition if self.finished else ConditionCode.NO_ERROR
+        return TransactionFinished(
+            transaction,
+            Role.RECEIVER,
+            condition,
+            self.finished.delivery if self.finished else DeliveryCode.INCOMPLETE,
+            self.finished.file_status if self.finished else FileStatus.UNREPORTED,
+            self.name,
+            self.eof.size_octets if self.eof else self.part.end,
+            self.finished.responses if self.finished else (),
+        )
+
+    def _end(self) -> None:
+        self.part.release()
+        self._progress.stage = ReceiverStage.FINISHED
