@@ -160,8 +160,6 @@ class World:
         if self.station.is_on:
             self.procedure.advance(now_ns)
             self._collect()
-        if not self._has_contact:
-            return
         for line, end in ((self.up, self.station), (self.down, self.spacecraft)):
             if line.free_at_ns <= now_ns:
                 self._transmit(line, end)

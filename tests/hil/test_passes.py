@@ -195,3 +195,25 @@ def test_real_time_refuses_what_only_virtual_time_has(tmp_path, monkeypatch, key
     assert result.exit_code == 2
     assert message in result.output
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("cut_s", [None, 100])
+def test_what_was_received_before_a_reboot_of_the_station_is_refused_after_it(tmp_path, cut_s):
+    fault = "" if cut_s is None else f'[[faults]]\nkind = "reboot_station"\nat_s = {cut_s}\n'
+    prepare_folder(tmp_path / "run", force=False)
+    world = World(scenario_of(fault, 200), 1, tmp_path / "run", {}, lambda source, event: None)
+    heard = []
+
+    def send(data, now_ns, send=world.down.send):
+        if now_ns < 95 * NS_PER_S:
+            heard.append(data)
+        elif now_ns > 140 * NS_PER_S and heard:
+            # An attacker who listened in the first pass says all of it again.
+            data = heard.pop(0)
+        send(data, now_ns)
+
+    world.down.send = send
+    world.run()
+    refused = [each["reason"] for each in events(tmp_path / "run", "FrameRejected", "station")]
+    assert any("replayed" in reason or "behind" in reason for reason in refused)
+    assert not [each for each in events(tmp_path / "run", "HousekeepingReceived") if each["time_ns"] > 140 * NS_PER_S]
