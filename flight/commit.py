@@ -8,8 +8,9 @@ from flight.books.commands import Begun, Executed
 from flight.books.housekeeping import HousekeepingSwitched
 from flight.books.jobs import JobChange
 from flight.books.keys import KeySetLoaded
+from flight.books.schedule import ScheduleChange
 
-Change = Executed | Begun | Booted | KeySetLoaded | Receipt | HousekeepingSwitched | JobChange
+Change = Executed | Begun | Booted | KeySetLoaded | Receipt | HousekeepingSwitched | JobChange | ScheduleChange
 """Everything that can change durably."""
 
 

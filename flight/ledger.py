@@ -17,6 +17,7 @@ from flight.books.commands import Answer, CommandBook, Identity
 from flight.books.housekeeping import HousekeepingBook
 from flight.books.jobs import JobBook, JobRecord
 from flight.books.keys import KeyBook, KeySetLoaded
+from flight.books.schedule import ScheduleBook
 from flight.commit import Change, Commit
 from flight.disk import Disk
 from flight.journal import Journal, UncertainStoreError
@@ -48,8 +49,17 @@ class Ledger:
         self._commands = CommandBook()
         self._housekeeping = HousekeepingBook()
         self._jobs = JobBook()
+        self.schedule = ScheduleBook()
+        """What is to be released when. It is read, never written to."""
         # In the order in which a compacted journal tells them.
-        self._books: tuple[Book, ...] = (self._boots, self._keys, self._housekeeping, self._jobs, self._commands)
+        self._books: tuple[Book, ...] = (
+            self._boots,
+            self._keys,
+            self._housekeeping,
+            self._jobs,
+            self.schedule,
+            self._commands,
+        )
         self._book_of: dict[type, Book] = {kind: book for book in self._books for kind in book.changes}
         recovery = self._journal.recover()
         self.damaged_octets = recovery.damaged_octets

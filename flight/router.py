@@ -11,36 +11,32 @@ import hashlib
 from collections.abc import Iterable
 
 from ccsds.errors import MalformedError, MisuseError
-from ccsds.pus.telecommand import AckFlags, RequestId, Telecommand
-from ccsds.pus.verification import VerificationReport, VerificationStage
+from ccsds.pus.telecommand import RequestId, Telecommand
+from ccsds.pus.verification import VerificationStage
 from ccsds.sdls.window import Receipt
+from flight.acceptance import Acceptance, RefusedError
 from flight.books.commands import Answer, Begun, Executed, Identity
 from flight.commit import Change
 from flight.events import CommandAnswered, Event, Rejected
 from flight.journal import UncertainStoreError
 from flight.ledger import Ledger
+from flight.release import Release
 from flight.reporter import Reporter, clip_reason
+from flight.request import Request, failure_report
 from flight.services.service import Outcome, Service
-from mission.channels import Apid
-from mission.dictionary import Command, Dictionary, Repeat
+from mission.dictionary import Dictionary, Repeat
 from mission.failures import FailureCode
+from mission.schedule import Fate
 from mission.words.core import COMMAND_REPEATED, STORE_FAILED
 
 DIGEST_OCTETS = 16
 _REQUEST_ID_OCTETS = 4
-_WANTED = {
-    VerificationStage.ACCEPTED: AckFlags.ACCEPTANCE,
-    VerificationStage.STARTED: AckFlags.START,
-    VerificationStage.COMPLETED: AckFlags.COMPLETION,
+_OUTCOME_NAMES = {
+    Fate.EXECUTED: "executed",
+    Fate.REFUSED: "refused",
+    Fate.FAILED: "failed",
+    Fate.OUTCOME_UNKNOWN: "failed",
 }
-
-
-class _RefusedError(Exception):
-    """A telecommand fails acceptance."""
-
-    def __init__(self, code: FailureCode, text: str) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 class Router:
@@ -58,6 +54,7 @@ class Router:
         self._ledger = ledger
         self._reporter = reporter
         self._services = {service.number: service for service in services}
+        self._acceptance = Acceptance(dictionary, self._services)
         self._events: list[Event] = []
         self._receipt: Receipt | None = None
         self.executed_count = 0
@@ -104,28 +101,64 @@ class Router:
         if answers is not None:
             self._repeat(telecommand, answers, now_ns)
             return
-        request = _Request(telecommand, identity)
+        request = Request(
+            telecommand,
+            begun=Begun(identity, telecommand.request_id.encode()),
+            ended=lambda _, answers: Executed(identity, answers),
+        )
         if self._ledger.request_begun(identity) is not None:
-            self._fail(request, FailureCode.OUTCOME_UNKNOWN, "a reset fell into its execution", now_ns)
+            self._fail_unknown(request, now_ns)
             return
+        self._deal(request, now_ns)
+
+    def release(self, release: Release, now_ns: int) -> Fate:
+        """Deal with a telecommand that the spacecraft gives itself, as with one from the uplink.
+
+        Not to be called while a frame is being dealt with.
+
+        Returns:
+            What became of it.
+
+        Raises:
+            OSError: The store failed. Whoever releases it tries again later; what is durable by then says whether it
+                had begun.
+        """
         try:
-            command, arguments = self._accept(telecommand)
-        except _RefusedError as error:
+            telecommand = Telecommand.decode(release.packet)
+        except MalformedError as error:  # It was whole when it was kept, and is not any more.
+            self._events.append(Rejected(now_ns, "release", str(error)))
+            self.refused_count += 1
+            self._commit(release.ended(Fate.REFUSED))
+            return Fate.REFUSED
+        request = Request(telecommand, begun=release.begun, ended=lambda fate, _: release.ended(fate), is_release=True)
+        if release.has_begun and self._is_once(telecommand):
+            self._fail_unknown(request, now_ns)
+        else:
+            self._deal(request, now_ns)
+        if request.store_error is not None:
+            raise request.store_error
+        return request.fate
+
+    def _deal(self, request: Request, now_ns: int) -> None:
+        """Take a telecommand through acceptance and execution."""
+        try:
+            command, arguments = self._acceptance.accept(request.telecommand)
+        except RefusedError as error:
             request.refuse(error.code, str(error))
-            self._conclude(request, "refused", str(error), now_ns)
+            self._conclude(request, Fate.REFUSED, str(error), now_ns)
             return
         request.name = command.name
         request.stage(VerificationStage.ACCEPTED)
         try:
-            if command.repeat is Repeat.ONCE:
-                self._commit(Begun(identity, request.id))
+            if command.repeat is Repeat.ONCE or (command.repeat is Repeat.IDEMPOTENT and request.is_release):
+                self._commit(request.begun)
             elif command.repeat is Repeat.IDEMPOTENT and self._receipt is not None:
                 # It may act before its record, and after a crash in between only the receipt keeps the frame out.
                 self._commit()
             outcome = self._services[command.service].execute(command, arguments, now_ns)
         except MisuseError as error:
             request.fail(VerificationStage.START_FAILED, FailureCode.REFUSED, str(error))
-            self._conclude(request, "refused", str(error), now_ns)
+            self._conclude(request, Fate.REFUSED, str(error), now_ns)
             return
         except OSError as error:
             self._store_failed(request, error, now_ns)
@@ -135,28 +168,12 @@ class Router:
             # the flight software again.
             text = f"fault in the flight software: {type(error).__name__}: {error}"
             request.fail(VerificationStage.START_FAILED, FailureCode.SOFTWARE_FAULT, text)
-            self._conclude(request, "failed", text, now_ns)
+            self._conclude(request, Fate.FAILED, text, now_ns)
             return
         request.stage(VerificationStage.STARTED)
         request.answers += outcome.answers
         request.stage(VerificationStage.COMPLETED)
-        self._conclude(request, "executed", "", now_ns, outcome)
-
-    def _accept(self, telecommand: Telecommand) -> tuple[Command, dict]:
-        if telecommand.apid != Apid.CORE:
-            raise _RefusedError(FailureCode.UNKNOWN_APID, f"expected APID {Apid.CORE:#x}, found {telecommand.apid:#x}")
-        if not self._dictionary.has_service(telecommand.service) or telecommand.service not in self._services:
-            known = ", ".join(map(str, sorted(self._services)))
-            text = f"unknown service {telecommand.service}: expected one of {known}"
-            raise _RefusedError(FailureCode.UNKNOWN_SERVICE, text)
-        try:
-            command = self._dictionary.command_of(telecommand.service, telecommand.subtype)
-        except MalformedError as error:
-            raise _RefusedError(FailureCode.UNKNOWN_SUBTYPE, str(error)) from None
-        try:
-            return command, command.arguments.decode(telecommand.data)
-        except MalformedError as error:
-            raise _RefusedError(FailureCode.BAD_ARGUMENT, f"{command.name}: {error}") from None
+        self._conclude(request, Fate.EXECUTED, "", now_ns, outcome)
 
     def _repeat(self, telecommand: Telecommand, answers: tuple[Answer, ...], now_ns: int) -> None:
         self.repeated_count += 1
@@ -181,30 +198,36 @@ class Router:
         except MalformedError:
             return
         code = FailureCode.CHECKSUM if "CRC" in reason else FailureCode.MALFORMED_PACKET
-        report = _failure(VerificationStage.ACCEPTANCE_FAILED, request_id, code, reason)
+        report = failure_report(VerificationStage.ACCEPTANCE_FAILED, request_id, code, reason)
         self._send((report,), 0, "unreadable")
 
-    def _fail(self, request: "_Request", code: FailureCode, text: str, now_ns: int) -> None:
+    def _fail_unknown(self, request: Request, now_ns: int) -> None:
+        text = "a reset fell into its execution"
         request.name = self._name_of(request.telecommand)
-        request.fail(VerificationStage.COMPLETION_FAILED, code, text)
-        self._conclude(request, "failed", text, now_ns)
+        request.fail(VerificationStage.COMPLETION_FAILED, FailureCode.OUTCOME_UNKNOWN, text)
+        self._conclude(request, Fate.OUTCOME_UNKNOWN, text, now_ns)
 
-    def _conclude(
-        self, request: "_Request", outcome_name: str, text: str, now_ns: int, outcome: Outcome | None = None
-    ) -> None:
+    def _conclude(self, request: Request, fate: Fate, text: str, now_ns: int, outcome: Outcome | None = None) -> None:
         """Make a command's effect and its answers durable together, then let both be seen."""
         changes = outcome.changes if outcome else ()
         try:
-            self._commit(*changes, Executed(request.identity, tuple(request.answers)))
+            self._commit(*changes, request.ended(fate, tuple(request.answers)))
         except (OSError, MisuseError) as error:
+            if request.is_release and outcome is not None and isinstance(error, MisuseError):
+                # Its effect is longer than a record. Trying again would change nothing, and hold up all that follows.
+                request.answers.clear()
+                request.fail(VerificationStage.COMPLETION_FAILED, FailureCode.STORE, str(error))
+                self._conclude(request, Fate.FAILED, str(error), now_ns)
+                return
             self._store_failed(request, error, now_ns)
             return
-        if outcome_name == "executed":
+        request.fate = fate
+        if fate is Fate.EXECUTED:
             self.executed_count += 1
         else:
             self.refused_count += 1
         self._send(request.answers, request.telecommand.source_id, request.name)
-        self._note(request.telecommand, request.name, outcome_name, text, now_ns)
+        self._note(request.telecommand, request.name, _OUTCOME_NAMES[fate], text, now_ns)
         if outcome is not None and outcome.afterwards is not None:
             outcome.afterwards(now_ns)
 
@@ -218,14 +241,16 @@ class Router:
         self._ledger.commit(*receipt, *changes)
         self._receipt = None
 
-    def _store_failed(self, request: "_Request", error: Exception, now_ns: int) -> None:
+    def _store_failed(self, request: Request, error: Exception, now_ns: int) -> None:
         """Say that nothing was done, or that it is not known. The same telecommand may be tried again."""
         self.refused_count += 1
-        request.answers.clear()
-        code = FailureCode.OUTCOME_UNKNOWN if isinstance(error, UncertainStoreError) else FailureCode.STORE
-        request.fail(VerificationStage.COMPLETION_FAILED, code, str(error))
-        self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
-        self._send(request.answers, request.telecommand.source_id, request.name)
+        request.store_error = error if isinstance(error, OSError) else OSError(str(error))
+        if not request.is_release:  # Who releases one tells of the failure and tries again; its end is reported then.
+            self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
+            request.answers.clear()
+            code = FailureCode.OUTCOME_UNKNOWN if isinstance(error, UncertainStoreError) else FailureCode.STORE
+            request.fail(VerificationStage.COMPLETION_FAILED, code, str(error))
+            self._send(request.answers, request.telecommand.source_id, request.name)
         self._note(request.telecommand, request.name, "failed", str(error), now_ns)
 
     def _send(self, answers: Iterable[Answer], source_id: int, name: str) -> None:
@@ -236,42 +261,15 @@ class Router:
         event = CommandAnswered(now_ns, name, telecommand.source_id, telecommand.sequence_count, outcome, text)
         self._events.append(event)
 
+    def _is_once(self, telecommand: Telecommand) -> bool:
+        try:
+            command = self._dictionary.command_of(telecommand.service, telecommand.subtype)
+        except MalformedError:
+            return False
+        return command.repeat is Repeat.ONCE
+
     def _name_of(self, telecommand: Telecommand) -> str:
         try:
             return self._dictionary.command_of(telecommand.service, telecommand.subtype).name
         except MalformedError:
             return f"[{telecommand.service},{telecommand.subtype}]"
-
-
-class _Request:
-    """A telecommand that is being dealt with, and the reports it has come to so far."""
-
-    def __init__(self, telecommand: Telecommand, identity: Identity) -> None:
-        self.telecommand = telecommand
-        self.identity = identity
-        self.name = f"[{telecommand.service},{telecommand.subtype}]"
-        self.answers: list[Answer] = []
-
-    @property
-    def id(self) -> bytes:
-        """The four octets by which ST[01] reports name it."""
-        return self.telecommand.request_id.encode()
-
-    def stage(self, stage: VerificationStage) -> None:
-        """Add a success report, if the telecommand asks for it."""
-        if _WANTED[stage] in self.telecommand.ack:
-            report = VerificationReport(stage=stage, request_id=self.telecommand.request_id)
-            self.answers.append(Answer(1, stage, report.encode()))
-
-    def refuse(self, code: FailureCode, text: str) -> None:
-        """Add a failed acceptance report."""
-        self.fail(VerificationStage.ACCEPTANCE_FAILED, code, text)
-
-    def fail(self, stage: VerificationStage, code: FailureCode, text: str) -> None:
-        """Add a failure report, which is sent whatever the telecommand asks for (6.1.4.3.b)."""
-        self.answers.append(_failure(stage, self.telecommand.request_id, code, text))
-
-
-def _failure(stage: VerificationStage, request_id: RequestId, code: FailureCode, text: str) -> Answer:
-    report = VerificationReport(stage=stage, request_id=request_id, failure_code=code, failure_text=clip_reason(text))
-    return Answer(1, stage, report.encode())

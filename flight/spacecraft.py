@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ccsds.sdls.key_store import KeyStore
 from ccsds.sdls.security import Security
+from flight.acceptance import Acceptance
 from flight.books.boots import Booted
 from flight.disk import Disk
 from flight.downlink import DownlinkTransmitter
@@ -27,6 +28,8 @@ from flight.services.connection_test import ConnectionTestService
 from flight.services.housekeeping import HousekeepingService
 from flight.services.jobs import JobService
 from flight.services.keys import KeyService
+from flight.services.schedule import ScheduleService
+from flight.timeline import Timeline
 from flight.uplink import UplinkReceiver
 from mission.definition import DICTIONARY
 from mission.dictionary import Dictionary
@@ -82,6 +85,8 @@ class Spacecraft:
         self._downlink = DownlinkTransmitter(config.profile, security)
         self._keys = KeyService(security, self._reporter)
         self._engine = Engine(config.engine, self._ledger, worker, self._reporter, corpora, disk)
+        acceptance = Acceptance(config.dictionary)
+        self._schedule = ScheduleService(self._ledger, self._reporter, acceptance, self._tai_of)
         self._housekeeping = HousekeepingService(
             config.dictionary,
             self._ledger,
@@ -90,6 +95,7 @@ class Spacecraft:
                 1: self._core_housekeeping,
                 2: lambda now_ns: self._engine.housekeeping(),
                 3: lambda now_ns: self._keys.housekeeping(),
+                11: lambda now_ns: self._schedule.housekeeping(),
             },
         )
         services = (
@@ -97,8 +103,10 @@ class Spacecraft:
             self._housekeeping,
             JobService(self._engine, self._reporter),
             self._keys,
+            self._schedule,
         )
         self._router = Router(config.dictionary, self._ledger, self._reporter, services)
+        self._timeline = Timeline(self._ledger, self._reporter, self._tai_of, self._router.release, now_ns)
         self._boot(now_ns)
 
     def receive(self, data: bytes, now_ns: int) -> None:
@@ -110,6 +118,7 @@ class Spacecraft:
 
     def advance(self, now_ns: int) -> None:
         """Do what is due."""
+        self._timeline.advance(now_ns)
         self._engine.advance(now_ns)
         self._housekeeping.advance(now_ns)
         self._keys.tell_refusals(now_ns)
@@ -117,7 +126,12 @@ class Spacecraft:
 
     def next_deadline(self) -> int | None:
         """Give the time at which something is due next."""
-        deadlines = [self._engine.next_deadline(), self._housekeeping.next_deadline(), self._keys.next_deadline()]
+        deadlines = [
+            self._timeline.next_deadline(),
+            self._engine.next_deadline(),
+            self._housekeeping.next_deadline(),
+            self._keys.next_deadline(),
+        ]
         if self._is_in_contact:
             deadlines.append(self._downlink.next_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
@@ -133,6 +147,7 @@ class Spacecraft:
     def contact(self, up: bool, now_ns: int) -> None:
         """Take note that the link is there, or is gone."""
         self._is_in_contact = up
+        self._timeline.contact(up, now_ns)
 
     def worker_replied(self, reply: Reply, now_ns: int) -> None:
         """Take a reply from the worker."""
@@ -179,12 +194,16 @@ class Spacecraft:
             if isinstance(event, TelemetryHeld):
                 self._keys.telemetry_held(event.reason)
         for said in self._reporter.take():
-            tai_ns = now_ns + self._config.tai_offset_ns
+            tai_ns = self._tai_of(now_ns)
             self._downlink.put(said.answer, said.priority, said.destination_id, tai_ns)
             if said.priority is Priority.EVENT:
                 self._events.append(Announced(now_ns, said.name, said.text, dict(said.values)))
             elif said.values:
                 self._events.append(Reported(now_ns, said.name, dict(said.values)))
+
+    def _tai_of(self, now_ns: int) -> int:
+        """Give on-board TAI."""
+        return now_ns + self._config.tai_offset_ns
 
     def _core_housekeeping(self, now_ns: int) -> dict[str, object]:
         return {

@@ -1,7 +1,7 @@
 """The dictionary of this mission, put together from the words of its services. Data only."""
 
 from mission.dictionary import Dictionary
-from mission.words import connection_test, core, housekeeping, jobs, keys
+from mission.words import connection_test, core, housekeeping, jobs, keys, schedule
 
 SERVICES = (
     core.WORDS,
@@ -9,6 +9,7 @@ SERVICES = (
     housekeeping.WORDS,
     jobs.WORDS,
     keys.WORDS,
+    schedule.WORDS,
 )
 
 DICTIONARY = Dictionary(*SERVICES)

@@ -175,9 +175,10 @@ class Dictionary:
             raise MalformedError(f"expected a declared command, found message type [{service},{subtype}]")
         return self._command_of_type[service, subtype]
 
-    def has_service(self, service: int) -> bool:
-        """Tell whether any command belongs to a service."""
-        return any(known == service for known, _ in self._command_of_type)
+    @cached_property
+    def service_numbers(self) -> frozenset[int]:
+        """The services that any command belongs to."""
+        return frozenset(service for service, _ in self._command_of_type)
 
     def report_of(self, service: int, subtype: int) -> Report:
         """Give the report of a message type.

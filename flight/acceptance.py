@@ -1,0 +1,71 @@
+"""Acceptance: whether a telecommand is one that this spacecraft knows, with arguments as declared.
+
+The same check for what comes from the uplink, for what is put into a schedule, and for what is released from it.
+
+Source: ECSS-E-ST-70-41C 6.1.4 (acceptance and reporting).
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from ccsds.errors import MalformedError
+from ccsds.pus.telecommand import Telecommand
+from mission.channels import Apid
+from mission.dictionary import Command, Dictionary
+from mission.failures import FailureCode
+
+
+class RefusedError(Exception):
+    """A telecommand fails acceptance."""
+
+    def __init__(self, code: FailureCode, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Acceptance:
+    """Checks telecommands.
+
+    Args:
+        dictionary: The commands there are.
+        services: The numbers of the services on board; all in the dictionary, if not given.
+    """
+
+    def __init__(self, dictionary: Dictionary, services: Collection[int] | None = None) -> None:
+        self._dictionary = dictionary
+        self._services = dictionary.service_numbers if services is None else services
+
+    def accept(self, telecommand: Telecommand) -> tuple[Command, dict[str, Any]]:
+        """Give the command and its arguments.
+
+        Raises:
+            RefusedError: It is not for this spacecraft, not declared, or its arguments are not as declared.
+        """
+        if telecommand.apid != Apid.CORE:
+            raise RefusedError(FailureCode.UNKNOWN_APID, f"expected APID {Apid.CORE:#x}, found {telecommand.apid:#x}")
+        if telecommand.service not in self._dictionary.service_numbers or telecommand.service not in self._services:
+            known = ", ".join(map(str, sorted(self._services)))
+            text = f"unknown service {telecommand.service}: expected one of {known}"
+            raise RefusedError(FailureCode.UNKNOWN_SERVICE, text)
+        try:
+            command = self._dictionary.command_of(telecommand.service, telecommand.subtype)
+        except MalformedError as error:
+            raise RefusedError(FailureCode.UNKNOWN_SUBTYPE, str(error)) from None
+        try:
+            return command, command.arguments.decode(telecommand.data)
+        except MalformedError as error:
+            raise RefusedError(FailureCode.BAD_ARGUMENT, f"{command.name}: {error}") from None
+
+    def read(self, packet: bytes) -> Telecommand:
+        """Read a telecommand that travels inside another, and check it.
+
+        Raises:
+            RefusedError: It is no telecommand, or cannot be accepted.
+        """
+        try:
+            telecommand = Telecommand.decode(packet)
+        except MalformedError as error:
+            code = FailureCode.CHECKSUM if "CRC" in str(error) else FailureCode.MALFORMED_PACKET
+            raise RefusedError(code, str(error)) from None
+        self.accept(telecommand)
+        return telecommand

@@ -1,0 +1,511 @@
+"""ST[11]: every request and report, valid and invalid; each activity acts once, at its time, or is reported skipped."""
+
+import errno
+
+import pytest
+
+from ccsds.pus.telecommand import Telecommand
+from flight.disk import RealDisk
+from flight.services.schedule import key_of
+from mission.channels import Apid
+from mission.dictionary import Repeat
+from mission.schedule import ACTIVITIES_MAX, Anchor, Fate, Late, Switch, Window
+
+SECOND = 1_000_000_000
+HOUR = 3600 * SECOND
+EPOCH = 10**18
+SOURCE = 9
+
+
+def key(sequence):
+    return key_of(SOURCE, Apid.CORE, sequence)
+
+
+def named(*sequences):
+    return [{"source_id": SOURCE, "sequence_count": sequence} for sequence in sequences]
+
+
+def at(board, sequence, after_s, kind="store", group=0):
+    """Give a row of [11,4]: an act whose number and sequence count are the same."""
+    packet = board.packet(f"act.{kind}", sequence, number=sequence)
+    return {"group": group, "release_time": EPOCH + after_s * SECOND, "request": packet}
+
+
+def relative(board, sequence, kind="store", **fields):
+    return {"request": board.packet(f"act.{kind}", sequence, number=sequence), **fields}
+
+
+def insert(board, *rows, **arguments):
+    assert board.send("schedule.insert", activities=list(rows), **arguments) == ""
+
+
+def waiting(board):
+    assert board.send("schedule.summary_all") == ""
+    return [row["sequence_count"] for row in board.answers[0]["activities"]]
+
+
+def switched(board):
+    return {number for number, is_on in board.ledger.housekeeping.items() if is_on}
+
+
+def skips(events):
+    return [(values["fate"], values["requests"]) for name, values in events if name == "activities_skipped"]
+
+
+@pytest.fixture
+def enabled(board):
+    assert board.send("schedule.enable") == ""
+    return board
+
+
+def test_activities_are_released_in_order_of_time_and_reported_as_any_other_command(enabled):
+    insert(enabled, at(enabled, 2, 20), at(enabled, 1, 10), at(enabled, 3, 30))
+    assert enabled.timeline.next_deadline() == 10 * SECOND
+    enabled.said.clear()
+    enabled.run_to(20 * SECOND)
+    reports = [(said.answer.subtype, said.answer.data[2:4], said.destination_id) for said in enabled.said]
+    assert reports == [(stage, bytes([0xC0, n]), SOURCE) for n in (1, 2) for stage in (1, 3, 7)]
+    assert switched(enabled) == {1, 2}
+    assert waiting(enabled) == [3]
+    assert enabled.schedule.housekeeping() == {
+        "schedule_enabled": Switch.ENABLED,
+        "activities_waiting": 1,
+        "activities_released": 2,
+        "activities_failed": 0,
+        "activities_skipped": 0,
+        "next_release": EPOCH + 30 * SECOND,
+    }
+
+
+def test_the_schedule_is_the_same_after_a_reboot_and_after_its_journal_was_rewritten(enabled, make_board, tmp_path):
+    enabled.send("schedule.create_groups", groups=[{"group": 1, "status": 1}, {"group": 2, "status": 0}])
+    insert(enabled, at(enabled, 1, 10), at(enabled, 2, 20, group=1), sub_schedule=3)
+    rows = [
+        relative(enabled, 3, anchor=Anchor.EVENT, orbit_event=7, offset=-5000, late=Late.RUN, limit=60),
+        relative(enabled, 4, anchor=Anchor.AOS, offset=1000),
+    ]
+    assert enabled.send("schedule.insert_relative", activities=rows) == ""
+    enabled.send("schedule.set_orbit_events", events=[{"orbit_event": 7, "time": EPOCH + HOUR}])
+    enabled.send("schedule.disable_sub_schedules", sub_schedules=[5])
+    enabled.timeline.contact(True, 0)
+    enabled.run_to(10 * SECOND)
+
+    def told(board):
+        found = []
+        for name in ("detail_all", "report_groups", "report_sub_schedules", "report_fates"):
+            assert board.send(f"schedule.{name}") == ""
+            found += board.answers
+        return [*found, board.schedule.housekeeping(), board.ledger.schedule.is_in_pass]
+
+    before = told(enabled)
+    again = make_board(RealDisk(tmp_path), now_ns=11 * SECOND)
+    again.sent = 100
+    assert told(again) == before
+    again.ledger._compact()
+    rewritten = make_board(RealDisk(tmp_path), now_ns=11 * SECOND)
+    rewritten.sent = 200
+    assert told(rewritten) == before
+
+
+def test_nothing_that_is_malformed_unknown_past_or_twice_gets_in_and_the_first_fault_is_named(enabled):
+    good = at(enabled, 1, 10)
+    broken = {**at(enabled, 2, 10), "request": at(enabled, 2, 10)["request"][:-1] + b"x"}
+    unknown = {**good, "request": Telecommand(Apid.CORE, 3, 99, 1, SOURCE).encode()}
+    argument = {**good, "request": Telecommand(Apid.CORE, 3, 200, 1, SOURCE, data=b"").encode()}
+    foreign = {**good, "request": Telecommand(5, 3, 200, 1, SOURCE, data=b"\x01").encode()}
+    for wrong, text in (
+        (broken, "activities[1]: expected a packet of"),
+        ({**good, "request": good["request"][:-1] + b"x"}, "activities[1]: telecommand: expected CRC-16"),
+        (unknown, "activities[1]: unknown service 99"),
+        (argument, "activities[1]: act.store: expected"),
+        (foreign, "activities[1]: expected APID"),
+        (at(enabled, 2, 0), "activities[1]: expected a time after"),
+        (at(enabled, 2, 5, group=4), "activities[1]: expected a group that exists, found 4"),
+        (at(enabled, 1, 20), "activities[1]: expected a request that is not in the schedule"),
+    ):
+        if wrong is broken:
+            wrong["request"] = wrong["request"][:-2]
+        assert text in enabled.send("schedule.insert", activities=[good, wrong])
+        assert waiting(enabled) == []
+    insert(enabled, good)
+    assert "activities[0]: expected a request that is not" in enabled.send("schedule.insert", activities=[good])
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"anchor": Anchor.EVENT}, "orbit_event: expected a number exactly for anchor EVENT"),
+        ({"anchor": Anchor.AOS, "orbit_event": 2}, "orbit_event: expected a number exactly"),
+        ({"anchor": Anchor.AOS, "offset": -1}, "offset: expected 0 to"),
+        ({"anchor": Anchor.LOS, "release_time": 3}, "release_time: expected 0 for anchor LOS"),
+        ({"anchor": Anchor.ABSOLUTE}, "expected a time after"),
+        ({"anchor": Anchor.AOS, "limit": 3}, "expected a limit of 0 for an activity that is skipped"),
+    ],
+)
+def test_an_anchor_that_says_two_things_or_half_of_one_is_refused(enabled, fields, text):
+    refusal = enabled.send("schedule.insert_relative", activities=[relative(enabled, 1, **fields)])
+    assert refusal.startswith("activities[0]: ")
+    assert text in refusal
+
+
+def test_no_damaged_request_is_ever_taken_into_the_schedule(enabled, damage):
+    good = at(enabled, 1, 10)
+    for octets in damage(good["request"]):
+        assert enabled.send("schedule.insert", activities=[{**good, "request": octets}])
+    assert waiting(enabled) == []
+
+
+def test_activities_are_deleted_by_request_all_or_none(enabled):
+    insert(enabled, at(enabled, 1, 10), at(enabled, 2, 20), at(enabled, 3, 30))
+    assert "requests[1]: expected an activity" in enabled.send("schedule.delete", requests=named(1, 9))
+    assert "requests[1]: expected an activity" in enabled.send("schedule.delete", requests=named(1, 1))
+    assert waiting(enabled) == [1, 2, 3]
+    assert enabled.send("schedule.delete", requests=named(1, 3)) == ""
+    enabled.run_to(HOUR)
+    assert switched(enabled) == {2}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [
+        ({}, {1, 2, 3, 4, 5}),
+        ({"window": Window.FROM, "from_time": EPOCH + 20 * SECOND}, {2, 3, 4}),
+        ({"window": Window.TO, "to_time": EPOCH + 20 * SECOND}, {1, 2}),
+        ({"window": Window.FROM_TO, "from_time": EPOCH + 20 * SECOND, "to_time": EPOCH + 30 * SECOND}, {2, 3}),
+        ({"sub_schedules": [1]}, {3, 4}),
+        ({"groups": [6]}, {2, 4}),
+        ({"sub_schedules": [1], "groups": [6]}, {4}),
+        ({"sub_schedules": [9]}, set()),
+    ],
+)
+def test_a_filter_lets_through_a_window_of_time_in_sub_schedules_and_groups(enabled, chosen, found):
+    enabled.send("schedule.create_groups", groups=[{"group": 6, "status": 1}])
+    insert(enabled, at(enabled, 1, 10), at(enabled, 2, 20, group=6))
+    insert(enabled, at(enabled, 3, 30), at(enabled, 4, 40, group=6), sub_schedule=1)
+    enabled.send("schedule.insert_relative", activities=[relative(enabled, 5, anchor=Anchor.LOS)])
+    for report in ("summary_filtered", "detail_filtered"):
+        assert enabled.send(f"schedule.{report}", **chosen) == ""
+        assert enabled.answers[0]["total"] == len(found)
+    assert enabled.send("schedule.shift_filtered", shift=100_000, **chosen) == ""
+    due = enabled.ledger.schedule.agenda.times
+    assert {n for n in range(1, 5) if due[key(n)] != EPOCH + 10 * n * SECOND} == found - {5}
+    if chosen.get("window", Window.ALL) is Window.ALL:
+        assert enabled.send("schedule.delete_filtered", **chosen) == ""
+        assert set(waiting(enabled)) == {1, 2, 3, 4, 5} - found
+
+
+def test_a_window_that_ends_before_it_begins_is_refused(enabled):
+    refusal = enabled.send("schedule.delete_filtered", window=Window.FROM_TO, from_time=3, to_time=2)
+    assert "from_time: expected a time up to to_time 2, found 3" in refusal
+
+
+def test_activities_are_shifted_and_never_into_the_past(enabled):
+    insert(enabled, at(enabled, 1, 10), at(enabled, 2, 20))
+    assert "requests[1]" in enabled.send("schedule.shift", shift=-15_000, requests=named(2, 1))
+    assert "requests[0]" in enabled.send("schedule.shift_all", shift=-15_000)
+    assert enabled.send("schedule.shift", shift=-15_000, requests=named(2)) == ""
+    assert waiting(enabled) == [2, 1]
+    assert enabled.send("schedule.shift_all", shift=3_600_000) == ""
+    enabled.run_to(HOUR)
+    assert switched(enabled) == set()
+    enabled.run_to(HOUR + 5 * SECOND)
+    assert switched(enabled) == {2}
+
+
+def test_what_waits_for_a_pass_cannot_be_shifted_before_it(enabled):
+    enabled.send("schedule.insert_relative", activities=[relative(enabled, 1, anchor=Anchor.AOS, offset=5000)])
+    assert "offset: expected 0 to" in enabled.send("schedule.shift_all", shift=-6_000)
+    assert enabled.send("schedule.shift_all", shift=-5_000) == ""
+
+
+def test_reports_come_a_page_at_a_time_in_order_of_time(enabled):
+    for start in range(1, 121, 40):
+        insert(enabled, *(at(enabled, n, 1000 - n) for n in range(start, start + 40)))
+    order = []
+    for position in (0, 50, 100):
+        enabled.send("schedule.summary_all", position=position)
+        (page,) = enabled.answers
+        assert (page["total"], page["position"]) == (120, position)
+        order += [row["sequence_count"] for row in page["activities"]]
+    assert order == list(range(120, 0, -1))
+    enabled.send("schedule.detail_all", position=115)
+    assert [row["request"] for row in enabled.answers[0]["activities"]] == [
+        at(enabled, n, 1)["request"] for n in range(5, 0, -1)
+    ]
+    enabled.send("schedule.summary_all", position=120)
+    assert enabled.answers[0]["activities"] == []
+
+
+def test_a_detail_report_gives_back_all_that_was_put_in(enabled):
+    row = relative(enabled, 1, anchor=Anchor.EVENT, orbit_event=3, offset=-1500, late=Late.RUN, limit=90)
+    enabled.send("schedule.insert_relative", sub_schedule=2, activities=[row])
+    enabled.send("schedule.detail", requests=named(1))
+    assert enabled.answers[0]["activities"] == [{"sub_schedule": 2, "group": 0, "release_time": 0, **row}]
+    enabled.send("schedule.summary", requests=named(1))
+    assert enabled.answers[0]["activities"][0]["release_time"] == 0
+    assert "requests[0]" in enabled.send("schedule.summary", requests=named(2))
+
+
+@pytest.mark.parametrize("off", ["schedule", "sub_schedule", "group"])
+def test_what_falls_due_while_disabled_is_skipped_and_reported(enabled, off):
+    enabled.send("schedule.create_groups", groups=[{"group": 6, "status": 1}])
+    insert(
+        enabled, at(enabled, 1, 10, group=6), at(enabled, 2, 20, group=6), at(enabled, 3, 30, group=6), sub_schedule=1
+    )
+    switches = {
+        "schedule": ("schedule.disable", "schedule.enable", {}),
+        "sub_schedule": ("schedule.disable_sub_schedules", "schedule.enable_sub_schedules", {"sub_schedules": [1]}),
+        "group": ("schedule.disable_groups", "schedule.enable_groups", {"groups": [6]}),
+    }
+    turn_off, turn_on, arguments = switches[off]
+    assert enabled.send(turn_off, **arguments) == ""
+    assert skips(enabled.run_to(15 * SECOND)) == [(Fate.SKIPPED_DISABLED, [key(1)])]
+    assert skips(enabled.run_to(20 * SECOND)) == [(Fate.SKIPPED_DISABLED, [key(2)])]
+    assert enabled.send(turn_on, **arguments) == ""
+    enabled.run_to(HOUR)
+    assert switched(enabled) == {3}
+    enabled.send("schedule.report_fates")
+    assert [(row["sequence_count"], row["fate"]) for row in enabled.answers[0]["activities"]] == [
+        (3, Fate.EXECUTED),
+        (2, Fate.SKIPPED_DISABLED),
+        (1, Fate.SKIPPED_DISABLED),
+    ]
+
+
+def test_a_new_schedule_is_disabled_and_a_reset_one_is_empty(board):
+    insert(board, at(board, 1, 10))
+    assert skips(board.run_to(10 * SECOND)) == [(Fate.SKIPPED_DISABLED, [key(1)])]
+    board.send("schedule.enable")
+    board.send("schedule.create_groups", groups=[{"group": 6, "status": 1}])
+    insert(board, at(board, 2, 60, group=6))
+    assert board.send("schedule.reset") == ""
+    assert waiting(board) == []
+    assert board.schedule.housekeeping()["schedule_enabled"] is Switch.DISABLED
+    board.send("schedule.report_groups")
+    assert board.answers == [{"groups": []}]
+
+
+def test_groups_are_made_and_done_away_with(enabled):
+    rows = [{"group": 2, "status": 0}, {"group": 1, "status": 1}]
+    assert enabled.send("schedule.create_groups", groups=rows) == ""
+    enabled.send("schedule.report_groups")
+    assert enabled.answers == [{"groups": [{"group": 1, "status": 1}, {"group": 2, "status": 0}]}]
+    assert "groups[0]: expected a group that is new" in enabled.send("schedule.create_groups", groups=rows[:1])
+    assert "groups[1]: expected a group that exists" in enabled.send("schedule.enable_groups", groups=[1, 3])
+    assert "groups[0]: expected a group that exists" in enabled.send("schedule.disable_groups", groups=[3])
+    insert(enabled, at(enabled, 1, 10, group=1))
+    assert "groups[1]: expected a group without" in enabled.send("schedule.delete_groups", groups=[2, 1])
+    assert enabled.send("schedule.delete_groups", groups=[2]) == ""
+    assert "groups[0]: expected at least" not in enabled.send("schedule.delete_groups", groups=[2])
+
+
+def test_sub_schedules_come_into_being_enabled(enabled):
+    insert(enabled, at(enabled, 1, 10), sub_schedule=4)
+    enabled.send("schedule.disable_sub_schedules", sub_schedules=[2])
+    enabled.send("schedule.report_sub_schedules")
+    assert enabled.answers == [{"sub_schedules": [{"sub_schedule": 2, "status": 0}, {"sub_schedule": 4, "status": 1}]}]
+
+
+def test_aos_and_los_give_a_time_to_what_waits_for_them_once_a_pass(enabled):
+    rows = [
+        relative(enabled, 1, anchor=Anchor.AOS, offset=30_000),
+        relative(enabled, 2, anchor=Anchor.LOS),
+        relative(enabled, 3, anchor=Anchor.LOS, offset=300_000),
+    ]
+    enabled.send("schedule.insert_relative", activities=rows)
+    enabled.run_to(100 * SECOND)
+    enabled.timeline.contact(True, 100 * SECOND)
+    assert ("anchor_passed", {"anchor": Anchor.AOS, "time": EPOCH + 100 * SECOND, "count": 1}) in enabled.take_events()
+    enabled.run_to(129 * SECOND)
+    assert switched(enabled) == set()
+    enabled.run_to(130 * SECOND)
+    assert switched(enabled) == {1}
+    # A fade is not the end of the pass, nor what comes after it a new one.
+    enabled.send("schedule.insert_relative", activities=[relative(enabled, 4, anchor=Anchor.AOS)])
+    enabled.timeline.contact(False, 200 * SECOND)
+    enabled.run_to(230 * SECOND)
+    enabled.timeline.contact(True, 230 * SECOND)
+    enabled.run_to(400 * SECOND)
+    assert switched(enabled) == {1}
+    enabled.timeline.contact(False, 500 * SECOND)
+    enabled.run_to(559 * SECOND)
+    assert switched(enabled) == {1}
+    enabled.run_to(560 * SECOND)
+    assert switched(enabled) == {1, 2}
+    enabled.run_to(799 * SECOND)
+    assert switched(enabled) == {1, 2}
+    enabled.run_to(800 * SECOND)
+    assert switched(enabled) == {1, 2, 3}
+    enabled.timeline.contact(True, 900 * SECOND)
+    enabled.run_to(900 * SECOND)
+    assert switched(enabled) == {1, 2, 3, 4}
+
+
+def test_a_reset_in_a_pass_begins_no_other_and_the_end_is_seen_all_the_same(enabled, make_board, tmp_path):
+    enabled.timeline.contact(True, 0)
+    rows = [relative(enabled, 1, anchor=Anchor.AOS), relative(enabled, 2, anchor=Anchor.LOS)]
+    enabled.send("schedule.insert_relative", activities=rows)
+    again = make_board(RealDisk(tmp_path), now_ns=5 * SECOND)
+    again.timeline.contact(True, 6 * SECOND)
+    again.run_to(HOUR)
+    assert switched(again) == set()
+    again.timeline.contact(False, HOUR)
+    once_more = make_board(RealDisk(tmp_path), now_ns=HOUR + 10 * SECOND)
+    once_more.run_to(HOUR + 70 * SECOND)
+    assert switched(once_more) == {2}
+    once_more.timeline.contact(True, 2 * HOUR)
+    once_more.run_to(2 * HOUR)
+    assert switched(once_more) == {1, 2}
+
+
+def test_an_orbit_event_gives_a_time_and_a_better_one_moves_it(enabled):
+    rows = [relative(enabled, 1, anchor=Anchor.EVENT, orbit_event=7, offset=-10_000)]
+    enabled.send("schedule.insert_relative", activities=rows)
+    assert enabled.timeline.next_deadline() is None
+    tell = lambda *events: enabled.send(  # noqa: E731
+        "schedule.set_orbit_events", events=[{"orbit_event": n, "time": EPOCH + s * SECOND} for n, s in events]
+    )
+    assert tell((7, 100), (8, 50)) == ""
+    assert enabled.timeline.next_deadline() == 90 * SECOND
+    assert tell((7, 200)) == ""
+    assert enabled.timeline.next_deadline() == 190 * SECOND
+    assert "events[1]: expected a time after" in tell((7, 300), (9, 0))
+    assert "events[1]: expected each event once" in tell((7, 300), (7, 301))
+    enabled.run_to(189 * SECOND)
+    assert switched(enabled) == set()
+    enabled.run_to(190 * SECOND)
+    assert switched(enabled) == {1}
+    # What is past and used by nothing makes room.
+    enabled.run_to(250 * SECOND)
+    assert tell((10, 400)) == ""
+    assert enabled.ledger.schedule.orbit_events == {10: EPOCH + 400 * SECOND}
+
+
+@pytest.mark.parametrize(
+    ("late", "limit", "after_s", "is_released"),
+    [
+        (Late.SKIP, 0, 5, True),
+        (Late.SKIP, 0, 6, False),
+        (Late.RUN, 60, 60, True),
+        (Late.RUN, 60, 61, False),
+    ],
+)
+def test_what_was_due_in_a_reset_is_released_or_skipped_as_it_was_declared(
+    enabled, make_board, tmp_path, late, limit, after_s, is_released
+):
+    row = relative(enabled, 1, anchor=Anchor.ABSOLUTE, release_time=EPOCH + 10 * SECOND, late=late, limit=limit)
+    assert enabled.send("schedule.insert_relative", activities=[row]) == ""
+    again = make_board(RealDisk(tmp_path), now_ns=(10 + after_s) * SECOND)
+    assert skips(again.run_to((10 + after_s) * SECOND)) == ([] if is_released else [(Fate.SKIPPED_LATE, [key(1)])])
+    assert switched(again) == ({1} if is_released else set())
+    assert waiting(again) == []
+
+
+def test_a_clock_that_jumps_ahead_skips_what_it_jumped_over_and_one_that_jumps_back_repeats_nothing(enabled):
+    insert(enabled, at(enabled, 1, 10), at(enabled, 2, 20), at(enabled, 3, 3600))
+    enabled.run_to(10 * SECOND)
+    enabled.offset_ns += HOUR // 2
+    assert skips(enabled.run_to(10 * SECOND)) == [(Fate.SKIPPED_LATE, [key(2)])]
+    enabled.offset_ns -= HOUR
+    enabled.run_to(2 * HOUR)
+    assert switched(enabled) == {1, 3}
+
+
+def test_a_thousand_skipped_activities_take_few_records_and_each_is_named(enabled):
+    for start in range(0, 1000, 50):
+        packets = [(n, enabled.packet("act.store", n, number=1)) for n in range(start, start + 50)]
+        insert(enabled, *({**at(enabled, 1, 10 + n), "request": packet} for n, packet in packets))
+    octets = enabled.ledger.journal_octets
+    enabled.offset_ns += 10 * HOUR
+    told = skips(enabled.run_to(SECOND))
+    assert sorted(each for _, keys in told for each in keys) == [key(n) for n in range(1000)]
+    assert len(told) == 20
+    assert enabled.ledger.journal_octets - octets < 20_000
+
+
+def test_what_is_refused_at_its_time_is_told_and_gone(enabled):
+    insert(enabled, at(enabled, 1, 10), at(enabled, 2, 20))
+    enabled.acts.fails = RuntimeError("nobody foresaw this")
+    events = enabled.run_to(10 * SECOND)
+    assert ("activity_failed", {"request": key(1), "fate": Fate.FAILED}) in events
+    enabled.acts.fails = None
+    enabled.run_to(20 * SECOND)
+    assert switched(enabled) == {2}
+    assert enabled.schedule.housekeeping()["activities_failed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "done", "fate"),
+    [("once", [(Repeat.ONCE, 1)], Fate.OUTCOME_UNKNOWN), ("idempotent", [(Repeat.IDEMPOTENT, 1)] * 2, Fate.EXECUTED)],
+)
+def test_a_crash_while_it_acts_leaves_it_unknown_or_done_again_as_its_command_declares(
+    enabled, make_board, tmp_path, kind, done, fate
+):
+    insert(enabled, at(enabled, 1, 10, kind))
+
+    class PowerCutError(BaseException):
+        pass
+
+    def cut(*changes):
+        raise PowerCutError
+
+    execute = enabled.acts.execute
+
+    def execute_and_cut(*args):
+        enabled.ledger.commit = cut
+        return execute(*args)
+
+    enabled.acts.execute = execute_and_cut
+    with pytest.raises(PowerCutError):
+        enabled.run_to(10 * SECOND)
+    # However late it is, and whatever is disabled: it had begun.
+    again = make_board(RealDisk(tmp_path), now_ns=HOUR, done=enabled.done)
+    again.run_to(HOUR)
+    assert enabled.done == done
+    again.send("schedule.report_fates")
+    assert [(row["sequence_count"], row["fate"]) for row in again.answers[0]["activities"]] == [(1, fate)]
+
+
+def test_a_full_store_holds_the_schedule_and_nothing_is_lost_or_done_twice(enabled):
+    insert(enabled, at(enabled, 1, 10), at(enabled, 2, 11, "once"), at(enabled, 3, 12, "idempotent"))
+    append = enabled.disk.append
+
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    enabled.disk.append = full
+    events = enabled.run_to(12 * SECOND)
+    assert [name for name, _ in events] == ["store_failed"]
+    assert enabled.timeline.next_deadline() == 20 * SECOND
+    enabled.disk.append = append
+    enabled.run_to(20 * SECOND)
+    assert enabled.schedule.housekeeping()["activities_waiting"] == 0
+    fates = [(row[0], row[1]) for row in enabled.ledger.schedule.fates]
+    assert fates == [(key(1), Fate.SKIPPED_LATE), (key(2), Fate.SKIPPED_LATE), (key(3), Fate.SKIPPED_LATE)]
+    assert enabled.done == []
+
+
+def test_a_scheduled_command_may_change_the_schedule_and_act_on_what_is_due_with_it(enabled):
+    delete = enabled.packet("schedule.delete", 1, requests=named(2))
+    rows = [{"release_time": EPOCH + 10 * SECOND, "request": delete}, at(enabled, 2, 10), at(enabled, 3, 10)]
+    insert(enabled, *rows)
+    enabled.run_to(10 * SECOND)
+    assert switched(enabled) == {3}
+
+
+def test_releasing_leaves_the_memory_of_the_commands_of_the_ground_alone(enabled):
+    insert(enabled, at(enabled, 1, 10), at(enabled, 2, 11))
+    remembered = len(enabled.ledger._commands.executed)
+    enabled.run_to(HOUR)
+    assert switched(enabled) == {1, 2}
+    assert len(enabled.ledger._commands.executed) == remembered
+
+
+def test_a_full_schedule_takes_no_more(enabled, monkeypatch):
+    monkeypatch.setattr("flight.services.schedule.ACTIVITIES_MAX", 2)
+    insert(enabled, at(enabled, 1, 10))
+    refusal = enabled.send("schedule.insert", activities=[at(enabled, 2, 10), at(enabled, 3, 10)])
+    assert "expected at most 2 activities in the schedule, found 3" in refusal
+    monkeypatch.setattr("flight.services.schedule.SCHEDULE_OCTETS_MAX", 20)
+    assert "octets of requests" in enabled.send("schedule.insert", activities=[at(enabled, 2, 10)])
+    assert ACTIVITIES_MAX == 16_384
