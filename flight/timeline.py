@@ -55,6 +55,7 @@ class Timeline:
         self._release = release
         self._passes = Passes(now_ns)
         self._held_until_ns = now_ns
+        self._now_ns = now_ns
 
     def contact(self, is_up: bool, now_ns: int) -> None:
         """Take note that the link is there, or is gone."""
@@ -64,6 +65,7 @@ class Timeline:
 
     def advance(self, now_ns: int) -> None:
         """Release what is due."""
+        self._now_ns = now_ns
         if now_ns < self._held_until_ns:
             return
         with self._store_guarded(now_ns):
@@ -79,7 +81,7 @@ class Timeline:
         if self._book.begun is not None:
             deadlines.append(self._held_until_ns)
         if first is not None:
-            deadlines.append(first[0] - self._tai_of(0))
+            deadlines.append(self._now_ns + first[0] - self._tai_of(self._now_ns))
         return min((max(each, self._held_until_ns) for each in deadlines if each is not None), default=None)
 
     @contextmanager
