@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ccsds.errors import MisuseError
+from ground import transfer_log
 from ground.events import (
     FINAL,
     CommandIssued,
@@ -30,16 +31,25 @@ from ground.events import (
     ReportReceived,
     Stage,
     StationEvent,
+    TransferEvent,
+    TransferFailed,
+    TransferFinished,
+    TransferProgressed,
+    TransferStarted,
     encode_json,
 )
+from ground.transfer_log import TransferLog
 from mission.words.housekeeping import HOUSEKEEPING_REPORT
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SEQUENCE_COUNTS = 1 << 14
 EVENT_SERVICE = 5
 
 # A commit waits for the disk once; at this many rows it is due even between the caller's own regular commits.
 BATCH_ROWS_MAX = 512
+
+# What does not wait for a batch.
+_PRESSING = CommandIssued | CommandStaged | TransferStarted | TransferFinished | TransferFailed
 
 # Of 65535 identifiers a station uses a few in its life, so that one draw in a thousand fails at most.
 DRAWS_MAX = 1_000
@@ -82,6 +92,9 @@ CREATE TABLE stages (
 CREATE INDEX stages_by_command ON stages (command_id, id);
 """
 
+# What brings an archive from each version to the next; version 0 is an empty file.
+_STEPS = {0: _SCHEMA, 1: transfer_log.SCHEMA}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
@@ -109,6 +122,7 @@ class Archive:
         self._lock = lock
         self.identity = identity
         self._pending_rows = 0
+        self.transfers = TransferLog(connection, self._execute, self.commit, self._roll_back)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, draw_source_id: Callable[[], int], unix_ns: int) -> Self:
@@ -131,9 +145,11 @@ class Archive:
         try:
             connection = _connect(path)
             try:
-                identity = _identify(connection, lock, draw_source_id)
+                identity, is_sealed = _identify(connection, lock, draw_source_id)
                 archive = cls(connection, lock, identity)
                 archive._close_unfinished(unix_ns)
+                archive.transfers.settle(unix_ns, is_sure=is_sealed)
+                archive.commit()
             except BaseException:
                 connection.close()
                 raise
@@ -146,7 +162,7 @@ class Archive:
         return archive
 
     def record(self, events: Iterable[StationEvent], unix_ns: int) -> None:
-        """Keep events; those of commands, and all before them, are durable when this returns.
+        """Keep events; those of commands and of a file's start and end, and all before them, are durable at return.
 
         Raises:
             sqlite3.Error: The disk failed; nothing since the last commit is kept.
@@ -155,7 +171,7 @@ class Archive:
         try:
             for event in events:
                 self._insert(event, unix_ns)
-                is_due |= isinstance(event, CommandIssued | CommandStaged)
+                is_due |= isinstance(event, _PRESSING)
             if is_due or self._pending_rows >= BATCH_ROWS_MAX:
                 self.commit()
         except sqlite3.Error:
@@ -216,6 +232,11 @@ class Archive:
                 self._insert_command(event, unix_ns)
             case CommandStaged():
                 self._insert_stage(event.command_id, event.stage, event.attempt, event.text, unix_ns)
+            case TransferEvent():
+                self.transfers.note(event, unix_ns)
+                # How far it is, is told each second; only the latest is worth its room.
+                if not isinstance(event, TransferProgressed):
+                    self._insert_event(event, unix_ns)
             case _:
                 self._insert_event(event, unix_ns)
 
@@ -311,19 +332,22 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if version == 0 and tables == 0:
-            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-        elif version != SCHEMA_VERSION:
+        if not 0 <= version <= SCHEMA_VERSION or (version == 0 and tables):
             raise MisuseError(f"expected an archive of version {SCHEMA_VERSION} at {path}, found version {version}")
+        for step in range(version, SCHEMA_VERSION):
+            connection.executescript(f"BEGIN IMMEDIATE; {_STEPS[step]} PRAGMA user_version = {step + 1}; COMMIT;")
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _identify(connection: sqlite3.Connection, lock: int, draw_source_id: Callable[[], int]) -> Identity:
+def _identify(connection: sqlite3.Connection, lock: int, draw_source_id: Callable[[], int]) -> tuple[Identity, bool]:
+    """Give who the station is, and whether that is who it was: nothing was sent that this file does not know."""
     row = connection.execute("SELECT source_id, next_sequence_count, next_command_id, seal FROM identity").fetchone()
+    is_sealed = False
     if row is not None and row[3] == _seal(lock):
+        is_sealed = True
         identity = Identity(source_id=row[0], next_sequence_count=row[1], next_command_id=row[2])
     else:
         used = {
@@ -339,7 +363,7 @@ def _identify(connection: sqlite3.Connection, lock: int, draw_source_id: Callabl
         "INSERT OR REPLACE INTO identity VALUES (1, ?, ?, ?, '')",
         (identity.source_id, identity.next_sequence_count, identity.next_command_id),
     )
-    return identity
+    return identity, is_sealed
 
 
 def _draw(draw_source_id: Callable[[], int], used: set[int]) -> int:

@@ -1,4 +1,4 @@
-"""Reading an archive: commands with their stages, packets, events and frames, newest first. It never writes.
+"""Reading an archive: commands with their stages, packets, events, transfers and frames, newest first. It never writes.
 
 It can read while a station writes (SQLite's write-ahead log), and after it has stopped.
 """
@@ -77,6 +77,25 @@ class FrameRecord:
     octets: bytes
 
 
+@dataclass(frozen=True, kw_only=True)
+class TransferRecord:
+    """One file that is on its way, or was."""
+
+    transaction: str
+    direction: str
+    source_name: str
+    destination_name: str
+    size_octets: int | None
+    done_octets: int
+    outcome: str
+    """Name of a `ground.transfer_log.Outcome`."""
+    condition: str
+    text: str
+    """Why it failed."""
+    started_unix_ns: int
+    ended_unix_ns: int | None
+
+
 class History:
     """The reader of an archive; `open` makes it."""
 
@@ -150,6 +169,30 @@ class History:
         ).fetchall()
         return [
             EventRecord(unix_ns=row[0], kind=row[1], text=row[2], content=msgspec.json.decode(row[3])) for row in rows
+        ]
+
+    def transfers(self, limit: int = 20) -> list[TransferRecord]:
+        """Give the latest transfers."""
+        rows = self._connection.execute(
+            "SELECT name, direction, source_name, destination_name, size_octets, done_octets, outcome, condition, text,"
+            " started_unix_ns, ended_unix_ns FROM transfers ORDER BY started_unix_ns DESC, id DESC LIMIT ?",
+            (limit,),
+        ).fetchall()
+        return [
+            TransferRecord(
+                transaction=row[0],
+                direction=row[1],
+                source_name=row[2],
+                destination_name=row[3],
+                size_octets=row[4],
+                done_octets=row[5],
+                outcome=row[6],
+                condition=row[7],
+                text=row[8],
+                started_unix_ns=row[9],
+                ended_unix_ns=row[10],
+            )
+            for row in rows
         ]
 
     def frames(self, limit: int = 100) -> list[FrameRecord]:

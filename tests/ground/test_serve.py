@@ -12,7 +12,8 @@ import pytest
 
 from ccsds.cop1.fop import Service
 from ccsds.errors import MisuseError
-from ground import serve as serve_module
+from ground import socket_server
+from ground.archive import Archive
 from ground.client import Client, NoStationError, RefusalError, StationGoneError
 from ground.events import PortReported
 from ground.history import History
@@ -135,7 +136,7 @@ def test_a_request_that_never_ends_is_cut_off(served, monkeypatch):
 
 
 def test_a_client_that_does_not_read_is_dropped_and_the_others_go_on(served, client, monkeypatch):
-    monkeypatch.setattr(serve_module, "CLIENT_LINES_MAX", 100)
+    monkeypatch.setattr(socket_server, "CLIENT_LINES_MAX", 100)
     slow = socket.socket(socket.AF_UNIX)
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     slow.connect(str(served.config.socket_path))
@@ -162,7 +163,7 @@ def _wait(client: Client) -> list[dict]:
 
 
 def test_clients_beyond_the_bound_are_turned_away(served, monkeypatch):
-    monkeypatch.setattr(serve_module, "CLIENTS_MAX", 1)
+    monkeypatch.setattr(socket_server, "CLIENTS_MAX", 1)
     with Client.connect(served.config.socket_path) as first:
         first.state()
         second = Client.connect(served.config.socket_path)
@@ -173,7 +174,7 @@ def test_clients_beyond_the_bound_are_turned_away(served, monkeypatch):
 
 def test_a_command_that_the_archive_cannot_keep_is_taken_back_and_never_sent(served, client, monkeypatch):
     client.subscribe()
-    true_record = serve_module.Archive.record
+    true_record = Archive.record
     broken = [True]
 
     def record(self, events, unix_ns):
@@ -181,7 +182,7 @@ def test_a_command_that_the_archive_cannot_keep_is_taken_back_and_never_sent(ser
             raise sqlite3.OperationalError("disk I/O error")
         true_record(self, events, unix_ns)
 
-    monkeypatch.setattr(serve_module.Archive, "record", record)
+    monkeypatch.setattr(Archive, "record", record)
     with pytest.raises(RefusalError, match="archive: disk I/O error"):
         client.send("test.connection", service=Service.BD)
     broken[0] = False
@@ -224,18 +225,18 @@ def test_a_socket_left_by_a_killed_station_is_taken_over_and_another_file_is_not
     left = socket.socket(socket.AF_UNIX)
     left.bind(str(path))
     left.close()
-    serve_module._listen(path).close()
+    socket_server.listen(path).close()
     path.unlink()
     path.write_text("precious")
     with pytest.raises(MisuseError, match="expected a socket or nothing at"):
-        serve_module._listen(path)
+        socket_server.listen(path)
     assert path.read_text() == "precious"
 
 
 def test_a_station_that_stops_leaves_the_socket_of_another_alone(served, client):
     path = served.config.socket_path
     path.unlink()
-    other = serve_module._listen(path)
+    other = socket_server.listen(path)
     client.subscribe()
     client.stop()
     with pytest.raises(StationGoneError):
@@ -247,7 +248,7 @@ def test_a_station_that_stops_leaves_the_socket_of_another_alone(served, client)
 
 def test_a_path_that_no_socket_can_have_is_refused(tmp_path):
     with pytest.raises(MisuseError, match="expected a path for a socket at"):
-        serve_module._listen(tmp_path / ("x" * 200))
+        socket_server.listen(tmp_path / ("x" * 200))
 
 
 def test_a_bad_link_url_is_refused_before_anything_is_made(config):

@@ -1,0 +1,167 @@
+"""``ground send``, ``commands`` and ``jobs``: telecommands, what became of them, and the jobs that they began."""
+
+import contextlib
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+from rich.console import Console
+
+from ccsds.cop1.fop import Service
+from ccsds.errors import MisuseError
+from ground import presentation
+from ground.cli.options import FAILED_STATUS, json_option, plain_errors, socket_option, to_json
+from ground.client import Client
+from ground.events import FINAL, Stage, plain
+from ground.history import History
+from mission.definition import DICTIONARY
+
+_FINAL_NAMES = frozenset(stage.name for stage in FINAL)
+
+
+class _SendCommand(click.Command):
+    """A command whose ``NAME --help`` tells about the telecommand of that name."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        named = [each for each in args if each in DICTIONARY.commands]
+        if named and ctx.help_option_names and any(each in ctx.help_option_names for each in args):
+            Console().print(presentation.command_help(DICTIONARY.commands[named[0]]))
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
+
+def _complete_name(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [
+        CompletionItem(name, help=command.description)
+        for name, command in sorted(DICTIONARY.commands.items())
+        if name.startswith(incomplete)
+    ]
+
+
+@click.command(cls=_SendCommand)
+@click.argument("name", required=False, shell_complete=_complete_name)
+@click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--list", "list_them", is_flag=True, help="List all commands; with NAME, tell all about that one.")
+@click.option("--bd", is_flag=True, help="Bypass COP-1's sequence, for recovery.")
+@click.option("--no-wait", is_flag=True, help="Return once the station has it in its archive.")
+@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds to wait for its end.")
+@json_option
+@socket_option
+def send(
+    name: str | None,
+    arguments: tuple[str, ...],
+    list_them: bool,
+    bd: bool,
+    no_wait: bool,
+    timeout_s: float | None,
+    as_json: bool,
+    socket_path: Path,
+) -> None:
+    """Send the command NAME and print each verification stage as it comes.
+
+    ``ground send NAME --help`` tells about one command.
+    """
+    console = Console()
+    with plain_errors():
+        if list_them or name is None:
+            if name is None and not list_them:
+                raise MisuseError("expected the name of a command, found none; ground send --list shows all")
+            named = None if name is None else DICTIONARY.command(name)
+            console.print(presentation.command_list(DICTIONARY) if named is None else presentation.command_help(named))
+            return
+        command = DICTIONARY.command(name)
+        values = command.arguments.parse(_pairs(arguments))
+        with Client.connect(socket_path) as client:
+            state = client.subscribe()
+            command_id = client.send(name, values, service=Service.BD if bd else Service.AD)
+            if no_wait:
+                click.echo(to_json({"command_id": command_id}) if as_json else f"{name} {command_id}: queued")
+                return
+            if state["link"] != "UP" and not as_json:
+                until = "it is sent blind" if bd else "the command waits until the spacecraft is heard"
+                console.print(f"link DOWN: {until}", style="yellow")
+            final = _follow(client, command_id, timeout_s, console, as_json)
+    if final != Stage.COMPLETED.name:
+        sys.exit(FAILED_STATUS)
+
+
+@click.command()
+@click.argument("job_id", type=click.IntRange(min=1), required=False)
+@json_option
+@socket_option
+def jobs(job_id: int | None, as_json: bool, socket_path: Path) -> None:
+    """Show the jobs on board, as far as they were heard of; with JOB_ID, all that is known of that one.
+
+    What is known comes from telemetry; ``ground send job.report job_id=N`` asks for it.
+    """
+    with plain_errors():
+        with Client.connect(socket_path) as client:
+            known = client.jobs()
+        if job_id is not None and str(job_id) not in known:
+            heard = ", ".join(known) or "none"
+            raise MisuseError(f"expected a job that was heard of ({heard}), found {job_id}")
+    if as_json:
+        click.echo(to_json(known if job_id is None else known[str(job_id)]))
+    elif job_id is not None:
+        Console().print(presentation.job_details(job_id, known[str(job_id)]))
+    elif known:
+        Console().print(presentation.jobs_table(known))
+    else:
+        click.echo("no job was heard of yet; submit one with: ground send job.submit job_id=1 ...")
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, newest first.")
+@click.option(
+    "--archive",
+    "archive_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Read this archive instead of asking the station.",
+)
+@json_option
+@socket_option
+def commands(limit: int, archive_path: Path | None, as_json: bool, socket_path: Path) -> None:
+    """Show the latest commands with all their stages, from the archive."""
+    with plain_errors():
+        known = _commands(limit, archive_path, socket_path)
+    if as_json:
+        click.echo(to_json(known))
+    else:
+        Console().print(presentation.commands_history(known), soft_wrap=True)
+
+
+def _commands(limit: int, archive_path: Path | None, socket_path: Path) -> list[dict[str, Any]]:
+    if archive_path is None:
+        with Client.connect(socket_path) as client:
+            return client.commands(limit)
+    with contextlib.closing(History.open(archive_path)) as history:
+        return [plain(asdict(each)) for each in history.commands(limit)]
+
+
+def _follow(client: Client, command_id: int, timeout_s: float | None, console: Console, as_json: bool) -> str:
+    """Print every stage of a command until it ends, and give the last."""
+    for event in client.events(timeout_s):
+        if event["type"] != "CommandStaged" or event["command_id"] != command_id:
+            continue
+        if as_json:
+            click.echo(to_json(event))
+        else:
+            console.print(presentation.stage_line(event), soft_wrap=True)
+        if event["stage"] in _FINAL_NAMES:
+            return event["stage"]
+    raise TimeoutError(f"expected command {command_id} to end within {timeout_s:g} s, found it on its way still")
+
+
+def _pairs(arguments: tuple[str, ...]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for each in arguments:
+        name, equals, text = each.partition("=")
+        if not equals:
+            raise MisuseError(f"expected arguments as key=value, found {each!r}")
+        if name in pairs:
+            raise MisuseError(f"{name}: expected one value, found two")
+        pairs[name] = text
+    return pairs

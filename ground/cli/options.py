@@ -1,0 +1,54 @@
+"""What the commands of ``ground`` share: where the station is, output for programs, and errors in one line.
+
+Exit status: 0 done, 1 the command failed or was lost or the station went away, 2 bad input or no station.
+"""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import msgspec
+
+from ccsds.errors import MalformedError, MisuseError, StarloopError
+from ground.client import NoStationError, RefusalError, default_socket_path
+
+FAILED_STATUS = 1
+BAD_INPUT_STATUS = 2
+
+socket_option = click.option(
+    "--socket",
+    "socket_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=default_socket_path,
+    show_default="the user's runtime directory, or ~/.cache",
+    help="Where the station listens.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def to_json(value: Any) -> str:
+    """Give plain values as one line of JSON."""
+    return msgspec.json.encode(value).decode()
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn the errors a person can do something about into one line and an exit status."""
+    try:
+        yield
+    except (MalformedError, MisuseError, NoStationError, RefusalError) as error:
+        _fail(error, BAD_INPUT_STATUS)
+    except (StarloopError, TimeoutError) as error:
+        _fail(error, FAILED_STATUS)
+    except BrokenPipeError:  # Whoever read our lines has enough; click ends us quietly.
+        raise
+    except OSError as error:
+        _fail(error, BAD_INPUT_STATUS)
+
+
+def _fail(error: Exception, status: int) -> NoReturn:
+    click.echo(f"ground: {error}", err=True)
+    sys.exit(status)

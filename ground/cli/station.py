@@ -1,0 +1,85 @@
+"""``ground serve`` and ``ground watch``: the station in service, and a look at it."""
+
+import contextlib
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from ground import presentation
+from ground.cli.options import json_option, plain_errors, socket_option, to_json
+from ground.client import Client
+from ground.serve import ServeConfig, default_archive_path, run
+from mission.profiles import PROFILES, find_profile
+from ports.key_directory import require_choice
+from ports.url import parse_url
+
+# What fits under the other panels of a terminal of usual height.
+EVENTS_SHOWN_MAX = 12
+
+# Often enough to look alive, seldom enough to cost nothing.
+REFRESH_S = 0.5
+
+_UNINTERESTING = frozenset({"FrameReceived", "ReportReceived", "HousekeepingReceived"})
+
+
+@click.command()
+@click.option("--link", required=True, help="serial:/dev/ttyUSB0?baud=115200, tcp:host:port, pty:, ...")
+@click.option("--profile", default="serial", show_default=True, help=f"How the link is run: {', '.join(PROFILES)}.")
+@click.option(
+    "--archive",
+    "archive_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=default_archive_path,
+    show_default="the user's data directory",
+    help="SQLite file of frames, packets, events and commands.",
+)
+@click.option(
+    "--keys",
+    "keys_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Key file of the ground, made by `ground keys new`.",
+)
+@click.option("--insecure", is_flag=True, help="Believe every frame. For a bench, never for a radio.")
+@socket_option
+def serve(
+    link: str, profile: str, archive_path: Path, keys_path: Path | None, insecure: bool, socket_path: Path
+) -> None:
+    """Own the link and the archive, until stopped."""
+    console = Console(stderr=True)
+    with plain_errors():
+        parse_url(link)
+        link_profile = find_profile(profile)
+        require_choice(keys_path, insecure)
+        config = ServeConfig(
+            link=link, profile=link_profile, archive_path=archive_path, socket_path=socket_path, keys_path=keys_path
+        )
+        run(config, say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True))
+
+
+@click.command()
+@json_option
+@socket_option
+def watch(as_json: bool, socket_path: Path) -> None:
+    """Show the link, housekeeping, jobs and events live, until stopped."""
+    console = Console()
+    with plain_errors(), Client.connect(socket_path) as client, contextlib.suppress(KeyboardInterrupt):
+        state = client.subscribe()
+        if as_json or not console.is_terminal:
+            click.echo(to_json(state) if as_json else f"link {state['link']}, COP-1 {state['cop']}")
+            for event in client.events():
+                click.echo(to_json(event) if as_json else presentation.event_line(event).plain)
+            return
+        shown: deque[dict[str, Any]] = deque(maxlen=EVENTS_SHOWN_MAX)
+        rate = 0.0
+        with Live(presentation.watch_screen(state, shown, rate), console=console, screen=True) as live:
+            while True:
+                shown.extend(event for event in client.events(REFRESH_S) if event["type"] not in _UNINTERESTING)
+                before, state = state, client.state()
+                elapsed_s = (state["time_ns"] - before["time_ns"]) / 1e9
+                octets = state["counters"].get("octets_received", 0) - before["counters"].get("octets_received", 0)
+                rate = octets / elapsed_s if elapsed_s > 0 else rate
+                live.update(presentation.watch_screen(state, shown, rate))
