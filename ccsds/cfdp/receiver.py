@@ -230,6 +230,11 @@ class Receiver(TransactionEnd):
             arrival.eof = eof
             self._give_up(eof.condition, eof.fault_location, time_ns)
         elif arrival.finished is None and arrival.eof is None:
+            announced = arrival.announced_size()
+            if announced is not None and announced != eof.size_octets:
+                detail = f"expected EOF at {announced} as the Metadata says, found it at {eof.size_octets}"
+                self._reject(Rejection.CONTRADICTION, detail, ConditionCode.FILE_SIZE_ERROR)
+                return
             fault = arrival.end_at(eof)
             if fault is not None:
                 self._fault(*fault, time_ns)

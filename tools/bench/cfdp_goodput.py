@@ -3,11 +3,12 @@
 1 MiB in 1 KiB segments, 1 Mbit/s down, 64 kbit/s up, each PDU lost with probability p in both directions. T is from the
 put to the file whole and verified at the receiver; T_min = S (1 + h) / (R (1 - p)) + one-way delay, h = 34 / 1024.
 
-    python -m tools.bench.cfdp_goodput
+    python -m tools.bench.cfdp_goodput [--campaign]
 """
 
 import random
 import statistics
+import sys
 import tempfile
 from collections.abc import Container
 from dataclasses import dataclass
@@ -46,6 +47,11 @@ TARGETS = {
     (0.2, 300): 1.18,
 }
 """(loss, delay in ms) -> T / T_min."""
+
+CAMPAIGN_SEEDS = 200
+CAMPAIGN_PEER_SEEDS = 20
+# Worse than any link of the profiles, and the way to the Moon; all that is asked of these is to complete.
+CAMPAIGN_CELLS = [(loss, delay_ms) for loss in (0.1, 0.4, 0.6) for delay_ms in (10, 300, 1300)]
 
 ONE_LOSS_OCTETS = 256 << 10
 ONE_LOSS_DELAY_NS = 300 * MS
@@ -126,8 +132,9 @@ def run(seeds: int = SEEDS, peer_seeds: int = PEER_SEEDS) -> list[Row]:
 
 
 def campaign() -> list[Row]:
-    """Measure with more seeds."""
-    return run(200, 20)
+    """Measure with more seeds, and cells that have no target but to complete."""
+    cells = [*TARGETS, *CAMPAIGN_CELLS]
+    return [*(_cell(loss, delay_ms, CAMPAIGN_SEEDS, CAMPAIGN_PEER_SEEDS) for loss, delay_ms in cells), *_losses()]
 
 
 def _cell(loss: float, delay_ms: int, seeds: int, peer_seeds: int) -> Row:
@@ -139,7 +146,7 @@ def _cell(loss: float, delay_ms: int, seeds: int, peer_seeds: int) -> Row:
     ended = [one / least for one in theirs if one is not None]
     value = statistics.median(times) if times else float("inf")
     peer_value = statistics.median(ended) if ended else None
-    target = TARGETS[loss, delay_ms]
+    target = TARGETS.get((loss, delay_ms))
     return Row(
         group=GROUP,
         name=f"CFDP class 2, T / T_min, loss {loss:.0%}, delay {delay_ms} ms, {len(times)} of {seeds} seeds complete",
@@ -148,8 +155,8 @@ def _cell(loss: float, delay_ms: int, seeds: int, peer_seeds: int) -> Row:
         peer=f"cfdp-py 0.7, {len(ended)} of {peer_seeds} complete",
         peer_value=None if peer_value is None else round(peer_value, 3),
         ratio=None if peer_value is None else round(peer_value / value, 2),
-        target=f"<= {target}, all complete",
-        ok=value <= target and len(times) == seeds,
+        target="all complete" if target is None else f"<= {target}, all complete",
+        ok=(target is None or value <= target) and len(times) == seeds,
     )
 
 
@@ -179,5 +186,5 @@ def _losses() -> list[Row]:
 
 
 if __name__ == "__main__":
-    for row in run():
-        print(plain(row))
+    for row in campaign() if "--campaign" in sys.argv else run():
+        print(plain(row), flush=True)

@@ -18,11 +18,12 @@ CONTENT = bytes(range(256)) * 40
 class Link:
     """Two entities and the lines between them."""
 
-    def __init__(self, here=None, there=None, **config):
-        self.stores = MemoryStore(), MemoryStore()
+    def __init__(self, here=None, there=None, stores=None, transactions_max=1024, **config):
+        self.stores = stores or (MemoryStore(), MemoryStore())
         remotes = here or RemoteConfig(entity=2, **config), there or RemoteConfig(entity=1, **config)
         self.source = Entity(Mib(entity=1, remotes=(remotes[0],)), self.stores[0])
-        self.destination = Entity(Mib(entity=2, remotes=(remotes[1],)), self.stores[1])
+        mib = Mib(entity=2, remotes=(remotes[1],), transactions_max=transactions_max)
+        self.destination = Entity(mib, self.stores[1])
         self.ends = self.source, self.destination
         self.lines = Line(1e6, 10_000_000, keeps_log=True), Line(1e6, 10_000_000, keeps_log=True)
         self.now_ns = 0

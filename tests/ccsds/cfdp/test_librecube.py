@@ -8,17 +8,16 @@ import random
 import time
 from dataclasses import replace
 
+import cfdp
 import pytest
+from cfdp.filestore import native
+from cfdp.transport import base
 
 from ccsds.cfdp.codes import TransmissionMode
 from ccsds.cfdp.entity import Entity
 from ccsds.cfdp.memory_store import MemoryStore
 from ccsds.cfdp.mib import LIBRECUBE, Mib
 from ccsds.cfdp.records import PutRequest
-
-cfdp = pytest.importorskip("cfdp")
-native = pytest.importorskip("cfdp.filestore.native")
-base = pytest.importorskip("cfdp.transport.base")
 
 CONTENT = random.Random(9).randbytes(20_000)
 
