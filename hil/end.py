@@ -2,6 +2,10 @@
 
 What comes while it is off is lost, and it says nothing. When it is started again its core is built anew, from what the
 end before had made durable and nothing else.
+
+A core is asked only for what may have changed: when it has a deadline, and whether it has something to transmit, stays
+as it is until it was called. So a fast link costs no more turns than it has frames, and a core that does something
+without having said that it is due is found out.
 """
 
 from abc import ABC, abstractmethod
@@ -25,6 +29,10 @@ class End(ABC, Generic[CoreType]):
     def __init__(self) -> None:
         self._core: CoreType | None = None
         self._has_contact = False
+        self._deadline_ns: int | None = None
+        self._is_stirred = False
+        self.may_transmit = False
+        """Whether it may have something to say, once the line is free."""
 
     @property
     def is_on(self) -> bool:
@@ -33,13 +41,14 @@ class End(ABC, Generic[CoreType]):
 
     @property
     def core(self) -> CoreType:
-        """The core of an end that runs.
+        """The core of an end that runs, to be called.
 
         Raises:
             MisuseError: It is off.
         """
         if self._core is None:
             raise MisuseError(f"expected the {self.name} to run, found it off")
+        self._stir()
         return self._core
 
     def start(self, now_ns: int) -> None:
@@ -51,6 +60,7 @@ class End(ABC, Generic[CoreType]):
         if self._core is not None:
             raise MisuseError(f"expected the {self.name} to be off, found it running")
         self._core = self._build(now_ns)
+        self._stir()
         if self._has_contact:
             self._core.contact(True, now_ns)
 
@@ -65,6 +75,7 @@ class End(ABC, Generic[CoreType]):
         if self._core is None:
             raise MisuseError(f"expected the {self.name} to run, found it off")
         self._core = None
+        self._stir()
         return self._lose()
 
     @abstractmethod
@@ -82,27 +93,44 @@ class End(ABC, Generic[CoreType]):
     def receive(self, data: bytes, now_ns: int) -> None:
         """See `ports.drive.Core.receive`."""
         if self._core is not None:
+            self._stir()
             self._core.receive(data, now_ns)
 
     def advance(self, now_ns: int) -> None:
-        """See `ports.drive.Core.advance`."""
-        if self._core is not None:
+        """See `ports.drive.Core.advance`; only if something is due, or may be since the core was called."""
+        is_due = self._deadline_ns is not None and self._deadline_ns <= now_ns
+        if self._core is not None and (is_due or self._is_stirred):
+            self._stir()
             self._core.advance(now_ns)
 
     def next_deadline(self) -> int | None:
         """See `ports.drive.Core.next_deadline`."""
-        return None if self._core is None else self._core.next_deadline()
+        if self._is_stirred:
+            self._is_stirred = False
+            self._deadline_ns = None if self._core is None else self._core.next_deadline()
+        return self._deadline_ns
 
     def transmit(self, now_ns: int) -> bytes | None:
         """See `ports.drive.Core.transmit`."""
-        return None if self._core is None else self._core.transmit(now_ns)
+        if self._core is None or not self.may_transmit:
+            return None
+        octets = self._core.transmit(now_ns)
+        self._stir()
+        self.may_transmit = octets is not None
+        return octets
 
     def contact(self, up: bool, now_ns: int) -> None:
         """See `ports.drive.Core.contact`; one that is off is told when it starts."""
         self._has_contact = up
         if self._core is not None:
+            self._stir()
             self._core.contact(up, now_ns)
 
     def take_events(self) -> Sequence[msgspec.Struct]:
         """See `ports.drive.Core.take_events`."""
         return () if self._core is None else self._core.take_events()
+
+    def _stir(self) -> None:
+        """Note that the core was called, so that its answers may be others than before."""
+        self._is_stirred = True
+        self.may_transmit = True

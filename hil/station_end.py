@@ -62,12 +62,15 @@ class StationEnd(End[Station]):
         self._told: list[StationEvent] = []
 
     def command(self, name: str, arguments: Mapping[str, Any], now_ns: int) -> int:
-        """Queue a command, and give its number.
+        """Queue a command, and give its number; it is in the archive when this returns.
 
         Raises:
             MisuseError: See `Station.command`; or it is off.
         """
-        return self.core.command(name, arguments, now_ns=now_ns)
+        self._now_ns = now_ns
+        command_id = self.core.command(name, arguments, now_ns=now_ns)
+        self._told += self._take()
+        return command_id
 
     def advance(self, now_ns: int) -> None:
         """Do what is due, and what the program around a station does regularly."""
@@ -83,15 +86,10 @@ class StationEnd(End[Station]):
 
     def take_events(self) -> Sequence[StationEvent]:
         """Give what happened since the last call; all of it is in the archive, and commands in it are durable."""
-        events = [] if self._core is None else self._core.take_events()
-        if events and self._archive is not None:
-            self._archive.record(events, self._unix_ns())
-            self._commit_ns = self._commit_ns or self._now_ns + COMMIT_INTERVAL_NS
-            for event in events:
-                if isinstance(event, CommandStaged):
-                    self._follow(event)
-        told, self._told = self._told, []
-        return [*told, *events]
+        events = self._take()
+        if self._told:
+            events, self._told = [*self._told, *events], []
+        return events
 
     def close(self) -> None:
         """See `hil.end.End.close`."""
@@ -136,6 +134,17 @@ class StationEnd(End[Station]):
             self._security.remember()
         if self._archive is not None:
             self._archive.commit()
+
+    def _take(self) -> Sequence[StationEvent]:
+        """Take the events of the core, and keep them."""
+        events = [] if self._core is None else self._core.take_events()
+        if events and self._archive is not None:
+            self._archive.record(events, self._unix_ns())
+            self._commit_ns = self._commit_ns or self._now_ns + COMMIT_INTERVAL_NS
+            for event in events:
+                if isinstance(event, CommandStaged):
+                    self._follow(event)
+        return events
 
     def _follow(self, event: CommandStaged) -> None:
         if event.stage in FINAL:

@@ -100,6 +100,9 @@ class World:
         for fault in scenario.faults:
             if fault.at_s is not None:
                 self._agenda.add(_ns(fault.at_s), lambda fault=fault: self._cut_power(fault))
+        self._timed = (
+            self.spacecraft.worker, self.up, self.down, self.spacecraft, self.station, self._agenda,
+        )  # fmt: skip
         for dropout in link.dropouts:
             if dropout.at_s is not None:
                 self._line(dropout.direction).drop(_ns(dropout.at_s), _ns(dropout.duration_s))
@@ -123,16 +126,16 @@ class World:
                 if self.procedure.is_over and not is_over:
                     is_over = True
                     self._end_ns = min(self._end_ns, self.now_ns + EPILOGUE_NS)
-                next_ns = min(self._next_ns(), self._end_ns)
+                next_ns = self._next_ns()
                 turns = turns + 1 if next_ns <= self.now_ns else 0
                 if turns > TURNS_AT_ONE_INSTANT_MAX:
                     raise StalledError(f"expected time to go on from {self.now_ns} ns, found {turns} turns there")
                 self.now_ns = max(next_ns, self.now_ns)
                 self.spacecraft.worker.now_ns = self.now_ns
-            self.up.finish()
-            self.down.finish()
             self._collect()
             for line in (self.up, self.down):
+                line.finish()
+                self._collect_line(line)
                 self.evidence.line_counts[line.config.name] = msgspec.structs.asdict(line.counts)
             return self.evidence
         finally:
@@ -146,12 +149,8 @@ class World:
         """Do all that is due now, in one order."""
         now_ns = self.now_ns
         self.spacecraft.work(now_ns)
-        arrived = self.up.receive(now_ns)
-        if arrived:
-            self.spacecraft.receive(arrived, now_ns)
-        arrived = self.down.receive(now_ns)
-        if arrived:
-            self.station.receive(arrived, now_ns)
+        self._carry(self.up, self.spacecraft)
+        self._carry(self.down, self.station)
         self._agenda.advance(now_ns)
         self._follow_plan()
         self.spacecraft.advance(now_ns)
@@ -159,11 +158,21 @@ class World:
         self._collect()
         if self.station.is_on:
             self.procedure.advance(now_ns)
-            self._collect()
-        for line, end in ((self.up, self.station), (self.down, self.spacecraft)):
-            if line.free_at_ns <= now_ns:
-                self._transmit(line, end)
+        if self.up.free_at_ns <= now_ns:
+            self._transmit(self.up, self.station)
+        if self.down.free_at_ns <= now_ns:
+            self._transmit(self.down, self.spacecraft)
         self._collect()
+
+    def _carry(self, line: Line, end: End) -> None:
+        """Hand over what was sent together and has arrived wholly."""
+        deadline_ns = line.next_deadline()
+        if deadline_ns is None or deadline_ns > self.now_ns:
+            return
+        arrived = line.receive(self.now_ns)
+        if arrived:
+            end.receive(arrived, self.now_ns)
+        self._collect_line(line)
 
     def _transmit(self, line: Line, end: End) -> None:
         octets = end.transmit(self.now_ns)
@@ -176,18 +185,23 @@ class World:
             self.evidence.link_samples.append((self.now_ns / NS_PER_S, line.config.name, line.counts.octets_sent))
 
     def _next_ns(self) -> int:
-        deadlines = [
-            self.spacecraft.worker.next_deadline(),
-            self.up.next_deadline(),
-            self.down.next_deadline(),
-            self.spacecraft.next_deadline(),
-            self.station.next_deadline(),
-            self._agenda.next_deadline(),
-            self._plan.next_change_ns(self.now_ns),
-            self.procedure.next_deadline() if self.station.is_on else None,
-            *(line.free_at_ns for line in (self.up, self.down) if line.free_at_ns > self.now_ns),
-        ]
-        return min(deadline for deadline in (*deadlines, 1 << 63) if deadline is not None)
+        """Give when something is due next."""
+        next_ns = self._end_ns
+        for each in self._timed:
+            deadline_ns = each.next_deadline()
+            if deadline_ns is not None and deadline_ns < next_ns:
+                next_ns = deadline_ns
+        for line, end in ((self.up, self.station), (self.down, self.spacecraft)):
+            if end.may_transmit and self.now_ns < line.free_at_ns < next_ns:
+                next_ns = line.free_at_ns
+        change_ns = self._plan.next_change_ns(self.now_ns)
+        if change_ns is not None and change_ns < next_ns:
+            next_ns = change_ns
+        if self.station.is_on:
+            deadline_ns = self.procedure.next_deadline()
+            if deadline_ns is not None and deadline_ns < next_ns:
+                next_ns = deadline_ns
+        return next_ns
 
     def _follow_plan(self) -> None:
         """Tell all when contact comes and goes; what is on its way when it goes is lost."""
@@ -210,19 +224,17 @@ class World:
             line.drop(self.now_ns, max(next_ns - self.now_ns, 1))
 
     def _collect(self) -> None:
-        """Take the events of all, log them, and show the station's to the procedure."""
-        for source, events in (
-            ("spacecraft", self.spacecraft.take_events()),
-            ("link.up", self.up.take_events()),
-            ("link.down", self.down.take_events()),
-            ("station", self.station.take_events()),
-        ):
-            for event in events:
+        """Take the events of both ends, log them, and show the station's to the procedure."""
+        for end in (self.spacecraft, self.station):
+            for event in end.take_events():
                 if isinstance(event, FrameReceived):
-                    self.evidence.count(source, type(event).__name__)
-                    continue
-                line_text = {"text": str(event)} if source.startswith("link.") else {}
-                self._note(source, {"time_ns": self.now_ns, **plain(event), **line_text})
+                    self.evidence.count(end.name, type(event).__name__)
+                else:
+                    self._note(end.name, {"time_ns": self.now_ns, **plain(event)})
+
+    def _collect_line(self, line: Line) -> None:
+        for event in line.take_events():
+            self._note(f"link.{line.config.name}", {"time_ns": self.now_ns, **plain(event), "text": str(event)})
 
     def _note(self, source: str, event: Mapping[str, Any]) -> None:
         self.evidence.note(source, event)

@@ -4,7 +4,7 @@ An octet's time is computed from the start of its run, never added up octet by o
 not depend on how the run was cut into bursts. A burst knows nothing of links or of what its octets mean.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ccsds.errors import MisuseError
 
@@ -88,12 +88,12 @@ class Burst:
         """Give the octets from ``start`` up to ``stop`` as a burst of their own, at the same times."""
         if (start, stop) == (0, len(self.data)):
             return self
-        return replace(self, data=self.data[start:stop], offset=self.offset + start, run_index=self.run_index + start)
+        return Burst(self.data[start:stop], self.offset + start, self.run_start_ns, self.run_index + start, self.pace)
 
     def later(self, delay_ns: int) -> "Burst":
         """Give the same burst at a later time."""
-        return replace(self, run_start_ns=self.run_start_ns + delay_ns)
+        return Burst(self.data, self.offset, self.run_start_ns + delay_ns, self.run_index, self.pace)
 
     def altered(self, data: bytes) -> "Burst":
         """Give the same burst with other octets, as many as before."""
-        return replace(self, data=data)
+        return Burst(data, self.offset, self.run_start_ns, self.run_index, self.pace)

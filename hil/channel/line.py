@@ -86,7 +86,8 @@ class Line:
 
     def __init__(self, config: LineConfig, streams: Streams) -> None:
         self.config = config
-        self._dropouts = Dropouts(Outlet(), config.dropouts, config.name)
+        self._outlet = Outlet()
+        self._dropouts = Dropouts(self._outlet, config.dropouts, config.name)
         scoped = streams.scoped(f"channel/{config.name}")
         self._fades = Fades(self._dropouts, config.fades, scoped, config.name)
         self._bit_errors = BitErrors(self._fades, config.bit_error_rate, scoped, config.name)
@@ -144,7 +145,8 @@ class Line:
 
     def next_deadline(self) -> int | None:
         """When the next octets sent together will have arrived, those included that will turn out lost."""
-        return self._rate.next_deadline()
+        # No effect changes when octets arrive once they are on their way, so the innermost channel knows.
+        return self._outlet.next_deadline()
 
     def drop(self, start_ns: int, duration_ns: int) -> None:
         """Let nothing arrive in a span of time, octets that are on their way included.

@@ -29,11 +29,8 @@ class Rate:
         self.octets_sent = 0
         self._run_start_ns = 0
         self._run_octets = 0
-
-    @property
-    def free_at_ns(self) -> int:
+        self.free_at_ns = 0
         """When the last octet handed over will have left; 0 if there was none."""
-        return self._run_start_ns + self.pace.duration_ns(self._run_octets)
 
     def send(self, data: bytes, now_ns: int) -> None:
         """Let octets out, at once or after those that are still leaving.
@@ -54,6 +51,7 @@ class Rate:
             self._run_octets = 0
         self._inner.send(Burst(data, self.octets_sent, self._run_start_ns, self._run_octets, self.pace))
         self._run_octets += len(data)
+        self.free_at_ns = self._run_start_ns + self.pace.duration_ns(self._run_octets)
         self.octets_sent += len(data)
 
     def receive(self, now_ns: int) -> list[Burst]:
