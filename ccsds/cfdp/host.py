@@ -16,6 +16,10 @@ PIECE_OCTETS = 1 << 16
 # design; the piece that is being gathered comes on top, so it is taken off here.
 SYNC_OCTETS = (1 << 20) - PIECE_OCTETS
 
+# And after so much time in contact, at both ends: at 9,600 bit/s a mebioctet is two passes, and a reboot must not cost
+# the one that it falls into.
+SYNC_NS = 10 * 1_000_000_000
+
 
 class Transaction(Protocol):
     """One end of a transaction, as the line to its far end sees it."""

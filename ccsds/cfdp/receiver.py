@@ -20,7 +20,7 @@ from ccsds.cfdp.contact_clock import RepeatTimer
 from ccsds.cfdp.directives import Ack, Directive, Eof, KeepAlive, Metadata, Prompt
 from ccsds.cfdp.events import MetadataReceived, Rejection, Role
 from ccsds.cfdp.far_end import FarEnd
-from ccsds.cfdp.host import SYNC_OCTETS, Host
+from ccsds.cfdp.host import SYNC_NS, SYNC_OCTETS, Host
 from ccsds.cfdp.missing import Missing
 from ccsds.cfdp.part_file import Taken
 from ccsds.cfdp.patience import Patience
@@ -55,6 +55,7 @@ class Receiver(TransactionEnd):
         header_octets = record.header.octets + (CRC16_OCTETS if record.header.has_crc else 0)
         self._missing = Missing(self._remote, record.header.is_large, header_octets, time_ns)
         self._patience = Patience(self._remote, self._is_acknowledged, time_ns)
+        self._sync_ns = time_ns + SYNC_NS
 
     def restore(self, time_ns: int) -> None:
         """Go on after a reboot."""
@@ -95,8 +96,8 @@ class Receiver(TransactionEnd):
         self._patience.heard_ns = time_ns
         part = self._part
         if part.take_next(offset, data):
-            if part.unsynced_octets >= SYNC_OCTETS:
-                self._save()
+            if part.unsynced_octets >= SYNC_OCTETS or time_ns >= self._sync_ns:
+                self._save_regularly(time_ns)
             return
         self._patience.silences = 0
         if self.state not in (ReceiverState.RECEIVING, ReceiverState.COMPLETING) or self._arrival.finished is not None:
@@ -108,8 +109,8 @@ class Receiver(TransactionEnd):
         if taken is Taken.NEW:
             self._missing.progressed()
         self._missing.heard()
-        if part.unsynced_octets >= SYNC_OCTETS:
-            self._save()
+        if part.unsynced_octets >= SYNC_OCTETS or time_ns >= self._sync_ns:
+            self._save_regularly(time_ns)
         if self._arrival.eof is not None:
             part.close()
             self._check_whole(time_ns)
@@ -350,6 +351,11 @@ class Receiver(TransactionEnd):
                 return KeepAlive(self._part.end)
             case _:
                 return self._arrival.finished
+
+    def _save_regularly(self, time_ns: int) -> None:
+        """Make durable what came, so that little is asked for again after a reboot."""
+        self._save()
+        self._sync_ns = time_ns + SYNC_NS
 
     def _save(self) -> None:
         self._host.save(self.durable_record())

@@ -22,7 +22,7 @@ from ccsds.cfdp.contact_clock import RepeatTimer
 from ccsds.cfdp.directives import Ack, Directive, Eof, Finished, KeepAlive, Nak, Prompt
 from ccsds.cfdp.events import FileSent, Rejection, Role, TransactionFinished
 from ccsds.cfdp.far_end import FarEnd
-from ccsds.cfdp.host import SYNC_OCTETS, Host
+from ccsds.cfdp.host import SYNC_NS, SYNC_OCTETS, Host
 from ccsds.cfdp.pdu import Pdu
 from ccsds.cfdp.records import ClosedRecord, SenderRecord
 from ccsds.cfdp.retransmission import Retransmission
@@ -58,6 +58,7 @@ class Sender(TransactionEnd):
         self._condition = record.condition
         self._file = SourceFile(host.store, record, remote.segment_octets)
         self._saved_progress = record.progress_octets
+        self._sync_ns = time_ns + SYNC_NS
         self._retransmission = Retransmission(remote, far_end.round_trip)
         self._due[DirectiveCode.METADATA] = None
         self._prompt = PromptResponse.NAK
@@ -142,6 +143,9 @@ class Sender(TransactionEnd):
         if self.state is not SenderState.SENDING:
             return None
         file = self._file
+        if time_ns >= self._sync_ns:
+            file.close_piece()
+            self._save_regularly(time_ns)
         if file.progress >= file.piece_end and not self._load_piece(time_ns):
             return None
         pdu = file.next_pdu()
@@ -191,7 +195,8 @@ class Sender(TransactionEnd):
                 self._want(DirectiveCode.EOF)
                 self.far_end.want_idle(self)
             self.far_end.wake(self)
-        elif not up and self.state is SenderState.SENDING and self._file.piece_start > self._saved_progress:
+        elif not up and self.state is SenderState.SENDING and self._file.progress > self._saved_progress:
+            self._file.close_piece()
             self._save()
 
     def cancel(self, condition: ConditionCode, time_ns: int) -> None:
@@ -256,7 +261,7 @@ class Sender(TransactionEnd):
             self._all_sent(time_ns)
             return False
         if file.progress - self._saved_progress >= SYNC_OCTETS:
-            self._save()
+            self._save_regularly(time_ns)
         file.load()
         return True
 
@@ -293,6 +298,11 @@ class Sender(TransactionEnd):
 
     def _handler(self, condition: ConditionCode) -> HandlerCode:
         return HandlerCode.ABANDON if self.state is SenderState.CANCELLING else super()._handler(condition)
+
+    def _save_regularly(self, time_ns: int) -> None:
+        """Tell the journal how far it is, so that little is sent again after a reboot."""
+        self._save()
+        self._sync_ns = time_ns + SYNC_NS
 
     def _save(self) -> None:
         self._host.save(self.durable_record())
