@@ -31,6 +31,11 @@ from ports.url import parse_url
 
 logger = logging.getLogger("flight")
 
+# A battery-backed clock of a board is good to 20 ppm; after a month without correction it is this far off.
+CLOCK_UNCERTAINTY_NS = 60_000_000_000
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
 
 @click.command()
 @click.option(
@@ -84,7 +89,12 @@ def main(
         for corpus in on_board.values():
             logger.info("corpus %s, SHA-256 %s… %s", corpus.name, corpus.sha256[:12], corpus.notice)
         _log_keys(keys)
-        config = SpacecraftConfig(profile=link_profile, tai_offset_ns=_tai_offset_ns())
+        config = SpacecraftConfig(
+            profile=link_profile,
+            tai_offset_ns=_tai_offset_ns(),
+            tai_uncertainty_ns=CLOCK_UNCERTAINTY_NS,
+            clock_id=_clock_id(),
+        )
         program = _Program(link_url, config, disk, on_board, keys)
         program.verbose = verbose
         try:
@@ -191,9 +201,17 @@ def _log_keys(keys: KeyStore | None) -> None:
 def _tai_offset_ns() -> int:
     """Give TAI less the monotonic clock, from the computer's own idea of the time.
 
-    A board without a clock battery starts in the past; ST[09] will set the offset from the ground.
+    A board without a clock battery starts in the past, which the clock on board knows to leave aside.
     """
     return tai_ns_from_unix(time.time_ns()) - time.monotonic_ns()
+
+
+def _clock_id() -> str:
+    """Give what names this run of the computer, and with it of its monotonic clock; empty where none is told."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
 
 
 if __name__ == "__main__":

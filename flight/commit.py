@@ -8,9 +8,22 @@ from flight.books.commands import Begun, Executed
 from flight.books.housekeeping import HousekeepingSwitched
 from flight.books.jobs import JobChange
 from flight.books.keys import KeySetLoaded
+from flight.books.parameters import SettingChanged
 from flight.books.schedule import ScheduleChange
+from flight.books.time import ClockKept
 
-Change = Executed | Begun | Booted | KeySetLoaded | Receipt | HousekeepingSwitched | JobChange | ScheduleChange
+Change = (
+    Executed
+    | Begun
+    | Booted
+    | KeySetLoaded
+    | Receipt
+    | HousekeepingSwitched
+    | JobChange
+    | ScheduleChange
+    | SettingChanged
+    | ClockKept
+)
 """Everything that can change durably."""
 
 

@@ -44,6 +44,7 @@ class _Waiting:
     answer: Answer
     destination_id: int
     tai_ns: int
+    time_status: int
 
 
 class DownlinkTransmitter:
@@ -71,12 +72,14 @@ class DownlinkTransmitter:
         self._channel_counts: Counter[Downlink] = Counter()
         self._last_clcw = b""
         self._next_keep_alive_ns = 0
+        self.keep_alive_ns = profile.keep_alive_ns
+        """A frame leaves when none has for this long."""
         self.frames_count = 0
         self.dropped_count = 0
 
-    def put(self, answer: Answer, priority: Priority, destination_id: int, tai_ns: int) -> None:
+    def put(self, answer: Answer, priority: Priority, destination_id: int, tai_ns: int, time_status: int) -> None:
         """Queue one report."""
-        self._queues[priority].append(_Waiting(answer, destination_id, tai_ns))
+        self._queues[priority].append(_Waiting(answer, destination_id, tai_ns, time_status))
         if sum(map(len, self._queues.values())) > QUEUE_PACKETS_MAX:
             least = max(priority for priority, queue in self._queues.items() if queue)
             self._queues[least].pop()
@@ -99,7 +102,7 @@ class DownlinkTransmitter:
         self._master_count = (self._master_count + 1) % _COUNT_8_BITS
         self._channel_counts[channel] = (self._channel_counts[channel] + 1) % _COUNT_8_BITS
         self._last_clcw = clcw
-        self._next_keep_alive_ns = now_ns + self._profile.keep_alive_ns
+        self._next_keep_alive_ns = now_ns + self.keep_alive_ns
         self.frames_count += 1
         return self._encoder.encode(frame.encode())
 
@@ -177,6 +180,7 @@ class DownlinkTransmitter:
             message_counter=self._message_counts[message_type],
             destination_id=waiting.destination_id,
             time_tai_ns=waiting.tai_ns,
+            time_status=waiting.time_status,
             data=answer.data,
         )
         self._sequence_count = (self._sequence_count + 1) % _COUNT_14_BITS

@@ -17,7 +17,9 @@ from flight.books.commands import Answer, CommandBook, Identity
 from flight.books.housekeeping import HousekeepingBook
 from flight.books.jobs import JobBook, JobRecord
 from flight.books.keys import KeyBook, KeySetLoaded
+from flight.books.parameters import ParameterBook
 from flight.books.schedule import ScheduleBook
+from flight.books.time import ClockKept, TimeBook
 from flight.commit import Change, Commit
 from flight.disk import Disk
 from flight.journal import Journal, UncertainStoreError
@@ -49,12 +51,16 @@ class Ledger:
         self._commands = CommandBook()
         self._housekeeping = HousekeepingBook()
         self._jobs = JobBook()
+        self._parameters = ParameterBook()
+        self._time = TimeBook()
         self.schedule = ScheduleBook()
         """What is to be released when. It is read, never written to."""
         # In the order in which a compacted journal tells them.
         self._books: tuple[Book, ...] = (
             self._boots,
+            self._time,
             self._keys,
+            self._parameters,
             self._housekeeping,
             self._jobs,
             self.schedule,
@@ -82,6 +88,16 @@ class Ledger:
     def housekeeping(self) -> Mapping[int, bool]:
         """By structure number, whether it is reported periodically."""
         return self._housekeeping.switched
+
+    @property
+    def settings(self) -> Mapping[int, bytes]:
+        """By parameter number, the values on the wire of settings that are not at their defaults."""
+        return self._parameters.values
+
+    @property
+    def clock(self) -> ClockKept | None:
+        """What was last kept of the clock, or None if nothing ever was."""
+        return self._time.kept
 
     @property
     def jobs(self) -> OrderedDict[int, JobRecord]:

@@ -15,6 +15,7 @@ from ccsds.sdls.key_store import KeyStore
 from ccsds.sdls.security import Security
 from flight.acceptance import Acceptance
 from flight.books.boots import Booted
+from flight.clock import Clock, ClockConfig
 from flight.disk import Disk
 from flight.downlink import DownlinkTransmitter
 from flight.events import Announced, Event, Reported, TelemetryHeld
@@ -22,20 +23,24 @@ from flight.jobs.corpus import CorpusFile
 from flight.jobs.engine import Engine, EngineConfig, Worker
 from flight.jobs.messages import Reply
 from flight.ledger import Ledger
+from flight.parameters import ParameterPool, Source
 from flight.reporter import Priority, Reporter, clip_reason
 from flight.router import Router
 from flight.services.connection_test import ConnectionTestService
 from flight.services.housekeeping import HousekeepingService
 from flight.services.jobs import JobService
 from flight.services.keys import KeyService
+from flight.services.parameters import ParameterService
 from flight.services.schedule import ScheduleService
+from flight.services.time import TimeService
 from flight.timeline import Timeline
 from flight.uplink import UplinkReceiver
 from mission.definition import DICTIONARY
 from mission.dictionary import Dictionary
 from mission.profiles import LinkProfile
-from mission.words.core import BOOTED, JOURNAL_MENDED, STORE_FAILED
+from mission.words.core import BOOTED, JOURNAL_MENDED, KEEP_ALIVE, STORE_FAILED
 
+NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 
 
@@ -45,7 +50,11 @@ class SpacecraftConfig:
 
     profile: LinkProfile
     tai_offset_ns: int
-    """On-board TAI (nanoseconds since 1958) less ``now_ns``."""
+    """On-board TAI (nanoseconds since 1958) less ``now_ns``: the first default, or a real-time clock's estimate."""
+    tai_uncertainty_ns: int | None = None
+    """How far the estimate may be from the truth; None if the board has no real-time clock, so that it is none."""
+    clock_id: str = ""
+    """The same after a restart if, and only if, ``now_ns`` has gone on; empty if the driver cannot tell."""
     engine: EngineConfig = field(default_factory=EngineConfig)
     dictionary: Dictionary = DICTIONARY
 
@@ -79,34 +88,38 @@ class Spacecraft:
         self._is_in_contact = False
         self._events: list[Event] = []
         self._ledger = Ledger(disk)
+        self._clock = Clock(
+            ClockConfig(
+                tai_offset_ns=config.tai_offset_ns,
+                uncertainty_ns=config.tai_uncertainty_ns,
+                clock_id=config.clock_id,
+            ),
+            self._ledger,
+            now_ns,
+        )
         self._reporter = Reporter(config.dictionary)
+        self._pool = ParameterPool(config.dictionary, self._ledger)
         security = self._secure(keys)
         self._uplink = UplinkReceiver(config.profile, security)
         self._downlink = DownlinkTransmitter(config.profile, security)
         self._keys = KeyService(security, self._reporter)
         self._engine = Engine(config.engine, self._ledger, worker, self._reporter, corpora, disk)
         acceptance = Acceptance(config.dictionary)
-        self._schedule = ScheduleService(self._ledger, self._reporter, acceptance, self._tai_of)
-        self._housekeeping = HousekeepingService(
-            config.dictionary,
-            self._ledger,
-            self._reporter,
-            {
-                1: self._core_housekeeping,
-                2: lambda now_ns: self._engine.housekeeping(),
-                3: lambda now_ns: self._keys.housekeeping(),
-                11: lambda now_ns: self._schedule.housekeeping(),
-            },
-        )
+        self._schedule = ScheduleService(self._ledger, self._reporter, acceptance, self._clock.tai_ns)
+        self._housekeeping = HousekeepingService(config.dictionary, self._ledger, self._reporter, self._pool)
+        self._time = TimeService(self._clock, self._ledger, self._reporter, self._pool)
         services = (
             ConnectionTestService(self._reporter),
             self._housekeeping,
             JobService(self._engine, self._reporter),
             self._keys,
             self._schedule,
+            self._time,
+            ParameterService(self._pool, self._reporter),
         )
         self._router = Router(config.dictionary, self._ledger, self._reporter, services)
-        self._timeline = Timeline(self._ledger, self._reporter, self._tai_of, self._router.release, now_ns)
+        self._timeline = Timeline(self._ledger, self._reporter, self._clock.tai_ns, self._router.release, now_ns)
+        self._fill_pool()
         self._boot(now_ns)
 
     def receive(self, data: bytes, now_ns: int) -> None:
@@ -122,6 +135,7 @@ class Spacecraft:
         self._engine.advance(now_ns)
         self._housekeeping.advance(now_ns)
         self._keys.tell_refusals(now_ns)
+        self._time.advance(now_ns)
         self._settle(now_ns)
 
     def next_deadline(self) -> int | None:
@@ -131,6 +145,7 @@ class Spacecraft:
             self._engine.next_deadline(),
             self._housekeeping.next_deadline(),
             self._keys.next_deadline(),
+            self._time.next_deadline(),
         ]
         if self._is_in_contact:
             deadlines.append(self._downlink.next_deadline())
@@ -172,7 +187,7 @@ class Spacecraft:
 
     def _boot(self, now_ns: int) -> None:
         try:
-            self._ledger.commit(Booted(self._ledger.boot_count + 1))
+            self._ledger.commit(Booted(self._ledger.boot_count + 1), self._clock.note(now_ns))
         except OSError as error:
             # A full store must not keep it from hearing the commands that make room.
             self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
@@ -181,6 +196,8 @@ class Spacecraft:
         self._reporter.event(
             BOOTED, boot_count=self._ledger.boot_count, dictionary_digest=self._config.dictionary.digest
         )
+        self._pool.boot(now_ns)
+        self._time.boot(now_ns)
         self._keys.boot()
         self._engine.boot(now_ns)
         self._settle(now_ns)
@@ -194,28 +211,39 @@ class Spacecraft:
             if isinstance(event, TelemetryHeld):
                 self._keys.telemetry_held(event.reason)
         for said in self._reporter.take():
-            tai_ns = self._tai_of(now_ns)
-            self._downlink.put(said.answer, said.priority, said.destination_id, tai_ns)
+            tai_ns = self._clock.tai_ns(now_ns)
+            self._downlink.put(said.answer, said.priority, said.destination_id, tai_ns, self._clock.status)
             if said.priority is Priority.EVENT:
                 self._events.append(Announced(now_ns, said.name, said.text, dict(said.values)))
             elif said.values:
                 self._events.append(Reported(now_ns, said.name, dict(said.values)))
 
-    def _tai_of(self, now_ns: int) -> int:
-        """Give on-board TAI."""
-        return now_ns + self._config.tai_offset_ns
+    def _fill_pool(self) -> None:
+        """Give every parameter its one source, and every setting the one who follows it."""
+        self._pool.provide(self._sources())
+        self._pool.provide(self._engine.sources())
+        self._pool.provide(self._keys.sources())
+        self._pool.provide(self._schedule.sources())
+        self._engine.bind(self._pool)
+        self._pool.bind(KEEP_ALIVE, self._config.profile.keep_alive_ns // NS_PER_MS, self._keep_alive)
+        self._pool.require_all()
 
-    def _core_housekeeping(self, now_ns: int) -> dict[str, object]:
+    def _keep_alive(self, period_ms: int, now_ns: int) -> None:
+        self._downlink.keep_alive_ns = period_ms * NS_PER_MS
+
+    def _sources(self) -> dict[str, Source]:
+        """Give where the parameters of the flight software itself have their values from."""
+        router, uplink, downlink, ledger = self._router, self._uplink, self._downlink, self._ledger
         return {
-            "boot_count": self._ledger.boot_count,
-            "uptime": (now_ns - self._booted_ns) // NS_PER_S,
-            "dictionary_digest": self._config.dictionary.digest,
-            "commands_executed": self._router.executed_count,
-            "commands_refused": self._router.refused_count,
-            "commands_repeated": self._router.repeated_count,
-            "frames_accepted": self._uplink.accepted_count,
-            "frames_rejected": self._uplink.rejected_count,
-            "frames_sent": self._downlink.frames_count,
-            "packets_dropped": self._downlink.dropped_count,
-            "journal_octets": self._ledger.journal_octets,
+            "boot_count": lambda _: ledger.boot_count,
+            "uptime": lambda now_ns: (now_ns - self._booted_ns) // NS_PER_S,
+            "dictionary_digest": lambda _: self._config.dictionary.digest,
+            "commands_executed": lambda _: router.executed_count,
+            "commands_refused": lambda _: router.refused_count,
+            "commands_repeated": lambda _: router.repeated_count,
+            "frames_accepted": lambda _: uplink.accepted_count,
+            "frames_rejected": lambda _: uplink.rejected_count,
+            "frames_sent": lambda _: downlink.frames_count,
+            "packets_dropped": lambda _: downlink.dropped_count,
+            "journal_octets": lambda _: ledger.journal_octets,
         }

@@ -1,15 +1,23 @@
 """The dictionary of this mission, put together from the words of its services. Data only."""
 
 from mission.dictionary import Dictionary
-from mission.words import connection_test, core, housekeeping, jobs, keys, schedule
+from mission.words import connection_test, core, housekeeping, jobs, keys, parameters, schedule, time
 
-SERVICES = (
+_OWNERS = (
     core.WORDS,
     connection_test.WORDS,
-    housekeeping.WORDS,
+    time.WORDS,
     jobs.WORDS,
     keys.WORDS,
     schedule.WORDS,
+)
+"""The services that have words of their own."""
+
+SERVICES = (
+    *_OWNERS,
+    housekeeping.WORDS,
+    # These speak of what the others have declared.
+    parameters.words(_OWNERS),
 )
 
 DICTIONARY = Dictionary(*SERVICES)

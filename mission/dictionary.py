@@ -7,7 +7,7 @@ sent. Both ends compare the `Dictionary.digest`.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from functools import cached_property
@@ -88,6 +88,16 @@ class Parameter:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Setting(Parameter):
+    """A parameter that the ground may set, within the range of its shape; what was set outlasts reboots."""
+
+    @property
+    def default(self) -> Any:
+        """What it is until it is set, unless the spacecraft was built with another value."""
+        return self.shape.default
+
+
+@dataclass(frozen=True, kw_only=True)
 class Structure:
     """One housekeeping structure: parameters reported together (ECSS-E-ST-70-41C 6.3)."""
 
@@ -132,8 +142,17 @@ class Words:
 
     commands: tuple[Command, ...] = ()
     reports: tuple[Report, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    """Those that belong to no declared structure, settings among them."""
     structures: tuple[Structure, ...] = ()
     events: tuple[EventDefinition, ...] = ()
+
+    @property
+    def all_parameters(self) -> Iterator[Parameter]:
+        """Every parameter, those of its structures first; one may come more than once."""
+        for structure in self.structures:
+            yield from structure.parameters
+        yield from self.parameters
 
 
 class Dictionary:
@@ -149,6 +168,10 @@ class Dictionary:
     def __init__(self, *services: Words) -> None:
         self.commands = _index("command name", ((each.name, each) for words in services for each in words.commands))
         self.reports = _index("report name", ((each.name, each) for words in services for each in words.reports))
+        # One parameter may be in several structures; two that differ may not share a number or a name.
+        parameters = dict.fromkeys((id(each), each) for words in services for each in words.all_parameters)
+        self.parameters = _index("parameter", ((each.id, each) for _, each in parameters))
+        self._parameter_of_name = _index("parameter name", ((each.name, each) for each in self.parameters.values()))
         self.structures = _index("structure", ((each.id, each) for words in services for each in words.structures))
         self.events = _index("event name", ((each.name, each) for words in services for each in words.events))
         self._command_of_type = _index("command type", (((c.service, c.subtype), c) for c in self.commands.values()))
@@ -190,6 +213,17 @@ class Dictionary:
             raise MalformedError(f"expected a declared report, found message type [{service},{subtype}]")
         return self._report_of_type[service, subtype]
 
+    def parameter_of(self, key: int | str) -> Parameter:
+        """Give the parameter of a number or a name.
+
+        Raises:
+            MisuseError: There is none.
+        """
+        found = self._parameter_of_name.get(key) if isinstance(key, str) else self.parameters.get(key)
+        if found is None:
+            raise MisuseError(f"expected a declared parameter, found {key!r}")
+        return found
+
     def structure_of(self, identifier: int) -> Structure:
         """Give the housekeeping structure of a number.
 
@@ -223,6 +257,10 @@ class Dictionary:
             *(
                 ("structure", s.id, s.name, [p.id for p in s.parameters], _shape(s.layout))
                 for _, s in sorted(self.structures.items())
+            ),
+            *(
+                ("parameter", p.id, isinstance(p, Setting), _shape(Layout((p.shape,))))
+                for _, p in sorted(self.parameters.items())
             ),
             *(("event", e.id, e.name, e.severity, e.text, _shape(e.fields)) for _, e in sorted(self.events.items())),
         ]

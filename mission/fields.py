@@ -7,7 +7,7 @@
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
@@ -154,10 +154,40 @@ class Octets:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """The number of one declared thing, which an operator may name instead."""
+
+    what: str
+    """What is referred to: ``parameter``, ``event``."""
+    numbers: Mapping[str, int]
+    """The number of each, by name."""
+    bits: int = 16
+
+    def construct(self) -> construct.Construct:
+        """Give the octet layout."""
+        return construct.BytesInteger(self.bits // 8)
+
+    def check(self, value: Any) -> int:
+        """Give the number, from itself or the name; ``ValueError`` with what was expected."""
+        number = self.numbers.get(value) if isinstance(value, str) else value
+        if isinstance(number, bool) or not isinstance(number, int) or number not in self._known:
+            raise ValueError(f"a declared {self.what}")
+        return number
+
+    def parse(self, text: str) -> int:
+        """Read the value from what an operator typed: a name or a number."""
+        return self.check(int(text) if text.isdigit() else text)
+
+    @cached_property
+    def _known(self) -> frozenset[int]:
+        return frozenset(self.numbers.values())
+
+
+@dataclass(frozen=True)
 class Array:
     """A counted list of numbers of one type."""
 
-    element: UInt
+    element: UInt | Reference
     count_max: int
     count_min: int = 1
 
@@ -167,7 +197,8 @@ class Array:
 
     def check(self, value: Any) -> list[int]:
         """Give the list, or raise ``ValueError`` with what was expected."""
-        return [self.element.check(item) for item in _counted(value, self.count_min, self.count_max)]
+        items = _counted(value, self.count_min, self.count_max)
+        return [_check_item(self.element.check, item, position) for position, item in enumerate(items)]
 
     def parse(self, text: str) -> list[int]:
         """Read the value from what an operator typed, separated by commas."""
@@ -211,7 +242,56 @@ class Rows:
             raise MisuseError(f"[{position}].{error}") from None
 
 
-FieldType = UInt | Int | Float | Enumerated | Text | Octets | Array | Rows
+@dataclass(frozen=True)
+class Values:
+    """A counted list of declared fields by number, each followed by its value: which they are is told by what is sent.
+
+    A value of this type is a mapping from the fields' names (their numbers will do) to their values.
+    """
+
+    fields: "Mapping[int, Field]"
+    """By number, 16 bits on the wire."""
+    count_max: int
+
+    def construct(self) -> construct.Construct:
+        """Give the octet layout."""
+        layouts = {number: each.type.construct() for number, each in self.fields.items()}
+        value = construct.Switch(construct.this.number, layouts, _Undeclared())
+        pair = construct.Struct("number" / construct.BytesInteger(2), "value" / value)
+        return construct.PrefixedArray(construct.Int8ub, pair)
+
+    def check(self, value: Any) -> dict[str, Any]:
+        """Give the values by name, or raise ``ValueError``; `MisuseError` with the place of the one that is wrong."""
+        pairs = list(value.items()) if isinstance(value, Mapping) else value
+        if not isinstance(pairs, list) or not 0 < len(pairs) <= self.count_max:
+            raise ValueError(f"1 to {self.count_max} values by name")
+        checked: dict[str, Any] = {}
+        for position, (key, each) in enumerate(pairs):
+            field = self.fields[_check_item(self.reference.check, key, position)]
+            if field.name in checked:
+                raise MisuseError(f"[{position}]: expected each name once, found {field.name} twice")
+            try:
+                checked[field.name] = field.check(each)
+            except MisuseError as error:
+                raise MisuseError(f"[{position}].{error}") from None
+        return checked
+
+    def parse(self, text: str) -> dict[str, Any]:
+        """Read the values from what an operator typed: ``name=value,name=value``."""
+        pairs: list[tuple[str, Any]] = []
+        for position, item in enumerate(text.split(",")):
+            name, _, shown = item.partition("=")
+            number = _check_item(self.reference.parse, name, position)
+            pairs.append((name, self.fields[number].type.parse(shown)))
+        return self.check(pairs)
+
+    @cached_property
+    def reference(self) -> Reference:
+        """How its fields are named."""
+        return Reference("parameter", {each.name: number for number, each in self.fields.items()})
+
+
+FieldType = UInt | Int | Float | Enumerated | Text | Octets | Reference | Array | Rows | Values
 """Every type that a declared value may have."""
 
 
@@ -294,7 +374,8 @@ class Layout:
         Raises:
             MisuseError: A value is missing, unknown, of another type or out of range.
         """
-        return self.wire.build(_wire_form(self.complete(values)))
+        complete = self.complete(values)
+        return self.wire.build({each.name: _wire_form(each.type, complete[each.name]) for each in self.fields})
 
     def complete(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Give all values, checked, with defaults filled in, in declared order.
@@ -350,7 +431,8 @@ class Layout:
             try:
                 values[name] = types[name].parse(text) if name in types else text
             except MisuseError as error:
-                raise MisuseError(f"{name}: {error}") from None
+                place = "" if str(error).startswith("[") else ": "
+                raise MisuseError(f"{name}{place}{error}") from None
             except ValueError:
                 raise MisuseError(f"{name}: expected {describe(types[name])}, found {text!r}") from None
         return self.complete(values)
@@ -379,10 +461,14 @@ def describe(kind: FieldType) -> str:
             return f"text up to {octets_max}"
         case Octets(octets_max):
             return f"octets up to {octets_max}"
+        case Reference(what):
+            return what
         case Array(element, count_max):
             return f"list of {describe(element)}, up to {count_max}"
         case Rows(layout, count_max):
             return f"rows of ({layout}), up to {count_max}"
+        case Values(_, count_max):
+            return f"name=value, up to {count_max}"
 
 
 def _counted(value: Any, count_min: int, count_max: int) -> Sequence[Any]:
@@ -397,14 +483,35 @@ def _typed(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value) if isinstance(value, list) else str(value)
 
 
-def _wire_form(value: Any) -> Any:
-    match value:
-        case str():
+class _Undeclared(construct.Construct):
+    """Where a value of an undeclared number begins: its length is not known, so nothing after it can be read."""
+
+    def _parse(self, stream: Any, context: Any, path: Any) -> Any:
+        raise construct.ConstructError(f"[{context._index}]: expected a declared number, found {context.number}")
+
+
+def _check_item(check: Callable[[Any], Any], item: Any, position: int) -> Any:
+    """Check one item of a list.
+
+    Raises:
+        MisuseError: With its place.
+    """
+    try:
+        return check(item)
+    except ValueError as error:
+        raise MisuseError(f"[{position}]: expected {error}, found {item!r}") from None
+
+
+def _wire_form(kind: FieldType, value: Any) -> Any:
+    """Give a checked value as `construct` builds it."""
+    match kind:
+        case Text():
             return value.encode()
-        case dict():
-            return {name: _wire_form(each) for name, each in value.items()}
-        case list():
-            return [_wire_form(each) for each in value]
+        case Rows(layout):
+            return [{each.name: _wire_form(each.type, row[each.name]) for each in layout.fields} for row in value]
+        case Values(fields):
+            numbered = [(kind.reference.numbers[name], each) for name, each in value.items()]
+            return [{"number": number, "value": _wire_form(fields[number].type, each)} for number, each in numbered]
         case _:
             return value
 
@@ -417,6 +524,8 @@ def _plain_form(kind: FieldType, wire: Any) -> Any:
             return list(wire)
         case Rows(layout):
             return [{each.name: _plain_form(each.type, row[each.name]) for each in layout.fields} for row in wire]
+        case Values(fields):
+            return [(each.number, _plain_form(fields[each.number].type, each.value)) for each in wire]
         case _:
             return wire
 

@@ -2,7 +2,7 @@
 
 The secondary header, most significant bit first, after the six octets of the space packet's own header; CRC-16 last:
 
-    PUS version 4 = 2 | time reference status 4 = 0 | service 8 | subtype 8 |
+    PUS version 4 = 2 | time reference status 4 | service 8 | subtype 8 |
     message type counter 16 | destination id 16 | time 48 (CUC, `ccsds.time`)
 
 Every report of every pass goes through here, so this file is written for speed: one `struct` for both headers, no
@@ -33,8 +33,9 @@ _CRC = struct.Struct(">H")
 # Version 0, telemetry, with a secondary header; and a whole packet, not a segment.
 _IDENTIFICATION = 0x0800
 _UNSEGMENTED = 0xC000
-# PUS version 2, time reference status 0 (not told).
+# PUS version 2; the time reference status follows.
 _FIRST = 0x20
+_STATUS_MAX = 0xF
 # The packet's length field counts its data field from one.
 _LENGTH_FIELD_OF_EMPTY = OVERHEAD_OCTETS - HEADER_OCTETS - 1
 
@@ -61,6 +62,8 @@ class Telemetry(msgspec.Struct, frozen=True):
     """Nanoseconds since 1958-01-01 TAI, sent in ticks of 2^-16 seconds (rounded down)."""
     data: bytes
     """Source data, 0 to 65521 octets."""
+    time_status: int = 0
+    """How the time came about, 0 to 15; 0 is not told, the rest is the mission's."""
 
     def encode(self) -> bytes:
         """Give the whole packet.
@@ -73,14 +76,14 @@ class Telemetry(msgspec.Struct, frozen=True):
         sequence_count = self.sequence_count
         seconds, rest_ns = divmod(self.time_tai_ns, NS_PER_S)
         try:
-            if apid > APID_MAX or sequence_count > SEQUENCE_COUNT_MAX:
-                raise struct.error("apid or sequence_count takes more than its bits")
+            if apid > APID_MAX or sequence_count > SEQUENCE_COUNT_MAX or self.time_status > _STATUS_MAX:
+                raise struct.error("apid, sequence_count or time_status takes more than its bits")
             packet = (
                 _HEADERS.pack(
                     _IDENTIFICATION | apid,
                     _UNSEGMENTED | sequence_count,
                     len(data) + _LENGTH_FIELD_OF_EMPTY,
-                    _FIRST,
+                    _FIRST | self.time_status,
                     self.service,
                     self.subtype,
                     self.message_counter,
@@ -141,4 +144,5 @@ class Telemetry(msgspec.Struct, frozen=True):
             # Rounded up to a nanosecond, so that it encodes to the same tick again.
             seconds * NS_PER_S - (-fraction * NS_PER_S >> 16),
             packet[_HEADERS_OCTETS:-CRC16_OCTETS],
+            first & _STATUS_MAX,
         )

@@ -9,9 +9,9 @@ Rates and estimates come from ``now_ns``, so that under virtual time equal seeds
 
 import contextlib
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from ccsds.errors import MisuseError
 from flight.books.jobs import (
@@ -46,11 +46,23 @@ from flight.jobs.plan import Intervals, Plan
 from flight.jobs.queue import JobQueue, recipe_of
 from flight.jobs.running import RunningJob
 from flight.ledger import Ledger
+from flight.parameters import ParameterPool, Source
 from flight.reporter import Reporter, clip_reason
 from mission.jobs import ENDED_STATES, JobState, PauseCause
 from mission.words.core import STORE_FAILED
-from mission.words.jobs import CHECKPOINT_REFUSED, CHECKPOINT_SAVED, JOB_CHANGED, JOB_RESUMED, WORKER_LOST
+from mission.words.jobs import (
+    CHECKPOINT_REFUSED,
+    CHECKPOINT_SAVED,
+    JOB_CHANGED,
+    JOB_PROGRESS_PERIOD,
+    JOB_RESUMED,
+    WORKER_BACKOFF,
+    WORKER_DEADLINE,
+    WORKER_LOST,
+    WORKER_RESTARTS_MAX,
+)
 
+NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 
 # One request at work and one waiting, so that the worker is never idle between them; more would only delay a pause.
@@ -215,19 +227,43 @@ class Engine:
         """The job at work, 0 if none."""
         return self._running.job_id if self._running else 0
 
-    def housekeeping(self) -> dict[str, object]:
-        """Give the parameters of the structure `jobs`."""
-        running = self._running
+    def sources(self) -> dict[str, Source]:
+        """Give where the parameters of jobs have their values from."""
         jobs = self._ledger.jobs
+        waiting = (JobState.QUEUED, JobState.PAUSED)
+
+        def of_running(value: Callable[[RunningJob], object], otherwise: object) -> Source:
+            return lambda _: value(self._running) if self._running else otherwise
+
         return {
-            "jobs_waiting": sum(job.state in (JobState.QUEUED, JobState.PAUSED) for job in jobs.values()),
-            "job_id": running.job_id if running else 0,
-            "job_state": jobs[running.job_id].state if running else JobState.NONE,
-            "job_step": running.step if running else 0,
-            "job_loss": running.loss if running else math.nan,
-            "job_tokens_per_s": running.tokens_per_s if running else math.nan,
-            "worker_restarts": sum(job.worker_restarts for job in jobs.values()),
+            "jobs_waiting": lambda _: sum(job.state in waiting for job in jobs.values()),
+            "job_id": of_running(lambda running: running.job_id, 0),
+            "job_state": of_running(lambda running: jobs[running.job_id].state, JobState.NONE),
+            "job_step": of_running(lambda running: running.step, 0),
+            "job_loss": of_running(lambda running: running.loss, math.nan),
+            "job_tokens_per_s": of_running(lambda running: running.tokens_per_s, math.nan),
+            "worker_restarts": lambda _: sum(job.worker_restarts for job in jobs.values()),
         }
+
+    def bind(self, pool: ParameterPool) -> None:
+        """Follow the settings by which an operator changes how workers are looked after."""
+        config = self._config
+        pool.bind(
+            JOB_PROGRESS_PERIOD,
+            config.progress_period_ns // NS_PER_MS,
+            lambda value, _: self._configure(progress_period_ns=value * NS_PER_MS),
+        )
+        pool.bind(
+            WORKER_DEADLINE,
+            config.progress_deadline_ns // NS_PER_S,
+            lambda value, _: self._configure(progress_deadline_ns=value * NS_PER_S),
+        )
+        pool.bind(
+            WORKER_BACKOFF,
+            config.backoff_ns // NS_PER_S,
+            lambda value, _: self._configure(backoff_ns=value * NS_PER_S),
+        )
+        pool.bind(WORKER_RESTARTS_MAX, config.restarts_max, lambda value, _: self._configure(restarts_max=value))
 
     def report(self, job_id: int) -> dict[str, object]:
         """Give the fields of a job's report.
@@ -274,6 +310,9 @@ class Engine:
                 self._restarts = 0
                 self._move(job_id, Trigger.SELECT, now_ns)
                 return
+
+    def _configure(self, **changes: Any) -> None:
+        self._config = replace(self._config, **changes)
 
     def _move(self, job_id: int, trigger: Trigger, now_ns: int, reason: str = "", *also: Change) -> None:
         before = self._ledger.jobs[job_id].state

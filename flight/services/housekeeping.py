@@ -3,12 +3,13 @@
 Which structures are on is kept in the ledger and survives a reboot. Source: ECSS-E-ST-70-41C 6.3 and 8.3.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ccsds.errors import MalformedError, MisuseError
 from flight.books.housekeeping import HousekeepingSwitched
 from flight.ledger import Ledger
+from flight.parameters import ParameterPool
 from flight.reporter import Reporter
 from flight.services.service import Outcome
 from mission.dictionary import Command, Dictionary
@@ -21,22 +22,16 @@ class HousekeepingService:
         dictionary: The structures there are.
         ledger: Where it is kept which are on.
         reporter: Where reports go.
-        sources: For each structure number, what gives the values of its parameters at ``now_ns``.
+        pool: Where parameters have their values.
     """
 
     number = 3
 
-    def __init__(
-        self,
-        dictionary: Dictionary,
-        ledger: Ledger,
-        reporter: Reporter,
-        sources: Mapping[int, Callable[[int], Mapping[str, Any]]],
-    ) -> None:
+    def __init__(self, dictionary: Dictionary, ledger: Ledger, reporter: Reporter, pool: ParameterPool) -> None:
         self._dictionary = dictionary
         self._ledger = ledger
         self._reporter = reporter
-        self._sources = sources
+        self._pool = pool
         self._due_ns: dict[int, int] = {}
 
     def execute(self, command: Command, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
@@ -53,7 +48,7 @@ class HousekeepingService:
         for number in self._enabled():
             if now_ns >= self._due_ns.get(number, 0):
                 structure = self._dictionary.structures[number]
-                self._reporter.housekeeping(structure, self._sources[number](now_ns))
+                self._reporter.housekeeping(structure, self._pool.sample(structure.parameters, now_ns))
                 self._due_ns[number] = now_ns + structure.period_ns
 
     def next_deadline(self) -> int | None:

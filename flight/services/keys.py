@@ -13,6 +13,7 @@ from ccsds.sdls.key_state import KeyMoved, KeyOperation
 from ccsds.sdls.key_store import Standing
 from ccsds.sdls.receiver import Reason
 from ccsds.sdls.security import Security
+from flight.parameters import Source
 from flight.reporter import Reporter, clip_reason
 from flight.services.service import Outcome
 from mission.channels import Downlink
@@ -87,21 +88,25 @@ class KeyService:
         text = clip_reason(reason)
         self._reporter.event(TELEMETRY_HELD, reason=text)
 
-    def housekeeping(self) -> dict[str, object]:
-        """Give the values of the security structure."""
+    def sources(self) -> dict[str, Source]:
+        """Give where the parameters of link security have their values from."""
         security = self._security
         if security is None:
             counters = ("telemetry_spi", "frames_protected", "frames_authentic", "frames_refused")
             names = (*counters, *(parameter.name for parameter in FRAMES_REFUSED_FOR.values()))
-            return {"keys_standing": KeyStanding.NO_KEYS, **dict.fromkeys(names, 0)}
-        refused = security.receiver.refused_counts
+            return {"keys_standing": lambda _: KeyStanding.NO_KEYS, **dict.fromkeys(names, lambda _: 0)}
+        receiver = security.receiver
+        refused_for: dict[str, Source] = {
+            parameter.name: lambda _, reason=Reason[why.name]: receiver.refused_counts[reason]
+            for why, parameter in FRAMES_REFUSED_FOR.items()
+        }
         return {
-            "keys_standing": KeyStanding[security.standing.name],
-            "telemetry_spi": security.sending_spi(Link.TM, Downlink.LIVE) or 0,
-            "frames_protected": security.sender.protected_count,
-            "frames_authentic": security.receiver.accepted_count,
-            "frames_refused": refused.total(),
-            **{parameter.name: refused[Reason[why.name]] for why, parameter in FRAMES_REFUSED_FOR.items()},
+            "keys_standing": lambda _: KeyStanding[security.standing.name],
+            "telemetry_spi": lambda _: security.sending_spi(Link.TM, Downlink.LIVE) or 0,
+            "frames_protected": lambda _: security.sender.protected_count,
+            "frames_authentic": lambda _: receiver.accepted_count,
+            "frames_refused": lambda _: receiver.refused_counts.total(),
+            **refused_for,
         }
 
     def _report(self, spi: int) -> dict[str, object]:

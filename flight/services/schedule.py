@@ -24,6 +24,7 @@ from flight.books.schedule import (
     SubSchedulesSwitched,
 )
 from flight.ledger import Ledger
+from flight.parameters import Source
 from flight.reporter import Reporter
 from flight.services.service import Outcome
 from mission.dictionary import Command
@@ -105,19 +106,24 @@ class ScheduleService:
         """See `flight.services.service.Service`."""
         return self._handlers[command.name](arguments, now_ns)
 
-    def housekeeping(self) -> dict[str, object]:
-        """Give the values of the schedule structure."""
+    def sources(self) -> dict[str, Source]:
+        """Give where the parameters of the schedule have their values from."""
         book = self._book
-        first = book.agenda.first()
-        skipped = sum(book.counts[fate] for fate in _SKIPS)
-        released = book.counts.total() - skipped
+
+        def skipped() -> int:
+            return sum(book.counts[fate] for fate in _SKIPS)
+
+        def next_release(now_ns: int) -> int:
+            first = book.agenda.first()
+            return 0 if first is None else first[0]
+
         return {
-            "schedule_enabled": Switch(book.is_enabled),
-            "activities_waiting": len(book.activities),
-            "activities_released": released,
-            "activities_failed": released - book.counts[Fate.EXECUTED],
-            "activities_skipped": skipped,
-            "next_release": 0 if first is None else first[0],
+            "schedule_enabled": lambda _: Switch(book.is_enabled),
+            "activities_waiting": lambda _: len(book.activities),
+            "activities_released": lambda _: book.counts.total() - skipped(),
+            "activities_failed": lambda _: book.counts.total() - skipped() - book.counts[Fate.EXECUTED],
+            "activities_skipped": lambda _: skipped(),
+            "next_release": next_release,
         }
 
     def _insert(self, given: Mapping[str, Any], now_ns: int) -> Outcome:

@@ -1,6 +1,6 @@
 """The words of the flight software itself: that it started, how it is, what became of telecommands. Data only."""
 
-from mission.dictionary import EventDefinition, Parameter, Severity, Structure, Words, counter
+from mission.dictionary import EventDefinition, Parameter, Setting, Severity, Structure, Words, counter
 from mission.fields import Field, Layout, Octets, Text, UInt
 
 NS_PER_S = 1_000_000_000
@@ -17,6 +17,18 @@ FRAMES_REJECTED = counter(14, "frames_rejected", "TC frames, CLTUs and packets r
 FRAMES_SENT = counter(15, "frames_sent", "TM frames sent")
 PACKETS_DROPPED = counter(16, "packets_dropped", "telemetry packets dropped because their queue was full")
 JOURNAL_OCTETS = Parameter(id=17, shape=Field("journal_octets", UInt(64), "length of the journal", unit="octets"))
+KEEP_ALIVE = Setting(
+    id=210,
+    shape=Field(
+        "keep_alive",
+        UInt(32),
+        "an idle frame leaves when nothing else has for this long; the ground counts on one in three seconds",
+        unit="ms",
+        minimum=100,
+        maximum=2_500,
+        default=1_000,
+    ),
+)
 _REASON = Field("reason", Text(200), "why")
 BOOTED = EventDefinition(
     id=1,
@@ -53,6 +65,7 @@ STORE_FAILED = EventDefinition(
 )
 
 WORDS = Words(
+    parameters=(KEEP_ALIVE,),
     structures=(
         Structure(
             id=1,

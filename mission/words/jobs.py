@@ -7,6 +7,7 @@ from mission.dictionary import (
     Parameter,
     Repeat,
     Report,
+    Setting,
     Severity,
     Structure,
     Words,
@@ -34,6 +35,52 @@ JOB_TOKENS_PER_S = Parameter(
     id=35, shape=Field("job_tokens_per_s", Float(32), "tokens trained on a second", unit="1/s")
 )
 WORKER_RESTARTS = counter(36, "worker_restarts", "times a worker was started again after it was lost")
+JOB_PROGRESS_PERIOD = Setting(
+    id=200,
+    shape=Field(
+        "job_progress_period",
+        UInt(32),
+        "the least time between two progress reports",
+        unit="ms",
+        minimum=100,
+        maximum=3_600_000,
+        default=1_000,
+    ),
+)
+WORKER_DEADLINE = Setting(
+    id=201,
+    shape=Field(
+        "worker_deadline",
+        UInt(32),
+        "a worker that has not answered for this long is taken for hung",
+        unit="s",
+        minimum=10,
+        maximum=86_400,
+        default=300,
+    ),
+)
+WORKER_BACKOFF = Setting(
+    id=202,
+    shape=Field(
+        "worker_backoff",
+        UInt(32),
+        "wait before the first restart of a worker; doubled for each further one",
+        unit="s",
+        minimum=1,
+        maximum=60,
+        default=1,
+    ),
+)
+WORKER_RESTARTS_MAX = Setting(
+    id=203,
+    shape=Field(
+        "worker_restarts_max",
+        UInt(8),
+        "workers lost one after another, without a new checkpoint, before the job is given up",
+        maximum=100,
+        default=5,
+    ),
+)
 
 _CHOSEN_JOB_ID = Field("job_id", UInt(32), "number of the job, chosen by the operator", minimum=1, default=REQUIRED)
 _JOB_ID = Field("job_id", UInt(32), "number of the job")
@@ -82,6 +129,7 @@ CHECKPOINT_REFUSED = EventDefinition(
 )
 
 WORDS = Words(
+    parameters=(JOB_PROGRESS_PERIOD, WORKER_DEADLINE, WORKER_BACKOFF, WORKER_RESTARTS_MAX),
     commands=(
         Command(
             name="job.submit",

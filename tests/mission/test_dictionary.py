@@ -13,6 +13,7 @@ from mission.profiles import PROFILES, LinkProfile, find_profile
 WORDS = {
     "commands": tuple(DICTIONARY.commands.values()),
     "reports": tuple(DICTIONARY.reports.values()),
+    "parameters": tuple(DICTIONARY.parameters.values()),
     "structures": tuple(DICTIONARY.structures.values()),
     "events": tuple(DICTIONARY.events.values()),
 }
@@ -52,7 +53,7 @@ def test_what_is_not_declared_is_refused_by_name():
         DICTIONARY.structure_of(9)
 
 
-@pytest.mark.parametrize("kind", WORDS)
+@pytest.mark.parametrize("kind", [kind for kind in WORDS if kind != "parameters"])
 def test_two_words_of_one_name_are_refused(kind):
     with pytest.raises(MisuseError, match="found two"):
         Dictionary(*SERVICES, Words(**{kind: WORDS[kind][:1]}))
@@ -71,9 +72,13 @@ def test_the_digest_differs_when_any_declaration_differs():
         assert Dictionary(Words(**words)).digest != DICTIONARY.digest
 
 
-def test_every_parameter_has_one_number():
-    numbers = [parameter.id for structure in WORDS["structures"] for parameter in structure.parameters]
-    assert len(numbers) == len(set(numbers))
+def test_a_parameter_may_be_in_many_structures_but_two_may_not_share_a_number_or_a_name():
+    first, second = WORDS["parameters"][:2]
+    structure = WORDS["structures"][0]
+    assert Dictionary(Words(parameters=(first,), structures=(structure,))).parameter_of(first.name) is first
+    for changed in (dataclasses.replace(second, id=first.id), dataclasses.replace(second, shape=first.shape)):
+        with pytest.raises(MisuseError, match="found two"):
+            Dictionary(Words(parameters=(first, changed)))
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)

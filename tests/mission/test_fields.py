@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccsds.errors import MalformedError, MisuseError
-from mission.fields import Array, Enumerated, Field, Float, Int, Layout, Octets, Rows, Text, UInt
+from mission.fields import Array, Enumerated, Field, Float, Int, Layout, Octets, Reference, Rows, Text, UInt, Values
 
 
 class Colour(IntEnum):
@@ -59,7 +59,7 @@ def test_not_a_number_stands_for_none_yet():
         ({"digest": b"12345"}, "digest: expected at most 4 octets"),
         ({"list": []}, "list: expected a list of 1 to 3"),
         ({"list": [1, 2, 3, 4]}, "list: expected a list of 1 to 3"),
-        ({"list": [256]}, "list: expected an integer from 0 to 255"),
+        ({"list": [1, 256]}, "list[1]: expected an integer from 0 to 255"),
         ({"lenght": 3}, "unknown field 'lenght': expected number, share, colour, name, digest, list"),
     ],
 )
@@ -193,3 +193,49 @@ def test_signed_numbers_in_rows_come_back(shifts):
     assert [
         row["shift"] for row in ROWS.decode(ROWS.encode({"rows": [{"shift": each} for each in shifts]}))["rows"]
     ] == shifts
+
+
+THINGS = Reference("thing", {"north": 3, "south": 900})
+SOME = Values({3: Field("level", UInt(8), maximum=9), 900: Field("label", Text(5))}, 2)
+
+
+def test_a_reference_is_named_or_numbered_and_nothing_else():
+    layout = Layout((Field("things", Array(THINGS, 4)),))
+    assert layout.encode({"things": ["south", 3]}) == b"\x02\x03\x84\x00\x03"
+    assert layout.parse({"things": "south,3"}) == {"things": [900, 3]}
+    for wrong in ("west", 4, True, None, [3]):
+        with pytest.raises(MisuseError, match="things\\[1\\]: expected a declared thing"):
+            layout.encode({"things": [3, wrong]})
+
+
+def test_values_carry_their_numbers_and_have_the_types_of_their_fields():
+    layout = Layout((Field("values", SOME),))
+    octets = b"\x02\x03\x84\x00\x02hi\x00\x03\x07"
+    values = {"values": {"label": "hi", "level": 7}}
+    assert layout.encode(values) == octets
+    assert layout.encode({"values": {900: "hi", 3: 7}}) == octets
+    assert layout.decode(octets) == values
+    assert layout.parse({"values": "label=hi,level=7"}) == values
+
+
+@pytest.mark.parametrize(
+    ("octets", "message"),
+    [
+        (b"\x02\x00\x03\x07\x00\x09\x01", "[1]: expected a declared number, found 9"),
+        (b"\x02\x00\x03\x07\x00\x03\x07", "values[1]: expected each name once, found level twice"),
+        (b"\x01\x00\x03\x0a", "values[0].level: expected 9 or less, found 10"),
+        (b"\x00", "values: expected 1 to 2 values by name"),
+        (b"\x03" + b"\x00\x03\x07" * 3, "values: expected 1 to 2 values by name"),
+        (b"\x01\x03\x84\x00\x01\xff", "UTF-8"),
+    ],
+)
+def test_values_that_are_wrong_are_refused_with_their_place(octets, message):
+    with pytest.raises(MalformedError) as caught:
+        Layout((Field("values", SOME),)).decode(octets)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["level", "level=x", "depth=1", "level=1,level=2", ""])
+def test_what_an_operator_typed_wrong_is_refused(text):
+    with pytest.raises(MisuseError, match="values"):
+        Layout((Field("values", SOME),)).parse({"values": text})

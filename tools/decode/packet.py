@@ -23,6 +23,7 @@ from ccsds.pus.telemetry import Telemetry
 from ccsds.time import CUC_OCTETS, cuc_decode, unix_ns_from_tai
 from mission.channels import Apid
 from mission.definition import DICTIONARY
+from mission.time import TimeStatus
 from mission.words.housekeeping import HOUSEKEEPING_REPORT
 from tools.decode.cfdp import read_pdu
 from tools.decode.node import Bits, Kind, Node, Walk, name_of, words
@@ -48,7 +49,7 @@ _TC_HEADER = (
 )
 _TM_HEADER = (
     Bits("PUS version", 4, {2: "PUS-C"}),
-    Bits("time reference status", 4, {0: "not told"}),
+    Bits("time reference status", 4, {each: words(each.name) for each in TimeStatus}),
     Bits("service", 8),
     Bits("subtype", 8),
     Bits("message type counter", 16),

@@ -67,7 +67,7 @@ def test_activities_are_released_in_order_of_time_and_reported_as_any_other_comm
     assert reports == [(stage, bytes([0xC0, n]), SOURCE) for n in (1, 2) for stage in (1, 3, 7)]
     assert switched(enabled) == {1, 2}
     assert waiting(enabled) == [3]
-    assert enabled.schedule.housekeeping() == {
+    assert {name: source(0) for name, source in enabled.schedule.sources().items()} == {
         "schedule_enabled": Switch.ENABLED,
         "activities_waiting": 1,
         "activities_released": 2,
@@ -95,7 +95,8 @@ def test_the_schedule_is_the_same_after_a_reboot_and_after_its_journal_was_rewri
         for name in ("detail_all", "report_groups", "report_sub_schedules", "report_fates"):
             assert board.send(f"schedule.{name}") == ""
             found += board.answers
-        return [*found, board.schedule.housekeeping(), board.ledger.schedule.is_in_pass]
+        values = {name: source(0) for name, source in board.schedule.sources().items()}
+        return [*found, values, board.ledger.schedule.is_in_pass]
 
     before = told(enabled)
     again = make_board(RealDisk(tmp_path), now_ns=11 * SECOND)
@@ -280,7 +281,7 @@ def test_a_new_schedule_is_disabled_and_a_reset_one_is_empty(board):
     insert(board, at(board, 2, 60, group=6))
     assert board.send("schedule.reset") == ""
     assert waiting(board) == []
-    assert board.schedule.housekeeping()["schedule_enabled"] is Switch.DISABLED
+    assert board.schedule.sources()["schedule_enabled"](0) is Switch.DISABLED
     board.send("schedule.report_groups")
     assert board.answers == [{"groups": []}]
 
@@ -431,7 +432,7 @@ def test_what_is_refused_at_its_time_is_told_and_gone(enabled):
     enabled.acts.fails = None
     enabled.run_to(20 * SECOND)
     assert switched(enabled) == {2}
-    assert enabled.schedule.housekeeping()["activities_failed"] == 1
+    assert {name: source(0) for name, source in enabled.schedule.sources().items()}["activities_failed"] == 1
 
 
 @pytest.mark.parametrize(
@@ -479,7 +480,7 @@ def test_a_full_store_holds_the_schedule_and_nothing_is_lost_or_done_twice(enabl
     assert enabled.timeline.next_deadline() == 20 * SECOND
     enabled.disk.append = append
     enabled.run_to(20 * SECOND)
-    assert enabled.schedule.housekeeping()["activities_waiting"] == 0
+    assert {name: source(0) for name, source in enabled.schedule.sources().items()}["activities_waiting"] == 0
     fates = [(row[0], row[1]) for row in enabled.ledger.schedule.fates]
     assert fates == [(key(1), Fate.SKIPPED_LATE), (key(2), Fate.SKIPPED_LATE), (key(3), Fate.SKIPPED_LATE)]
     assert enabled.done == []

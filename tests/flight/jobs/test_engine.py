@@ -299,8 +299,8 @@ def test_a_reply_of_a_worker_that_is_gone_is_let_pass(bench):
 def test_the_rate_comes_from_the_clock_that_is_given(bench):
     bench.submit()
     bench.run(until=lambda bench: bench.script.step >= 1)
-    assert bench.engine.housekeeping()["job_tokens_per_s"] == pytest.approx(100 / 0.01)
-    assert math.isfinite(bench.engine.housekeeping()["job_loss"])
+    assert bench.engine.sources()["job_tokens_per_s"](0) == pytest.approx(100 / 0.01)
+    assert math.isfinite(bench.engine.sources()["job_loss"](0))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,40 @@
+"""The book of time: what was last known of the on-board clock."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+
+class ClockKept(msgspec.Struct, frozen=True, tag=True):
+    """What is known of the clock at one moment."""
+
+    clock_id: str
+    """Which run of which monotonic clock it is about; empty if the driver cannot tell."""
+    offset_ns: int
+    """On-board TAI less ``now_ns`` of that clock."""
+    status: int
+    """A `mission.time.TimeStatus`."""
+    tai_ns: int
+    """On-board TAI at that moment."""
+    until_tai_ns: int
+    """On-board TAI by which the next such record is due: no time after it was ever given out."""
+    uncertainty_ns: int | None
+    """How far it might have been from the truth; None if that is not known."""
+
+
+class TimeBook:
+    """The last that was known."""
+
+    changes = (ClockKept,)
+
+    def __init__(self) -> None:
+        self.kept: ClockKept | None = None
+
+    def apply(self, change: ClockKept) -> None:
+        """See `flight.books.book.Book`."""
+        self.kept = change
+
+    def snapshot(self) -> Iterator[tuple[ClockKept, ...]]:
+        """See `flight.books.book.Book`."""
+        if self.kept is not None:
+            yield (self.kept,)
