@@ -62,6 +62,11 @@ class Arrival:
         return self._progress.stage is ReceiverStage.RECEIVING
 
     @property
+    def wants_closure(self) -> bool:
+        """Whether its sender asks for Finished in class 1."""
+        return self.metadata is not None and self.metadata.closure_requested
+
+    @property
     def name(self) -> str:
         """What it is to be called here, empty if that is not known, or if there is no file."""
         return self.metadata.destination_name if self.metadata else ""

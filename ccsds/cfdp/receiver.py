@@ -231,9 +231,9 @@ class Receiver(TransactionEnd):
             arrival.eof = eof
             self._give_up(eof.condition, eof.fault_location, time_ns)
         elif arrival.finished is None and arrival.eof is None:
-            announced = arrival.announced_size()
-            if announced is not None and announced != eof.size_octets:
-                detail = f"expected EOF at {announced} as the Metadata says, found it at {eof.size_octets}"
+            size = arrival.size()
+            if size not in (None, eof.size_octets):
+                detail = f"expected EOF at {size} as the Metadata says, found it at {eof.size_octets}"
                 self._reject(Rejection.CONTRADICTION, detail, ConditionCode.FILE_SIZE_ERROR)
                 return
             fault = arrival.end_at(eof)
@@ -273,10 +273,9 @@ class Receiver(TransactionEnd):
     def _close_or_finish(self, time_ns: int) -> None:
         self._missing.stop()
         self._patience.finish()
-        metadata = self._arrival.metadata
         if self._is_acknowledged:
             self._apply(ReceiverEvent.WHOLE, time_ns)
-        elif metadata is not None and metadata.closure_requested:
+        elif self._arrival.wants_closure:
             self._apply(ReceiverEvent.WHOLE_WITH_CLOSURE, time_ns)
         else:
             self._apply(ReceiverEvent.WHOLE_UNACKNOWLEDGED, time_ns)
@@ -307,7 +306,9 @@ class Receiver(TransactionEnd):
         self._part.release()
         finished = self._arrival.finished
         condition = finished.condition if finished else ConditionCode.NO_ERROR
-        self._host.close(ClosedRecord(header=self._header, role=Role.RECEIVER, condition=condition, finished=finished))
+        # What late EOFs are answered with.
+        answer = finished if self._is_acknowledged or self._arrival.wants_closure else None
+        self._host.close(ClosedRecord(header=self._header, role=self.role, condition=condition, finished=answer))
 
     def _timers(self) -> Iterable[RepeatTimer]:
         return self._patience.timers()
