@@ -1,19 +1,24 @@
 """COP-1 between the real spacecraft and the real station while either end reboots and an attacker forges frames.
 
 The attacker has a transmitter and no key: it sends BC frames (Unlock, Set V(R)) up, AD frames with numbers of its
-choice that were heard before, and TM frames with CLCWs of its choice down. What it does may cost time. After it stops
-commanding is there again within `recovery_bound_ns`, and nothing acted twice.
+choice that were heard before, and TM frames with CLCWs of its choice down. With keys at both ends nobody believes those
+frames, so it also catches telemetry on the way and changes its CLCW, which no MAC covers. What it does may cost time.
+After it stops commanding is there again within `recovery_bound_ns`, and nothing acted twice.
 """
 
+import contextlib
 import random
 from collections import Counter, deque
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from ccsds.clcw import Clcw
 from ccsds.cltu import CltuDeframer, cltu_encode
-from ccsds.sync import TmEncoder
+from ccsds.sdls.key_file import End
+from ccsds.sdls.security import Security
+from ccsds.sync import TmDeframer, TmEncoder
 from ccsds.tc_frame import UNLOCK, TcFrame, TcFrameKind, set_vr
 from ccsds.tm_frame import ONLY_IDLE, TmFrame
 from flight.books.commands import Executed
@@ -25,8 +30,11 @@ from ground.cop_keeper import recovery_bound_ns
 from ground.events import CommandIssued, CommandStaged, CopAlert, CopInitialised, Stage
 from ground.station import Station, StationConfig
 from ground.uplink import CopState
+from hil.keys import lay_keys
+from hil.streams import Streams
 from mission.channels import SPACECRAFT_ID, Downlink, Uplink
 from mission.profiles import find_profile
+from ports.key_directory import opened_keys
 
 NS_PER_S = 1_000_000_000
 MS = 1_000_000
@@ -49,10 +57,12 @@ class Worker:
 
 
 class Sky:
-    """Both ends, a delay each way, and an attacker who hears and says what it likes."""
+    """Both ends, a delay each way, and an attacker who hears, says and changes what it likes."""
 
-    def __init__(self, folder, seed: int):
-        self.folder = folder
+    def __init__(self, folder, seed: int, security: str = "none"):
+        self.folder = folder / "store"
+        self.keys = lay_keys(folder, Streams(seed)) if security == "keys" else {}
+        self.held = {end: contextlib.ExitStack() for end in End}
         self.chance = random.Random(seed)
         self.now_ns = 0
         self.boots = 0
@@ -69,17 +79,24 @@ class Sky:
     def boot_spacecraft(self) -> None:
         self.boots += 1
         config = SpacecraftConfig(profile=PROFILE, tai_offset_ns=10**18)
-        self.spacecraft = Spacecraft(config, RealDisk(self.folder), Worker(), {})
+        self.spacecraft = Spacecraft(config, RealDisk(self.folder), Worker(), {}, keys=self.open(End.SPACECRAFT))
         self.spacecraft.contact(True, self.now_ns)
 
     def boot_station(self) -> None:
         count, command_id = self.next_identity
+        store = self.open(End.GROUND)
         self.station = Station(
             StationConfig(
                 profile=PROFILE, source_id=77, next_sequence_count=count, next_command_id=command_id, tries_max=20
-            )
+            ),
+            security=None if store is None else Security(store),
         )
         self.station.contact(True, self.now_ns)
+
+    def open(self, end: End):
+        """Give the keys of an end that starts, as a process that starts finds them."""
+        self.held[end].close()
+        return self.held[end].enter_context(opened_keys(self.keys[end], end)) if self.keys else None
 
     def command(self) -> int:
         return self.station.command("test.connection", now_ns=self.now_ns)
@@ -116,7 +133,7 @@ class Sky:
             line.append((self.now_ns + DELAY_NS, octets))
 
     def attack(self) -> None:
-        match self.chance.choice(["unlock", "set_vr", "near", "replay", "clcw", "near clcw"]):
+        match self.chance.choice(["unlock", "set_vr", "near", "replay", "clcw", "near clcw", "change clcw"]):
             case "unlock":
                 self.forge_up(TcFrameKind.BC, 0, UNLOCK)
             case "set_vr":
@@ -134,6 +151,8 @@ class Sky:
                 self.forge_down(self.chance.randrange(256), flags)
             case "near clcw":
                 self.forge_down((self.cop1()["nnr"] + self.chance.randrange(-2, 6)) % 256, {})
+            case "change clcw" if self.down:
+                self.change_clcw((self.cop1()["nnr"] + self.chance.randrange(-2, 6)) % 256)
 
     def forge_up(self, kind: TcFrameKind, sequence: int, data: bytes) -> None:
         frame = TcFrame(kind, SPACECRAFT_ID, Uplink.COMMANDS, sequence, data)
@@ -144,6 +163,16 @@ class Sky:
         data = bytes(PROFILE.tm_data_octets)
         frame = TmFrame(SPACECRAFT_ID, Downlink.IDLE, 0, self.chance.randrange(256), ONLY_IDLE, data, clcw)
         self.down.append((self.now_ns + DELAY_NS, TmEncoder(PROFILE.tm_coding).encode(frame.encode())))
+
+    def change_clcw(self, report_value: int, **flags: bool) -> None:
+        """Change the CLCW of the frame that is first on its way down; the rest of it stays authentic."""
+        due_ns, octets = self.down.popleft()
+        deframer = TmDeframer(PROFILE.tm_coding)
+        deframer.receive(octets)
+        ((frame, _),) = deframer.take()
+        clcw = Clcw(virtual_channel=Uplink.COMMANDS, report_value=report_value, **flags).encode()
+        changed = msgspec.structs.replace(TmFrame.decode(frame), ocf=clcw)
+        self.down.appendleft((due_ns, TmEncoder(PROFILE.tm_coding).encode(changed.encode())))
 
     def cop1(self) -> dict:
         return self.station.snapshot()["cop1"]
@@ -188,11 +217,23 @@ class Sky:
 
 
 @pytest.fixture
-def sky(tmp_path):
-    sky = Sky(tmp_path, 0)
-    sky.run(2)
-    assert sky.is_in_step()
-    return sky
+def make_sky(tmp_path):
+    with contextlib.ExitStack() as held:
+
+        def make(seed: int, security: str) -> Sky:
+            sky = Sky(tmp_path, seed, security)
+            for each in sky.held.values():
+                held.enter_context(each)
+            sky.run(2)
+            assert sky.is_in_step()
+            return sky
+
+        yield make
+
+
+@pytest.fixture(params=["none", "keys"])
+def sky(make_sky, request):
+    return make_sky(0, request.param)
 
 
 @pytest.mark.parametrize("count", [1, 5, 250, 255])
@@ -259,16 +300,30 @@ def test_one_forged_control_command_while_commands_are_on_their_way(sky, kind):
 def test_one_forged_clcw_while_commands_are_on_their_way(sky, report_value, flags):
     numbers = [sky.command() for _ in range(10)]
     sky.run(0.5)
-    sky.forge_down(report_value, flags)
+    if sky.keys:
+        sky.run(5, lambda: bool(sky.down))
+        sky.change_clcw(report_value, **flags)
+    else:
+        sky.forge_down(report_value, flags)
     sky.expect_recovery()
     sky.run(30)
     assert [sky.stage(number) for number in numbers] == [Stage.COMPLETED] * 10
 
 
+def test_with_keys_an_invented_clcw_changes_nothing(make_sky):
+    sky = make_sky(0, "keys")
+    numbers = [sky.command() for _ in range(10)]
+    while sky.stage(numbers[-1]) is not Stage.COMPLETED:
+        sky.forge_down(sky.chance.randrange(256), {"lockout": True})
+        sky.run(STEP_NS / NS_PER_S)
+        assert sky.now_ns < 10 * NS_PER_S
+    assert sky.of(CopAlert) == []
+
+
+@pytest.mark.parametrize("security", ["none", "keys"])
 @pytest.mark.parametrize("seed", range(12))
-def test_after_a_flood_of_forgeries_losses_and_reboots_commanding_is_there_within_the_bound(tmp_path, seed):
-    sky = Sky(tmp_path, seed)
-    sky.run(2)
+def test_after_a_flood_of_forgeries_losses_and_reboots_commanding_is_there_within_the_bound(make_sky, seed, security):
+    sky = make_sky(seed, security)
     sky.is_attacked = sky.is_lossy = True
     for _ in range(12):
         for _ in range(sky.chance.randrange(4)):

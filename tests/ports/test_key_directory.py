@@ -1,11 +1,7 @@
-"""The directory of a key file: its permissions, its lock, and a store on it that is killed again and again."""
+"""The directory of a key file: its permissions, its lock, and senders on it that are killed again and again."""
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -16,27 +12,10 @@ from ccsds.sdls.key_store import KeyStore, Standing
 from ccsds.sdls.security import Security
 from ccsds.tc_frame import TcFrame, TcFrameKind
 from ports.key_directory import KeyDirectory, create_key_file
+from tools.bench.nonces import kill_senders
 
-ROOT = Path(__file__).parent.parent.parent
-KILLS = 25
-
-# Opens the store and sends until it is killed; each counter is told after it was used, as a frame is.
-CHILD = """
-import sys
-import ccsds.sdls.sender
-from ccsds.sdls.key_store import KeyStore
-from ccsds.sdls.security import Security
-from ccsds.tc_frame import TcFrame, TcFrameKind
-from ports.key_directory import KeyDirectory
-
-ccsds.sdls.sender.RESERVED_FRAMES = 4
-directory = KeyDirectory.open(sys.argv[1])
-security = Security(KeyStore.open(directory, directory.name))
-frame = TcFrame(TcFrameKind.BD, 1, 0, 0, b"x")
-while True:
-    data = security.sender.protect_tc(frame).data
-    print(security.standing.value, data[:14].hex(), flush=True)
-"""
+KILLS = 50
+"""A slice of the thousand of `make campaign ONLY=link`."""
 
 
 @pytest.fixture
@@ -116,20 +95,7 @@ def test_a_moved_directory_is_no_copy(path, tmp_path):
     assert opened(tmp_path / "elsewhere" / "keys")[1].standing is Standing.RESUMED
 
 
-def test_no_nonce_is_used_twice_over_kills_at_any_moment(path):
-    used = []
-    for number in range(KILLS):
-        child = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(path)], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ
-        )
-        assert child.stdout is not None
-        lines = [child.stdout.readline() for _ in range(1 + 7 * number % 40)]
-        child.send_signal(signal.SIGKILL)
-        lines += child.stdout.readlines()
-        child.wait()
-        child.stdout.close()
-        whole = [line.split() for line in lines if line.endswith("\n")]
-        assert {standing for standing, _ in whole} == {"fresh" if number == 0 else "resumed"}
-        used += [nonce for _, nonce in whole]
-    assert len(used) > 10 * KILLS
-    assert len(set(used)) == len(used)
+def test_no_nonce_is_used_twice_over_kills_at_random_instants():
+    found = kill_senders(KILLS, seed=2)
+    assert (found["kills"], found["reused"], found["restored"]) == (KILLS, 0, 0)
+    assert found["nonces"] > KILLS > found["kills_while_opening"]

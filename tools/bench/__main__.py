@@ -1,7 +1,7 @@
 """Runs the benches, prints a table, and writes it for machines: ``python -m tools.bench --only first_light``.
 
-A bench is a module here with ``run() -> list[Row]``. Each measures beside its peer in the same run; ratios travel
-between machines, absolute figures do not.
+A bench is a module here with ``run() -> list[Row]``, ``campaign() -> list[Row]`` or both. Each measures beside its peer
+in the same run; ratios travel between machines, absolute figures do not.
 """
 
 import importlib
@@ -16,7 +16,10 @@ from rich.table import Table
 from tools.bench.row import Row, plain
 
 # In the order in which they are run. Each group takes less than twelve minutes on two cores.
-BENCHES = {"first_light": ("coding", "pus", "training", "supervision"), "link": ("sdls", "cfdp_goodput", "cfdp_speed")}
+BENCHES = {
+    "first_light": ("coding", "pus", "training", "supervision"),
+    "link": ("sdls", "nonces", "cfdp_goodput", "cfdp_speed"),
+}
 
 
 @click.command()
@@ -33,7 +36,7 @@ def main(only: str, campaign: bool, out: Path) -> None:
     for group, names in BENCHES.items():
         for name in names if only in ("all", group) else ():
             bench = importlib.import_module(f"tools.bench.{name}")
-            measure = getattr(bench, "campaign", None) if campaign else bench.run
+            measure = getattr(bench, "campaign" if campaign else "run", None)
             if measure is not None:
                 console.print(f"measuring {group}: {name} ...", style="dim")
                 rows += measure()
