@@ -1,7 +1,8 @@
 """From octets of the line to telecommand packets: CLTU, TC frame, FARM-1 (one for each virtual channel), SDLS, packets.
 
-Whatever is wrong with what came is counted and told as a `Rejected` event, never raised. With keys, nothing of a frame
-gets further than link security unless it is authentic and new; control commands to FARM-1 carry no data.
+By profile a telecommand may come in segments. Whatever is wrong with what came is counted and told as a `Rejected`
+event, never raised. With keys, nothing of a frame gets further than link security unless it is authentic and new;
+control commands to FARM-1 carry no data.
 
 Source: CCSDS 231.0-B-4 (CLTU), 232.0-B-4 (frame), 232.1-B-2 (FARM-1), 355.0-B-2 (SDLS), 133.0-B-2 (packet).
 """
@@ -16,7 +17,9 @@ from ccsds.sdls.receiver import Refused
 from ccsds.sdls.security import Security
 from ccsds.sdls.window import Receipt
 from ccsds.tc_frame import TcFrame
+from ccsds.tc_segment import SEGMENT_HEADER_OCTETS
 from flight.events import Event, Rejected
+from flight.segments import SegmentReceiver
 from mission.channels import SPACECRAFT_ID, Uplink
 from mission.profiles import LinkProfile
 
@@ -45,6 +48,9 @@ class UplinkReceiver:
         self._farms = {
             channel: Farm(FarmConfig(virtual_channel=channel, window=profile.farm_window)) for channel in Uplink
         }
+        self._segments = None if profile.tc_map is None else SegmentReceiver(profile.tc_map)
+        if security is not None:
+            security.require_segment_header(Uplink.COMMANDS, 0 if profile.tc_map is None else SEGMENT_HEADER_OCTETS)
         self._events: list[Event] = []
         self.accepted_count = 0
         self.rejected_count = 0
@@ -96,19 +102,29 @@ class UplinkReceiver:
         if verdict.reason:
             self.reject("FARM-1", verdict.reason, now_ns)
             return None
-        receipt = None
+        receipt = counter = None
         if self._security is not None and verdict.outcome is FarmOutcome.DELIVERED:
             judged = self._security.receiver.process_tc(frame)
             if isinstance(judged, Refused):
                 self.reject("SDLS", str(judged), now_ns)
                 return None
-            frame, receipt = judged.frame, judged.receipt
+            frame, receipt, counter = judged.frame, judged.receipt, judged.counter
         self.accepted_count += 1
         if verdict.outcome is not FarmOutcome.DELIVERED:
             return None
+        data = frame.data
+        if self._segments is not None and frame.virtual_channel == Uplink.COMMANDS:
+            spi = receipt.spi if receipt is not None else None
+            assembled = self._segments.receive(frame, spi, counter)
+            for reason in assembled.rejects:
+                self.reject("segment", reason, now_ns)
+            if assembled.data is None:
+                # Nothing of it can act. The receipt of the segment that makes the packet whole has this counter too.
+                return None
+            data = assembled.data
         packets: list[bytes] = []
         try:
-            packets.extend(split_packets(frame.data))
+            packets.extend(split_packets(data))
         except MalformedError as error:  # What was whole before the fault is used all the same.
             self.reject("packet", str(error), now_ns)
         return Delivery(tuple(packets), receipt)

@@ -1,13 +1,14 @@
 """The way up: telecommand packets -> SDLS -> COP-1 -> TC frames -> CLTUs, pulled one by one when the line is free.
 
-It keeps the commands that wait and holds COP-1's AD service up by itself (`ground.cop_keeper`): each failure is given
-out. Commands go up in the order of their numbers, also those that are sent again. It knows nothing of what the packets
-say. With keys, AD and BD frames are protected before COP-1 numbers them; its control commands travel clear. Frames of
-other channels leave only when no command and nothing of COP-1 wants the line: a command waits for one of them at most.
+By profile a packet that is longer than a frame is cut into segments, which go up one after the other. It keeps the
+commands that wait and holds COP-1's AD service up by itself (`ground.cop_keeper`): each failure is given out. Commands
+go up in the order of their numbers, also those that are sent again. It knows nothing of what the packets say. With
+keys, AD and BD frames are protected before COP-1 numbers them; its control commands travel clear. Frames of other
+channels leave only when no command and nothing of COP-1 wants the line: a command waits for one of them at most.
 Source: CCSDS 231.0-B-4 (CLTU), 232.0-B-4 (frames), 232.1-B-2 (COP-1), 355.0-B-2 (SDLS).
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -18,9 +19,11 @@ from ccsds.cltu import cltu_encode
 from ccsds.cop1 import fop
 from ccsds.cop1.fop import Directive, Fop, FopConfig, FopState, Service
 from ccsds.errors import MisuseError
+from ccsds.packet import PACKET_OCTETS_MAX
 from ccsds.sdls.association import Link
 from ccsds.sdls.security import Security
 from ccsds.tc_frame import OVERHEAD_OCTETS, TcFrame, TcFrameKind
+from ccsds.tc_segment import SEGMENT_HEADER_OCTETS, cut_packet
 from ground.cop_keeper import WAIT_NS_MAX, CopKeeper, recovery_bound_ns
 from ground.events import CopAlert, CopInitialised
 from mission.channels import SPACECRAFT_ID
@@ -28,6 +31,10 @@ from mission.channels import Uplink as Channel
 from mission.profiles import LinkProfile
 
 NS_PER_S = 1_000_000_000
+
+# The segments of a packet are protected at once. A command that bypasses them meanwhile is that many counters ahead of
+# the last of them; at 256 the anti-replay window would shut them out. What is longer is a file.
+SEGMENTS_MAX = 128
 
 
 class CopState(Enum):
@@ -83,6 +90,8 @@ class Uplink:
         self._profile = profile
         self._next_other_frame = next_other_frame
         self._security = security
+        if security is not None:
+            security.require_segment_header(Channel.COMMANDS, 0 if profile.tc_map is None else SEGMENT_HEADER_OCTETS)
         self._fop = Fop(
             FopConfig(
                 spacecraft_id=SPACECRAFT_ID,
@@ -97,6 +106,10 @@ class Uplink:
         # At most one entry a command, and the tracker bounds those.
         self._waiting: dict[int, tuple[bytes, Service]] = {}
         self._in_hand: dict[int, tuple[bytes, Service]] = {}
+        # Of each service the data fields of the command that is being handed to COP-1, which go up one after the other.
+        self._cut: dict[Service, tuple[int, deque[bytes]]] = {}
+        # How many frames of a command COP-1 has still to acknowledge.
+        self._unacknowledged: Counter[int] = Counter()
         self._is_up = False
         self._has_begun = False
         self._clcw: tuple[int, Clcw] | None = None
@@ -117,16 +130,24 @@ class Uplink:
         Raises:
             MisuseError: It is too long, or no key sends.
         """
+        room_octets = self._room_octets
+        if self._profile.tc_map is not None:
+            room_octets = min(PACKET_OCTETS_MAX, SEGMENTS_MAX * room_octets)
+        if self._security is not None and not self._security.sends(Link.TC, Channel.COMMANDS):
+            raise MisuseError(
+                "expected a key that sends commands, found none: activate one that was never used, "
+                "such as the spare (ground keys list)"
+            )
+        if len(packet) > room_octets:
+            raise MisuseError(f"expected a telecommand of at most {room_octets} octets, found {len(packet)}")
+
+    @property
+    def _room_octets(self) -> int:
+        """What of a packet fits into one frame."""
         room_octets = self._profile.tc_frame_octets_max - OVERHEAD_OCTETS
         if self._security is not None:
             room_octets -= self._security.overhead_octets(Link.TC, Channel.COMMANDS)
-            if not self._security.sends(Link.TC, Channel.COMMANDS):
-                raise MisuseError(
-                    "expected a key that sends commands, found none: activate one that was never used, "
-                    "such as the spare (ground keys list)"
-                )
-        if len(packet) > room_octets:
-            raise MisuseError(f"expected a telecommand of at most {room_octets} octets, found {len(packet)}")
+        return room_octets if self._profile.tc_map is None else room_octets - SEGMENT_HEADER_OCTETS
 
     def put(self, command_id: int, packet: bytes, service: Service) -> None:
         """Queue a command's packet, unless it waits already."""
@@ -225,33 +246,57 @@ class Uplink:
     def _next_frame(self, now_ns: int) -> TcFrame | None:
         if not self._is_up:
             # COP-1 stands still, but a frame that bypasses it can be sent blind, to wake a silent spacecraft.
-            command_id = self._next_command(Service.BD)
-            if command_id is None:
+            following = self._next_field(Service.BD)
+            if following is None:
                 return None
-            packet, _ = self._waiting.pop(command_id)
-            data = self._protect(command_id, packet, Service.BD)
-            if data is None:
-                return None
-            self._items.append(Released(command_id))
+            command_id, data = following
+            self._in_hand.pop(command_id, None)
+            if Service.BD not in self._cut:
+                self._items.append(Released(command_id))
             return TcFrame(TcFrameKind.BD, SPACECRAFT_ID, Channel.COMMANDS, 0, data)
         for service in Service:
-            command_id = self._next_command(service)
-            if command_id is not None and self._fop.is_ready(service):
-                packet, _ = entry = self._waiting.pop(command_id)
-                data = self._protect(command_id, packet, service)
-                if data is not None:
-                    # What is kept is the packet: if it comes back, it is protected anew.
-                    self._in_hand[command_id] = entry
+            if self._fop.is_ready(service):
+                following = self._next_field(service)
+                if following is not None:
+                    command_id, data = following
                     self._fop.transfer(data, service, command_id, now_ns)
         return self._fop.transmit(now_ns)
 
-    def _protect(self, command_id: int, packet: bytes, service: Service) -> bytes | None:
-        """Give the data field of a command's frame, or None if it cannot be protected."""
+    def _next_field(self, service: Service) -> tuple[int, bytes] | None:
+        """Give the next data field of a service and its command: what is left of one that was begun goes first."""
+        if service not in self._cut:
+            command_id = self._next_command(service)
+            if command_id is None:
+                return None
+            packet, _ = entry = self._waiting.pop(command_id)
+            fields = self._protect(command_id, packet, service)
+            if fields is None:
+                return None
+            # What is kept is the packet: if it comes back, it is protected anew.
+            self._in_hand[command_id] = entry
+            self._cut[service] = (command_id, deque(fields))
+            if service is Service.AD:
+                self._unacknowledged[command_id] += len(fields)
+        command_id, left = self._cut[service]
+        data = left.popleft()
+        if not left:
+            del self._cut[service]
+        return command_id, data
+
+    def _protect(self, command_id: int, packet: bytes, service: Service) -> list[bytes] | None:
+        """Give the data fields of a command's frames, or None if they cannot be protected.
+
+        All are protected at once, so that their counters follow each other: by that the spacecraft joins them.
+        """
+        fields = [packet]
+        if self._profile.tc_map is not None:
+            fields = [each.encode() for each in cut_packet(packet, self._profile.tc_map, self._room_octets)]
         if self._security is None:
-            return packet
+            return fields
         kind = TcFrameKind.BD if service is Service.BD else TcFrameKind.AD
+        clear = [TcFrame(kind, SPACECRAFT_ID, Channel.COMMANDS, 0, field) for field in fields]
         try:
-            return self._security.sender.protect_tc(TcFrame(kind, SPACECRAFT_ID, Channel.COMMANDS, 0, packet)).data
+            return [self._security.sender.protect_tc(frame).data for frame in clear]
         except (OSError, MisuseError) as error:
             self._items.append(Undelivered(command_id, f"SDLS: {error}"))
             return None
@@ -271,7 +316,9 @@ class Uplink:
             match event:
                 case fop.Transmitted():
                     self._in_hand.pop(event.tag, None)
-                    self._items.append(Released(event.tag))
+                    if event.service is Service.AD or not self._is_cut(event.tag):
+                        # Of a BD command only the last frame counts: what comes of it is waited for from then on.
+                        self._items.append(Released(event.tag))
                     self.counters["retransmissions"] += event.transmission > 1
                     if event.service is Service.AD:
                         self._keeper.sent(now_ns)
@@ -279,9 +326,12 @@ class Uplink:
                     self._keeper.sent(now_ns)
                 case fop.Acknowledged():
                     self._keeper.acknowledged()
-                    self._items.append(Acknowledged(event.tag))
+                    self._unacknowledged[event.tag] -= 1
+                    if self._unacknowledged[event.tag] <= 0:
+                        del self._unacknowledged[event.tag]
+                        self._items.append(Acknowledged(event.tag))
                 case fop.Rejected():
-                    self._in_hand.pop(event.tag, None)
+                    self._forget(event.tag)
                     self._items.append(Undelivered(event.tag, event.reason))
                 case fop.Initialised():
                     self._has_begun = True
@@ -300,15 +350,29 @@ class Uplink:
         self.counters["cop_alerts"] += 1
         self._items.append(CopAlert(time_ns=now_ns, reason=reason))
         self._keeper.alert(alert.reason, now_ns)
-        given_up = list(alert.tags)
+        # A command has a tag for each of its frames, and none if those that were handed over are acknowledged.
+        begun = (self._cut[Service.AD][0],) if Service.AD in self._cut else ()
+        given_up = list(dict.fromkeys((*alert.tags, *begun)))
         if not self._has_begun and not self._keeper.is_held:
             # The service could not even begin: that was a try of each command that waits for it.
             given_up += [each for each, (_, service) in self._waiting.items() if service is Service.AD]
         self._has_begun = False
         for command_id in given_up:
-            if command_id in self._in_hand:
+            entry = self._in_hand.get(command_id)
+            self._forget(command_id)
+            if entry is not None:
                 # It never left, so that was no try.
-                self._waiting[command_id] = self._in_hand.pop(command_id)
+                self._waiting[command_id] = entry
                 continue
             self._waiting.pop(command_id, None)
             self._items.append(Undelivered(command_id, f"COP-1: {reason}"))
+
+    def _is_cut(self, command_id: int) -> bool:
+        """Tell whether frames of a command have still to be handed to COP-1."""
+        return any(cut_id == command_id for cut_id, _ in self._cut.values())
+
+    def _forget(self, command_id: int) -> None:
+        """Drop what is left of a command that COP-1 gave up."""
+        self._in_hand.pop(command_id, None)
+        self._unacknowledged.pop(command_id, None)
+        self._cut = {service: (cut_id, left) for service, (cut_id, left) in self._cut.items() if cut_id != command_id}

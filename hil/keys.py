@@ -8,18 +8,20 @@ from pathlib import Path
 from ccsds.sdls.key_file import End, generate_keys
 from hil.streams import Streams
 from mission.channels import PROTECTED_CHANNELS
+from mission.profiles import LinkProfile
 from ports.key_directory import create_key_file
 
 FOLDER = "keys"
 """In the folder of a run."""
 
 
-def lay_keys(folder: Path, streams: Streams) -> dict[End, Path]:
+def lay_keys(folder: Path, streams: Streams, profile: LinkProfile | None = None) -> dict[End, Path]:
     """Write a pair of key files into the folder of a run.
 
     Args:
         folder: Of the run.
         streams: Of its seed; keys are drawn from ``keys``.
+        profile: Of its link; None is one without segment headers.
 
     Returns:
         The path of each end's file.
@@ -34,7 +36,8 @@ def lay_keys(folder: Path, streams: Streams) -> dict[End, Path]:
     place = folder / FOLDER
     place.mkdir(mode=0o700)
     paths = {}
-    for end, file in generate_keys(PROTECTED_CHANNELS, draw).items():
+    segmented = profile.segmented_channels if profile else ()
+    for end, file in generate_keys(PROTECTED_CHANNELS, draw, segmented=segmented).items():
         paths[end] = place / f"{end.value}.keys"
         create_key_file(paths[end], file.encode())
     return paths

@@ -93,7 +93,7 @@ class Rig:
         self._client: Client | None = None
         self._security: dict[End, list[str]] = {end: ["--insecure"] for end in End}
         if scenario.link.security == "keys":
-            for end, path in lay_keys(self._folder, streams).items():
+            for end, path in lay_keys(self._folder, streams, profile).items():
                 self._security[end] = ["--keys", str(path)]
 
     def run(self) -> Evidence:

@@ -81,7 +81,7 @@ class World:
         }
         self._sampled_ns = {self.up: 0, self.down: 0}
         self.evidence = Evidence(folder / "events.jsonl")
-        keys = lay_keys(folder, streams) if link.security == "keys" else {}
+        keys = lay_keys(folder, streams, profile) if link.security == "keys" else {}
         tai_offset_ns = _ns(scenario.spacecraft.tai_s)
         self.spacecraft = SpacecraftEnd(
             SpacecraftConfig(profile=profile, tai_offset_ns=tai_offset_ns),

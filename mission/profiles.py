@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 from ccsds.errors import MisuseError
 from ccsds.randomizer import TmRandomizer
+from ccsds.sdls.association import Link
 from ccsds.sync import TmCodingConfig
+from ccsds.tc_segment import MAP_ID_MAX
 from ccsds.tm_frame import tm_overhead_octets
+from mission.channels import Uplink
 
 NS_PER_S = 1_000_000_000
 
@@ -37,6 +40,9 @@ class LinkProfile:
     """Whether TC frames are randomized before the BCH code (231.0-B-4, 6)."""
     tc_frame_octets_max: int = 1024
     """The longest TC frame, header and FECF included (232.0-B-4, 4.1.2.7)."""
+    tc_map: int | None = None
+    """The MAP of commands, 0 to 63, if each of their frames begins with a segment header, so that a telecommand may be
+    longer than a frame (232.0-B-4, 4.1.3.2.2); None is no segment headers. Files have none: CFDP cuts them."""
     farm_window: int = 32
     """FARM-1 sliding window width W, even, 2 to 254 (232.1-B-2, 6.1.8)."""
     round_trip_ns: int = NS_PER_S
@@ -65,6 +71,14 @@ class LinkProfile:
             raise MisuseError(
                 f"profile {self.name}: expected TC frames of 8 to 1024 octets, found {self.tc_frame_octets_max}"
             )
+
+        if self.tc_map is not None and not 0 <= self.tc_map <= MAP_ID_MAX:
+            raise MisuseError(f"profile {self.name}: expected a MAP of 0 to {MAP_ID_MAX}, found {self.tc_map}")
+
+    @property
+    def segmented_channels(self) -> tuple[tuple[Link, int], ...]:
+        """The uplink channels whose frames begin with a segment header."""
+        return () if self.tc_map is None else ((Link.TC, Uplink.COMMANDS),)
 
     @property
     def tm_frame_octets(self) -> int:

@@ -17,7 +17,7 @@ same key, and a claimed file is never copied.
 Source: CCSDS 355.0-B-2 4.2.2 (security associations), 6 (managed parameters).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import Enum
 from typing import Any, Self, TypeVar
 
@@ -149,7 +149,7 @@ def generate_keys(
     generations: int = GENERATIONS_DEFAULT,
     suite: Suite = Suite.AES_256_GCM,
     mask: HeaderMask = HeaderMask.SETTLED_HEADER,
-    segment_header_octets: int = 0,
+    segmented: Collection[tuple[Link, int]] = (),
 ) -> dict[End, KeyFile]:
     """Make the key files of both ends.
 
@@ -163,7 +163,7 @@ def generate_keys(
         generations: Keys of each channel, 1 to `GENERATIONS_MAX`; without a spare if it is 1.
         suite: Of all of them.
         mask: Of all of them.
-        segment_header_octets: Of all TC channels.
+        segmented: The TC channels whose frames begin with a segment header.
 
     Raises:
         MisuseError: There are none or too many channels or generations.
@@ -179,7 +179,7 @@ def generate_keys(
                 virtual_channel=virtual_channel,
                 suite=suite,
                 mask=mask,
-                segment_header_octets=segment_header_octets if link is Link.TC else 0,
+                segment_header_octets=int((link, virtual_channel) in segmented),
             )
             key = draw(KEY_OCTETS)
             for end in End:

@@ -51,6 +51,8 @@ class Accepted(msgspec.Struct, Generic[Frame], frozen=True):
     """The clear frame."""
     receipt: Receipt
     """What must be durable before the frame acts."""
+    counter: int
+    """Its own, which the receipt only has among others."""
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -103,9 +105,9 @@ class Receiver:
         opened = self._open(Link.TC, frame.virtual_channel, tc_header(frame, len(frame.data)), frame.data)
         if isinstance(opened, Refused):
             return opened
-        data, receipt = opened
+        data, receipt, counter = opened
         clear = TcFrame(frame.kind, frame.spacecraft_id, frame.virtual_channel, frame.sequence, data)
-        return Accepted(clear, receipt)
+        return Accepted(clear, receipt, counter)
 
     def process_tm(self, frame: TmFrame) -> Accepted[TmFrame] | Refused:
         """Judge a TM frame. Its CLCW is authentic in neither case."""
@@ -113,11 +115,11 @@ class Receiver:
         opened = self._open(Link.TM, frame.virtual_channel, tm_header(frame), frame.data, pointer)
         if isinstance(opened, Refused):
             return opened
-        data, receipt = opened
+        data, receipt, counter = opened
         clear = TmFrame(
             frame.spacecraft_id, frame.virtual_channel, frame.mc_count, frame.vc_count, pointer, data, frame.ocf
         )
-        return Accepted(clear, receipt)
+        return Accepted(clear, receipt, counter)
 
     def restore(self, receipts: Iterable[Receipt]) -> None:
         """Take in what was durable when this end stopped. Receipts of SPIs that are gone are passed over.
@@ -143,7 +145,7 @@ class Receiver:
 
     def _open(
         self, link: Link, virtual_channel: int, header: bytes, data: bytes, pointer: int = NO_PACKET_START
-    ) -> tuple[bytes, Receipt] | Refused:
+    ) -> tuple[bytes, Receipt, int] | Refused:
         channel = (link, virtual_channel)
         spi = read_spi(data, self._segment_header_octets.get(channel, 0))
         if spi is None:
@@ -187,7 +189,7 @@ class Receiver:
             return self._refuse(reason, f"SPI {spi}: expected {expected}, found {counter} at {window.highest}")
         window.accept(counter)
         self.accepted_count += 1
-        return field.segment_header + clear, window.receipt(spi)
+        return field.segment_header + clear, window.receipt(spi), counter
 
     def _refuse(self, reason: Reason, text: str) -> Refused:
         self.refused_counts[reason] += 1

@@ -101,6 +101,23 @@ class Security:
         association = self._channels.get((link, virtual_channel))
         return association.suite.overhead_octets if association else 0
 
+    def require_segment_header(self, virtual_channel: int, octets: int) -> None:
+        """Refuse keys that were made for another kind of TC frames than a link has.
+
+        Args:
+            virtual_channel: Of the link.
+            octets: 1 if the frames of this link begin with a segment header, else 0.
+
+        Raises:
+            MisuseError: The associations of the channel say otherwise.
+        """
+        association = self._channels.get((Link.TC, virtual_channel))
+        if association is not None and association.segment_header_octets != octets:
+            raise MisuseError(
+                f"keys: expected {octets} octets of segment header on tc {virtual_channel}, as the link's profile has, "
+                f"found {association.segment_header_octets}: make the keys for that profile (ground keys new --profile)"
+            )
+
     def operate(self, spi: int, operation: KeyOperation) -> KeyMoved:
         """Activate, deactivate or destroy a key; it is durable when this returns.
 

@@ -13,6 +13,7 @@ from ground import presentation
 from ground.cli.options import json_option, plain_errors, socket_option, to_json
 from ground.client import Client
 from mission.channels import PROTECTED_CHANNELS
+from mission.profiles import find_profile
 from ports.key_directory import create_key_file
 
 
@@ -38,13 +39,20 @@ def keys() -> None:
     show_default=True,
     help="Keys of each channel: one in use, one to recover with, the others to change to.",
 )
-def keys_new(ground_file: Path, spacecraft_file: Path, suite: str, generations: int) -> None:
+@click.option("--profile", default="serial", show_default=True, help="Of the link: whether commands go in segments.")
+def keys_new(ground_file: Path, spacecraft_file: Path, suite: str, generations: int, profile: str) -> None:
     """Make a new pair: GROUND_FILE stays here, SPACECRAFT_FILE is moved to the board.
 
     Files that exist are never overwritten. Keep no copy of either.
     """
     with plain_errors():
-        files = generate_keys(PROTECTED_CHANNELS, secrets.token_bytes, generations=generations, suite=Suite(suite))
+        files = generate_keys(
+            PROTECTED_CHANNELS,
+            secrets.token_bytes,
+            generations=generations,
+            suite=Suite(suite),
+            segmented=find_profile(profile).segmented_channels,
+        )
         create_key_file(ground_file, files[End.GROUND].encode())
         try:
             create_key_file(spacecraft_file, files[End.SPACECRAFT].encode())

@@ -28,8 +28,14 @@ def test_the_first_key_is_active_at_both_ends_and_the_spare_where_it_is_received
 
 
 def test_what_is_written_is_read_back(draw):
-    for file in generate_keys([(Link.TC, 0)], draw, suite=Suite.AES_256_CMAC, segment_header_octets=1).values():
+    for file in generate_keys([(Link.TC, 0)], draw, suite=Suite.AES_256_CMAC, segmented=[(Link.TC, 0)]).values():
         assert KeyFile.decode(file.encode()) == file
+
+
+def test_segment_headers_are_a_matter_of_each_channel(draw):
+    file = generate_keys([(Link.TC, 0), (Link.TC, 1), (Link.TM, 0)], draw, segmented=[(Link.TC, 0)])[End.GROUND]
+    octets = {each.channel: each.segment_header_octets for each in file.associations.values()}
+    assert octets == {(Link.TC, 0): 1, (Link.TC, 1): 0, (Link.TM, 0): 0}
 
 
 def test_every_single_bit_flip_and_truncation_is_refused(draw):
