@@ -5,7 +5,7 @@ Exit status: 0 done, 1 the command failed or was lost or the station went away, 
 
 import click
 
-from ground.cli import commands, cop1, keys, station
+from ground.cli import commands, cop1, files, keys, station
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,6 +19,14 @@ for command in (
     commands.send,
     commands.commands,
     commands.jobs,
+    files.put,
+    files.get,
+    files.ls,
+    files.rm,
+    files.mkdir,
+    files.mv,
+    files.transfers,
+    files.transfer,
     cop1.cop1,
     keys.keys,
 ):

@@ -19,6 +19,8 @@ import msgspec
 from ccsds.cop1.fop import Directive, Service
 from ccsds.errors import StarloopError
 from ground.events import FINAL, plain
+from ground.files import PRIORITY_DEFAULT
+from ground.outbox import copy_in
 
 # A program that reads no events while it waits for something else keeps these, and loses the oldest beyond.
 EVENTS_KEPT_MAX = 65_536
@@ -173,6 +175,57 @@ class Client:
     def commands(self, limit: int = 20) -> list[dict[str, Any]]:
         """Give the latest commands with their stages, from the archive."""
         return self._ask("commands", limit=limit)["commands"]
+
+    def put_file(
+        self,
+        local: str | os.PathLike[str],
+        remote: str,
+        *,
+        priority: int = PRIORITY_DEFAULT,
+        is_acknowledged: bool = True,
+    ) -> str:
+        """Have the station send a copy of a file, which is made here and now; it is in its journal when this returns.
+
+        Args:
+            local: The file.
+            remote: Its name on board.
+            priority: 0 to 7; 0 goes first.
+            is_acknowledged: Class 2 of CFDP, which asks again for what is lost; else class 1, which does not.
+
+        Returns:
+            The transfer's name, as in events.
+
+        Raises:
+            MisuseError: There is no such file here.
+            OSError: It cannot be copied.
+            RefusalError: The station does not take it.
+        """
+        self.subscribe()
+        source_name = copy_in(self.files_directory(), Path(local))
+        reply = self._ask(
+            "put",
+            source_name=source_name,
+            destination_name=remote,
+            priority=priority,
+            is_acknowledged=is_acknowledged,
+        )
+        return reply["transaction"]
+
+    def files_directory(self) -> Path:
+        """Give where the station keeps files: what came is there under its name once it is whole."""
+        return Path(self._ask("files")["directory"])
+
+    def transfers(self, limit: int = 20) -> list[dict[str, Any]]:
+        """Give the latest transfers; those that are under way with how far they are."""
+        return self._ask("transfers", limit=limit)["transfers"]
+
+    def act_on_transfer(self, action: str, transaction: str) -> None:
+        """Suspend, resume or cancel a transfer at the station's end.
+
+        Raises:
+            RefusalError: There is no such action, or the transfer is not under way.
+        """
+        self._ask("transfer", action=action, transaction=transaction)
 
     def cop1(self, directive: Directive | None = None, value: int | None = None) -> dict[str, Any]:
         """Have the station give FOP-1 a directive, if one is given.

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ground.events import show
+from ground.outbox import shown_name
 from mission.dictionary import Command, Dictionary, Hazard
 from mission.fields import REQUIRED, describe
 
@@ -30,7 +31,15 @@ _STYLE_OF_STAGE = {
     "LOST": "bold yellow",
 }
 _STYLE_OF_SEVERITY = {"INFORMATIVE": "none", "LOW": "yellow", "MEDIUM": "bold yellow", "HIGH": "bold red"}
+_TROUBLES = frozenset(
+    "FrameRejected FramesMissed PacketRejected CopAlert ArchiveFailed TransferFailed PduRefused FilesHeld".split()
+)
+_ARROWS = {"UP": "↑", "DOWN": "↓"}
+_STYLE_OF_OUTCOME = {"FINISHED": "green", "FAILED": "bold red"}
 _BARS = "▁▂▃▄▅▆▇█"
+
+# What fits beside the other panels of a terminal.
+TRANSFERS_SHOWN_MAX = 8
 
 # A plot in one cell of a table.
 SPARK_CHARACTERS = 24
@@ -40,7 +49,7 @@ def event_line(event: Mapping[str, Any]) -> Text:
     """Give one event as one coloured line."""
     style = _STYLE_OF_STAGE.get(event.get("stage", ""), "none")
     style = _STYLE_OF_SEVERITY.get(event.get("severity", ""), style)
-    if event["type"] in ("FrameRejected", "FramesMissed", "PacketRejected", "CopAlert", "ArchiveFailed"):
+    if event["type"] in _TROUBLES:
         style = "yellow"
     if event["type"] == "DictionaryDiffers":
         style = "bold red"
@@ -114,6 +123,52 @@ def job_details(job_id: int, job: Mapping[str, Any]) -> Group:
     return Group(*parts)
 
 
+def transfers_table(transfers: Iterable[Mapping[str, Any]]) -> Table:
+    """Give transfers, of the archive or of a snapshot, with how far they are."""
+    table = _table("transfer", "", "file", "size", "done", "state", "began")
+    for transfer in transfers:
+        size, done = transfer["size_octets"], transfer["done_octets"]
+        outcome = transfer.get("outcome", "UNDER_WAY")
+        share = "-" if not size else f"{100 * done / size:.0f} %"
+        began = transfer.get("started_unix_ns")
+        table.add_row(
+            Text(transfer["transaction"]),
+            Text(_ARROWS[transfer["direction"]]),
+            Text(transfer_name(transfer)),
+            Text("-" if size is None else octets_text(size)),
+            Text(share),
+            Text(transfer_state(transfer), style=_STYLE_OF_OUTCOME.get(outcome, "none")),
+            Text("-" if began is None else utc(began)),
+        )
+    return table
+
+
+def transfer_name(transfer: Mapping[str, Any]) -> str:
+    """Give the file of a transfer as a person knows it: both names, if they are not the same."""
+    source, destination = shown_name(transfer["source_name"]), transfer["destination_name"]
+    if not destination:
+        return "not known yet"
+    return destination if source == destination else f"{source} → {destination}"
+
+
+def transfer_state(transfer: Mapping[str, Any]) -> str:
+    """Give where a transfer is, and why if it failed."""
+    outcome = transfer.get("outcome", "UNDER_WAY")
+    if outcome == "FAILED":
+        return f"failed: {transfer['text'] or transfer['condition'].lower().replace('_', ' ')}"
+    if outcome == "FINISHED":
+        return f"finished in {(transfer['ended_unix_ns'] - transfer['started_unix_ns']) / 1e9:,.1f} s"
+    return "suspended" if transfer.get("is_suspended") else transfer.get("state", "waits for the station")
+
+
+def octets_text(octets: float) -> str:
+    """Give a number of octets as a person reads it."""
+    if octets < 1e3:
+        return f"{octets:.0f} B"
+    prefix, scale = next((each for each in (("k", 1e3), ("M", 1e6)) if octets < 1e3 * each[1]), ("G", 1e9))
+    return f"{octets / scale:.1f} {prefix}B"
+
+
 def keys_table(known: Mapping[str, Any]) -> Group:
     """Give the keys of the ground, and what became of the frames."""
     table = _table("SPI", "channel", "suite", "state", "sends", "sent below", "highest accepted")
@@ -179,6 +234,9 @@ def watch_screen(
         parts.append(Panel(Columns(structures, padding=(0, 4)), title="housekeeping", title_align="left"))
     if state["jobs"]:
         parts.append(Panel(jobs_table(state["jobs"]), title="jobs", title_align="left"))
+    if state["files"]["transfers"]:
+        transfers = transfers_table(state["files"]["transfers"][:TRANSFERS_SHOWN_MAX])
+        parts.append(Panel(transfers, title="files", title_align="left"))
     lines = [event_line(event) for event in events]
     parts.append(Panel(Group(*lines) if lines else Text("none yet"), title="events", title_align="left"))
     return Group(*parts)

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -75,15 +76,12 @@ def send(
         command = DICTIONARY.command(name)
         values = command.arguments.parse(_pairs(arguments))
         with Client.connect(socket_path) as client:
-            state = client.subscribe()
-            command_id = client.send(name, values, service=Service.BD if bd else Service.AD)
             if no_wait:
+                command_id = client.send(name, values, service=Service.BD if bd else Service.AD)
                 click.echo(to_json({"command_id": command_id}) if as_json else f"{name} {command_id}: queued")
                 return
-            if state["link"] != "UP" and not as_json:
-                until = "it is sent blind" if bd else "the command waits until the spacecraft is heard"
-                console.print(f"link DOWN: {until}", style="yellow")
-            final = _follow(client, command_id, timeout_s, console, as_json)
+            service = Service.BD if bd else Service.AD
+            final = send_and_follow(client, name, values, service=service, timeout_s=timeout_s, as_json=as_json)
     if final != Stage.COMPLETED.name:
         sys.exit(FAILED_STATUS)
 
@@ -141,16 +139,36 @@ def _commands(limit: int, archive_path: Path | None, socket_path: Path) -> list[
         return [plain(asdict(each)) for each in history.commands(limit)]
 
 
-def _follow(client: Client, command_id: int, timeout_s: float | None, console: Console, as_json: bool) -> str:
-    """Print every stage of a command until it ends, and give the last."""
+def send_and_follow(
+    client: Client,
+    name: str,
+    arguments: Mapping[str, Any],
+    *,
+    service: Service = Service.AD,
+    timeout_s: float | None = None,
+    as_json: bool = False,
+    only_end: bool = False,
+) -> str:
+    """Send a command, print every stage of it until it ends, or only the last, and give that.
+
+    Raises:
+        TimeoutError: It has not ended in time.
+    """
+    console = Console()
+    state = client.subscribe()
+    command_id = client.send(name, arguments, service=service)
+    if state["link"] != "UP" and not as_json:
+        until = "it is sent blind" if service is Service.BD else "the command waits until the spacecraft is heard"
+        console.print(f"link DOWN: {until}", style="yellow")
     for event in client.events(timeout_s):
         if event["type"] != "CommandStaged" or event["command_id"] != command_id:
             continue
+        is_end = event["stage"] in _FINAL_NAMES
         if as_json:
             click.echo(to_json(event))
-        else:
+        elif is_end or not only_end:
             console.print(presentation.stage_line(event), soft_wrap=True)
-        if event["stage"] in _FINAL_NAMES:
+        if is_end:
             return event["stage"]
     raise TimeoutError(f"expected command {command_id} to end within {timeout_s:g} s, found it on its way still")
 

@@ -23,7 +23,7 @@ EVENTS_SHOWN_MAX = 12
 # Often enough to look alive, seldom enough to cost nothing.
 REFRESH_S = 0.5
 
-_UNINTERESTING = frozenset({"FrameReceived", "ReportReceived", "HousekeepingReceived"})
+_UNINTERESTING = frozenset({"FrameReceived", "ReportReceived", "HousekeepingReceived", "TransferProgressed"})
 
 
 @click.command()
@@ -43,10 +43,23 @@ _UNINTERESTING = frozenset({"FrameReceived", "ReportReceived", "HousekeepingRece
     type=click.Path(path_type=Path, dir_okay=False),
     help="Key file of the ground, made by `ground keys new`.",
 )
+@click.option(
+    "--files",
+    "files_path",
+    type=click.Path(path_type=Path, file_okay=False),
+    show_default="beside the archive",
+    help="Directory of files from the spacecraft; they are under their names once they are whole.",
+)
 @click.option("--insecure", is_flag=True, help="Believe every frame. For a bench, never for a radio.")
 @socket_option
 def serve(
-    link: str, profile: str, archive_path: Path, keys_path: Path | None, insecure: bool, socket_path: Path
+    link: str,
+    profile: str,
+    archive_path: Path,
+    keys_path: Path | None,
+    files_path: Path | None,
+    insecure: bool,
+    socket_path: Path,
 ) -> None:
     """Own the link and the archive, until stopped."""
     console = Console(stderr=True)
@@ -55,7 +68,12 @@ def serve(
         link_profile = find_profile(profile)
         require_choice(keys_path, insecure)
         config = ServeConfig(
-            link=link, profile=link_profile, archive_path=archive_path, socket_path=socket_path, keys_path=keys_path
+            link=link,
+            profile=link_profile,
+            archive_path=archive_path,
+            socket_path=socket_path,
+            keys_path=keys_path,
+            files_path=files_path,
         )
         run(config, say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True))
 
@@ -64,7 +82,7 @@ def serve(
 @json_option
 @socket_option
 def watch(as_json: bool, socket_path: Path) -> None:
-    """Show the link, housekeeping, jobs and events live, until stopped."""
+    """Show the link, housekeeping, jobs, files and events live, until stopped."""
     console = Console()
     with plain_errors(), Client.connect(socket_path) as client, contextlib.suppress(KeyboardInterrupt):
         state = client.subscribe()

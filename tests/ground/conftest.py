@@ -210,7 +210,13 @@ def config(tmp_path: Path) -> ServeConfig:
 
 
 @pytest.fixture
-def served(config, tmp_path) -> Iterator[Served]:
+def served_core(config):
+    """The other end of the line of a station in service."""
+    return ScriptedSpacecraft(config.profile)
+
+
+@pytest.fixture
+def served(config, tmp_path, served_core) -> Iterator[Served]:
     ready = threading.Event()
     lines: list[str] = []
     found: list[Served] = []
@@ -223,7 +229,7 @@ def served(config, tmp_path) -> Iterator[Served]:
             ready.set()
 
     async def main() -> None:
-        spacecraft = ScriptedSpacecraft(profile)
+        spacecraft = served_core
         wake = asyncio.Event()
         line = asyncio.create_task(
             drive(

@@ -10,6 +10,9 @@ from ccsds.cfdp.records import PutRequest
 from ccsds.cltu import CltuDeframer
 from ccsds.cop1.farm import Farm, FarmConfig
 from ccsds.packet import PacketType, SpacePacket, split_packets
+from ccsds.pus.telecommand import Telecommand
+from ccsds.pus.telemetry import Telemetry
+from ccsds.pus.verification import VerificationReport, VerificationStage
 from ccsds.sync import TmEncoder
 from ccsds.tc_frame import TcFrame
 from ccsds.tm_frame import ONLY_IDLE, TmFrame
@@ -24,30 +27,32 @@ NS_PER_S = 1_000_000_000
 
 
 class FarEnd:
-    """The spacecraft's end of a file's way, without security."""
+    """The spacecraft's end of a file's way, without security; it may be driven as a core by `ports.drive`."""
 
     def __init__(self, profile: LinkProfile, store: FileStore | None = None) -> None:
         self.store = store or MemoryStore()
         self.entity = Entity(spacecraft_mib(profile, 0), self.store)
-        self.events: list = []
-        self.commands: list[bytes] = []
+        self.telecommands: list[Telecommand] = []
+        self.answer: Callable[[Telecommand], list[tuple[int, int, bytes]]] = self._complete
+        """Gives service, subtype and data of the reports that answer a telecommand."""
         self.pdus: list[bytes] = []
         """PDUs that came, in order."""
         self._deframer = CltuDeframer(randomized=profile.tc_randomized)
         self._farms = {channel: Farm(FarmConfig(virtual_channel=channel)) for channel in Uplink}
         self._encoder = TmEncoder(profile.tm_coding)
         self._data_octets = profile.tm_data_octets
-        self._framer = TmFramer(self._data_octets)
+        self._framers = {channel: TmFramer(self._data_octets) for channel in (Downlink.LIVE, Downlink.FILES)}
         self._counts = dict.fromkeys(Downlink, 0)
         self._sequence_count = 0
+        self._next_frame_ns = 0
 
     def put(self, content: bytes, name: str, destination_name: str, now_ns: int = 0, **request):
         self.store.pwrite(name, 0, content)
         names = {"source_name": name, "destination_name": destination_name}
         return self.entity.put(PutRequest(destination=GROUND_ENTITY, **names, **request), now_ns)
 
-    def receive(self, cltu: bytes, now_ns: int) -> None:
-        self._deframer.receive(cltu)
+    def receive(self, data: bytes, now_ns: int) -> None:
+        self._deframer.receive(data)
         for candidate in self._deframer.take():
             frame = TcFrame.decode(candidate)
             verdict = self._farms[Uplink(frame.virtual_channel)].receive(frame)
@@ -56,30 +61,69 @@ class FarEnd:
                     self.pdus.append(SpacePacket.decode(packet).data)
                     self.entity.receive(self.pdus[-1], now_ns)
                 else:
-                    self.commands.append(packet)
+                    self._obey(Telecommand.decode(packet), now_ns)
+
+    def report(self, service: int, subtype: int, data: bytes, destination_id: int = 0, now_ns: int = 0) -> None:
+        """Queue a report."""
+        packet = Telemetry(Apid.CORE, self._count(), service, subtype, 0, destination_id, now_ns, data)
+        self._framers[Downlink.LIVE].put(packet.encode())
+
+    def say(self, data: bytes, apid: int = Apid.CFDP, channel: Downlink = Downlink.FILES) -> None:
+        """Queue a packet as those of files are."""
+        packet = SpacePacket(PacketType.TELEMETRY, apid, self._count(), data, has_secondary_header=False)
+        self._framers[channel].put(packet.encode())
 
     def frame(self, now_ns: int) -> bytes:
-        """Give the next frame, coded for the line: of a PDU if there is one, else an idle one."""
+        """Give the next frame, coded for the line: of reports, else of a PDU, else an idle one."""
         self.entity.advance(now_ns)
-        pdu = self.entity.transmit(now_ns)
-        self.events += self.entity.take_events()
-        if pdu is not None:
-            self.say(pdu)
-        content = self._framer.take(flush=True)
-        channel = Downlink.IDLE if content is None else Downlink.FILES
-        return self.coded(channel, *(content or (ONLY_IDLE, bytes(self._data_octets))))
-
-    def say(self, data: bytes, apid: int = Apid.CFDP) -> None:
-        """Queue a packet of the channel of files."""
-        packet = SpacePacket(PacketType.TELEMETRY, apid, self._sequence_count, data, has_secondary_header=False)
-        self._sequence_count = (self._sequence_count + 1) % (1 << 14)
-        self._framer.put(packet.encode())
-
-    def coded(self, channel: Downlink, pointer: int, data: bytes) -> bytes:
+        content, channel = self._framers[Downlink.LIVE].take(flush=True), Downlink.LIVE
+        if content is None:
+            pdu = self.entity.transmit(now_ns)
+            if pdu is not None:
+                self.say(pdu)
+            content, channel = self._framers[Downlink.FILES].take(flush=True), Downlink.FILES
+        if content is None:
+            content, channel = (ONLY_IDLE, bytes(self._data_octets)), Downlink.IDLE
         clcw = self._farms[Uplink.COMMANDS].clcw().encode()
-        frame = TmFrame(SPACECRAFT_ID, channel, 0, self._counts[channel], pointer, data, clcw)
+        frame = TmFrame(SPACECRAFT_ID, channel, 0, self._counts[channel], *content, clcw)
         self._counts[channel] = (self._counts[channel] + 1) % 256
         return self._encoder.encode(frame.encode())
+
+    def advance(self, now_ns: int) -> None:
+        """Nothing is due but frames."""
+
+    def next_deadline(self) -> int | None:
+        return self._next_frame_ns
+
+    def transmit(self, now_ns: int) -> bytes | None:
+        if now_ns < self._next_frame_ns:
+            return None
+        self._next_frame_ns = now_ns + 10 * NS_PER_MS
+        return self.frame(now_ns)
+
+    def contact(self, up: bool, now_ns: int) -> None:
+        self.entity.contact(up, now_ns)
+
+    def take_events(self) -> list:
+        return []
+
+    def _obey(self, telecommand: Telecommand, now_ns: int) -> None:
+        self.telecommands.append(telecommand)
+        for service, subtype, data in self.answer(telecommand):
+            self.report(service, subtype, data, telecommand.source_id, now_ns)
+
+    def _complete(self, telecommand: Telecommand) -> list[tuple[int, int, bytes]]:
+        stages = (VerificationStage.ACCEPTED, VerificationStage.STARTED, VerificationStage.COMPLETED)
+        return [verified(telecommand, stage) for stage in stages]
+
+    def _count(self) -> int:
+        self._sequence_count = (self._sequence_count + 1) % (1 << 14)
+        return self._sequence_count
+
+
+def verified(telecommand: Telecommand, stage: VerificationStage, *failure) -> tuple[int, int, bytes]:
+    """Give a verification report as `FarEnd.answer` does."""
+    return 1, stage, VerificationReport(stage, telecommand.request_id, None, *failure).encode()
 
 
 def _carry(octets: bytes) -> bytes | None:
@@ -101,7 +145,7 @@ class FileLadder:
 
     def __post_init__(self) -> None:
         self.station.contact(True, self.now_ns)
-        self.far.entity.contact(True, self.now_ns)
+        self.far.contact(True, self.now_ns)
 
     def run(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
         """Run for a time, or until something holds; tell whether it did."""

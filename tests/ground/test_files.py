@@ -97,7 +97,7 @@ def test_a_command_waits_for_one_frame_of_a_file_at_most(ladder):
     ladder.station.command("test.connection", now_ns=ladder.now_ns)
     frames: list[bytes] = []
     ladder.up = lambda octets: frames.append(octets) or octets
-    assert ladder.run(1, lambda: bool(ladder.far.commands))
+    assert ladder.run(1, lambda: bool(ladder.far.telecommands))
     assert len(frames) == 1
 
 
@@ -169,9 +169,7 @@ def test_packets_on_the_wrong_channel_are_refused_and_counted(ladder):
     ladder.run(0.05)
     (refused,) = ladder.of(PacketRejected)
     assert str(refused).endswith("expected packets of CFDP on this channel, found APID 0x42")
-    ladder.far.say(bytes(20))
-    pointer, data = ladder.far._framer.take(flush=True)
-    ladder.station.receive(ladder.far.coded(Downlink.LIVE, pointer, data), ladder.now_ns)
+    ladder.far.say(bytes(20), channel=Downlink.LIVE)
     ladder.run(0.05)
     assert str(ladder.of(PacketRejected)[-1]).endswith(
         "expected packets of PUS telemetry on this channel, found APID 0x7fd"

@@ -2,7 +2,16 @@
 
 from rich.console import Console
 
-from ground.presentation import commands_history, event_line, jobs_table, spark, stage_line, watch_screen
+from ground.presentation import (
+    commands_history,
+    event_line,
+    jobs_table,
+    octets_text,
+    spark,
+    stage_line,
+    transfers_table,
+    watch_screen,
+)
 
 STATE = {
     "time_ns": 0,
@@ -29,6 +38,20 @@ STATE = {
             "losses": [[20, 4.0], [40, 3.0], [60, 2.5]],
         }
     },
+    "files": {
+        "transfers": [
+            {
+                "transaction": "42-7",
+                "direction": "DOWN",
+                "source_name": "weights",
+                "destination_name": "weights",
+                "size_octets": 2_000_000,
+                "done_octets": 500_000,
+                "state": "receiving",
+                "is_suspended": False,
+            }
+        ]
+    },
 }
 
 
@@ -52,12 +75,16 @@ def test_the_watch_screen_shows_link_loss_housekeeping_jobs_and_events():
         "50,000",
         "9 s",
         "1.500  link UP",
+        "42-7",
+        "2.0 MB",
+        "25 %",
     ):
         assert expected in screen
 
 
 def test_a_station_that_has_heard_nothing_shows_so():
     state = {**STATE, "link": "DOWN", "counters": {}, "missed": {}, "housekeeping": {}, "jobs": {}}
+    state["files"] = {"transfers": []}
     screen = shown(watch_screen(state, [], 0.0))
     assert "DOWN" in screen
     assert "0 missed (0.00 %)" in screen
@@ -113,3 +140,40 @@ def test_a_spark_shows_a_fall_and_is_never_longer_than_its_cell():
     assert spark([1.0]) == "▁"
     assert spark([3.0, 2.0, 1.0]) == "█▅▁"
     assert len(spark([float(each) for each in range(1000)])) == 24
+
+
+def test_transfers_are_shown_with_their_ends():
+    row = {
+        "transaction": "1-9",
+        "direction": "UP",
+        "source_name": ".outbox/ab12/photo",
+        "destination_name": "pictures/photo",
+        "size_octets": 0,
+        "done_octets": 0,
+        "outcome": "FAILED",
+        "condition": "FILE_SIZE_ERROR",
+        "text": "",
+        "started_unix_ns": 0,
+        "ended_unix_ns": 2_500_000_000,
+    }
+    whole = {**row, "outcome": "FINISHED", "source_name": "same", "destination_name": "same", "size_octets": None}
+    text = shown(transfers_table([row, whole]))
+    assert "photo → pictures/photo" in text
+    assert "failed: file size error" in text
+    assert "finished in 2.5 s" in text
+    assert "outbox" not in text
+    unknown = {**row, "source_name": "", "destination_name": "", "outcome": "UNDER_WAY"}
+    assert "not known yet" in shown(transfers_table([unknown]))
+
+
+def test_octets_are_told_in_the_unit_that_fits():
+    numbers = (0, 999, 1000, 999_949, 1_500_000, 2_000_000_000, 5e12)
+    assert [octets_text(each) for each in numbers] == [
+        "0 B",
+        "999 B",
+        "1.0 kB",
+        "999.9 kB",
+        "1.5 MB",
+        "2.0 GB",
+        "5000.0 GB",
+    ]
