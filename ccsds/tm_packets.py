@@ -55,6 +55,16 @@ class TmFramer:
         """Whether there is enough for a frame without fill."""
         return len(self._pending) >= self._data_octets
 
+    @property
+    def has_packets(self) -> bool:
+        """Whether octets of a packet wait, other than fill."""
+        return self._wanted_octets > 0
+
+    @property
+    def room_octets(self) -> int:
+        """What the next frame has room for."""
+        return max(0, self._data_octets - len(self._pending))
+
     def put(self, packet: bytes) -> None:
         """Append one packet.
 

@@ -4,8 +4,9 @@ It has no clock, opens nothing but its `Disk`, and starts nothing but its `Worke
 (`flight.__main__`) drives it in real time, the HIL harness under either clock.
 
     uplink -> router -> services -> ledger -> reporter -> downlink
-                            |
-                        job engine -> worker
+       |                |      |                             |
+       |                |  job engine -> worker              |
+       +------------> files <--------------------------------+
 """
 
 from collections.abc import Mapping
@@ -19,14 +20,17 @@ from flight.clock import Clock, ClockConfig
 from flight.disk import Disk
 from flight.downlink import DownlinkTransmitter
 from flight.events import Announced, Event, Reported, TelemetryHeld
+from flight.files import Files
 from flight.jobs.corpus import CorpusFile
 from flight.jobs.engine import Engine, EngineConfig, Worker
 from flight.jobs.messages import Reply
 from flight.ledger import Ledger
 from flight.parameters import ParameterPool, Source
+from flight.receipts import ReceiptKeeper
 from flight.reporter import Priority, Reporter, clip_reason
 from flight.router import Router
 from flight.services.connection_test import ConnectionTestService
+from flight.services.files import FileService
 from flight.services.housekeeping import HousekeepingService
 from flight.services.jobs import JobService
 from flight.services.keys import KeyService
@@ -34,7 +38,8 @@ from flight.services.parameters import ParameterService
 from flight.services.schedule import ScheduleService
 from flight.services.time import TimeService
 from flight.timeline import Timeline
-from flight.uplink import UplinkReceiver
+from flight.uplink import Delivery, UplinkReceiver
+from mission.channels import Uplink
 from mission.definition import DICTIONARY
 from mission.dictionary import Dictionary
 from mission.profiles import LinkProfile
@@ -101,7 +106,10 @@ class Spacecraft:
         self._pool = ParameterPool(config.dictionary, self._ledger)
         security = self._secure(keys)
         self._uplink = UplinkReceiver(config.profile, security)
-        self._downlink = DownlinkTransmitter(config.profile, security)
+        self._receipts = ReceiptKeeper(self._ledger, self._reporter)
+        self._files = Files(config.profile, security, disk, self._reporter)
+        self._file_service = FileService(self._files, self._reporter)
+        self._downlink = DownlinkTransmitter(config.profile, self._files, security)
         self._keys = KeyService(security, self._reporter)
         self._engine = Engine(config.engine, self._ledger, worker, self._reporter, corpora, disk)
         acceptance = Acceptance(config.dictionary)
@@ -116,6 +124,7 @@ class Spacecraft:
             self._schedule,
             self._time,
             ParameterService(self._pool, self._reporter),
+            self._file_service,
         )
         self._router = Router(config.dictionary, self._ledger, self._reporter, services)
         self._timeline = Timeline(self._ledger, self._reporter, self._clock.tai_ns, self._router.release, now_ns)
@@ -125,7 +134,7 @@ class Spacecraft:
     def receive(self, data: bytes, now_ns: int) -> None:
         """Take octets from the line, cut anywhere."""
         for delivery in self._uplink.receive(data, now_ns):
-            self._router.route_frame(delivery.packets, delivery.receipt, now_ns)
+            self._deliver(delivery, now_ns)
         self._keys.tell_refusals(now_ns)
         self._settle(now_ns)
 
@@ -133,6 +142,9 @@ class Spacecraft:
         """Do what is due."""
         self._timeline.advance(now_ns)
         self._engine.advance(now_ns)
+        self._files.advance(now_ns)
+        self._file_service.advance(now_ns)
+        self._receipts.advance(now_ns)
         self._housekeeping.advance(now_ns)
         self._keys.tell_refusals(now_ns)
         self._time.advance(now_ns)
@@ -146,6 +158,9 @@ class Spacecraft:
             self._housekeeping.next_deadline(),
             self._keys.next_deadline(),
             self._time.next_deadline(),
+            self._files.next_deadline(),
+            self._file_service.next_deadline(),
+            self._receipts.next_deadline(),
         ]
         if self._is_in_contact:
             deadlines.append(self._downlink.next_deadline())
@@ -163,6 +178,8 @@ class Spacecraft:
         """Take note that the link is there, or is gone."""
         self._is_in_contact = up
         self._timeline.contact(up, now_ns)
+        self._files.contact(up, now_ns)
+        self._settle(now_ns)
 
     def worker_replied(self, reply: Reply, now_ns: int) -> None:
         """Take a reply from the worker."""
@@ -185,6 +202,15 @@ class Spacecraft:
             return None
         return Security(keys, self._ledger.load_key_set(keys.file.set_id))
 
+    def _deliver(self, delivery: Delivery, now_ns: int) -> None:
+        """Give the packets of a frame to those that they are for."""
+        match delivery.channel:
+            case Uplink.COMMANDS:
+                self._router.route_frame(delivery.packets, delivery.receipt, now_ns)
+            case Uplink.FILES:
+                if self._receipts.admit(delivery.receipt, now_ns):
+                    self._files.receive(delivery.packets, now_ns)
+
     def _boot(self, now_ns: int) -> None:
         try:
             self._ledger.commit(Booted(self._ledger.boot_count + 1), self._clock.note(now_ns))
@@ -199,6 +225,7 @@ class Spacecraft:
         self._pool.boot(now_ns)
         self._time.boot(now_ns)
         self._keys.boot()
+        self._files.boot(self._ledger.boot_count, now_ns)
         self._engine.boot(now_ns)
         self._settle(now_ns)
 
@@ -224,6 +251,7 @@ class Spacecraft:
         self._pool.provide(self._engine.sources())
         self._pool.provide(self._keys.sources())
         self._pool.provide(self._schedule.sources())
+        self._pool.provide(self._files.sources())
         self._engine.bind(self._pool)
         self._pool.bind(KEEP_ALIVE, self._config.profile.keep_alive_ns // NS_PER_MS, self._keep_alive)
         self._pool.require_all()
@@ -246,4 +274,5 @@ class Spacecraft:
             "frames_sent": lambda _: downlink.frames_count,
             "packets_dropped": lambda _: downlink.dropped_count,
             "journal_octets": lambda _: ledger.journal_octets,
+            "packets_misplaced": lambda _: uplink.misplaced_count,
         }

@@ -1,8 +1,9 @@
-"""From octets of the line to telecommand packets: CLTU, TC frame, FARM-1 (one for each virtual channel), SDLS, packets.
+"""From octets of the line to packets: CLTU, TC frame, FARM-1 (one for each virtual channel), SDLS, packets.
 
 By profile a telecommand may come in segments. Whatever is wrong with what came is counted and told as a `Rejected`
 event, never raised. With keys, nothing of a frame gets further than link security unless it is authentic and new;
-control commands to FARM-1 carry no data.
+control commands to FARM-1 carry no data. Each virtual channel carries one kind of packet, telecommands or CFDP; one of
+the other kind is refused.
 
 Source: CCSDS 231.0-B-4 (CLTU), 232.0-B-4 (frame), 232.1-B-2 (FARM-1), 355.0-B-2 (SDLS), 133.0-B-2 (packet).
 """
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from ccsds.cltu import CltuDeframer
 from ccsds.cop1.farm import Farm, FarmConfig, FarmOutcome
 from ccsds.errors import MalformedError
-from ccsds.packet import split_packets
+from ccsds.packet import PacketType, SpacePacket, split_packets
 from ccsds.sdls.receiver import Refused
 from ccsds.sdls.security import Security
 from ccsds.sdls.window import Receipt
@@ -20,16 +21,20 @@ from ccsds.tc_frame import TcFrame
 from ccsds.tc_segment import SEGMENT_HEADER_OCTETS
 from flight.events import Event, Rejected
 from flight.segments import SegmentReceiver
-from mission.channels import SPACECRAFT_ID, Uplink
+from mission.channels import SPACECRAFT_ID, Apid, Uplink
 from mission.profiles import LinkProfile
+
+_KINDS = {Uplink.COMMANDS: "telecommands", Uplink.FILES: "CFDP"}
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What one frame has brought."""
 
+    channel: Uplink
+    """On which it came."""
     packets: tuple[bytes, ...]
-    """The telecommand packets in it, whole and in order."""
+    """The packets in it, whole and in order: telecommands, or packets with a CFDP PDU each."""
     receipt: Receipt | None
     """What must be durable before any of them acts; None without keys."""
 
@@ -54,6 +59,7 @@ class UplinkReceiver:
         self._events: list[Event] = []
         self.accepted_count = 0
         self.rejected_count = 0
+        self.misplaced_count = 0
 
     def receive(self, data: bytes, now_ns: int) -> list[Delivery]:
         """Take octets from the line.
@@ -98,7 +104,8 @@ class UplinkReceiver:
             raise MalformedError(f"expected spacecraft {SPACECRAFT_ID:#x}, found {frame.spacecraft_id:#x}")
         if frame.virtual_channel not in self._farms:
             raise MalformedError(f"expected virtual channel 0 or 1, found {frame.virtual_channel}")
-        verdict = self._farms[Uplink(frame.virtual_channel)].receive(frame)
+        channel = Uplink(frame.virtual_channel)
+        verdict = self._farms[channel].receive(frame)
         if verdict.reason:
             self.reject("FARM-1", verdict.reason, now_ns)
             return None
@@ -124,7 +131,24 @@ class UplinkReceiver:
             data = assembled.data
         packets: list[bytes] = []
         try:
-            packets.extend(split_packets(data))
+            for packet in split_packets(data):
+                self._sort(packet, channel, packets, now_ns)
         except MalformedError as error:  # What was whole before the fault is used all the same.
             self.reject("packet", str(error), now_ns)
-        return Delivery(tuple(packets), receipt)
+        return Delivery(channel, tuple(packets), receipt)
+
+    def _sort(self, packet: bytes, channel: Uplink, packets: list[bytes], now_ns: int) -> None:
+        """Add a packet to those of its frame, unless it came on a virtual channel that is not meant for it."""
+        found = SpacePacket.decode(packet)
+        is_of_files = found.apid == Apid.CFDP
+        if is_of_files is not (channel is Uplink.FILES):
+            self.misplaced_count += 1
+            self.reject(
+                "packet", f"expected {_KINDS[channel]} on virtual channel {channel}, found APID {found.apid:#x}", now_ns
+            )
+        elif is_of_files and (found.has_secondary_header or found.packet_type is not PacketType.TELECOMMAND):
+            self.reject(
+                "packet", "expected a telecommand packet without a secondary header around a PDU, found another", now_ns
+            )
+        else:
+            packets.append(packet)

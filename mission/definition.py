@@ -1,7 +1,7 @@
 """The dictionary of this mission, put together from the words of its services. Data only."""
 
 from mission.dictionary import Dictionary
-from mission.words import connection_test, core, housekeeping, jobs, keys, parameters, schedule, time
+from mission.words import connection_test, core, files, housekeeping, jobs, keys, parameters, schedule, time
 
 _OWNERS = (
     core.WORDS,
@@ -10,6 +10,7 @@ _OWNERS = (
     jobs.WORDS,
     keys.WORDS,
     schedule.WORDS,
+    files.WORDS,
 )
 """The services that have words of their own."""
 

@@ -37,6 +37,7 @@ class Hazard(Enum):
     NONE = "none"
     LOSES_WORK = "loses work"
     LOSES_KEY = "loses a key"
+    LOSES_FILE = "loses a file"
 
 
 class Severity(IntEnum):

@@ -41,6 +41,16 @@ class Receipt(msgspec.Struct, frozen=True, tag=True):
     seen: bytes
     """The counters up to it that were: the last bit of the last octet is the highest, the bit before it one less."""
 
+    def ahead(self, frames: int) -> "Receipt":
+        """Give a receipt that also stands for everything before and for so many counters after this one.
+
+        Whoever makes it durable need not make those of the frames durable that it stands for; after a restore none of
+        them is accepted, whether it came or not.
+        """
+        if not frames:
+            return self
+        return Receipt(self.spi, self.highest + frames, b"\xff" * _SEEN_OCTETS_MAX)
+
 
 class ReplayWindow:
     """The window of one key. Empty, it accepts any counter.

@@ -35,7 +35,7 @@ def ground(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["job.submitt"], "unknown command 'job.submitt': expected one of housekeeping.disable"),
+        (["job.submitt"], "unknown command 'job.submitt': expected one of directory.make"),
         (["job.cancel"], "job_id: expected a value, found none"),
         (["job.cancel", "job_id=0"], "job_id: expected 1 or more, found 0"),
         (["job.cancel", "job_id=one"], "job_id: expected uint32, found 'one'"),

@@ -1,0 +1,259 @@
+"""ST[23] file management: what is done with files on board at a telecommand's word, and the transfers that it begins.
+
+Files are those of `flight.files`; nothing outside their store can be named. What changes the store is durable before it
+is answered. A put, a deletion, a move and the like act once: their commands are declared so, and a reset that falls
+into one is answered with "outcome unknown".
+
+Source: ECSS-E-ST-70-41C 6.23.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from ccsds.cfdp.codes import ConditionCode
+from ccsds.cfdp.events import Role, TransactionId
+from ccsds.cfdp.filestore import directory_of, has_file, refusal_of, sync_names
+from ccsds.cfdp.records import PutRequest
+from ccsds.cfdp.transfer import Transfer
+from ccsds.errors import MisuseError
+from flight.file_digests import FileDigest, FileDigests
+from flight.files import Files
+from flight.reporter import Reporter, clip_reason
+from flight.services.service import Outcome
+from mission.dictionary import Command
+from mission.files import GROUND_ENTITY
+from mission.transfers import FileKind, TransferRole
+from mission.words.files import PAGE_OCTETS_MAX, PAGE_ROWS_MAX
+
+Row = TypeVar("Row")
+
+# A row of a report: what its numbers and lengths take beside its name.
+_ENTRY_OCTETS = 11
+_TRANSFER_OCTETS = 26
+
+
+class FileService:
+    """Executes file commands.
+
+    Args:
+        files: The files of the spacecraft.
+        reporter: Where reports go.
+    """
+
+    number = 23
+
+    def __init__(self, files: Files, reporter: Reporter) -> None:
+        self._files = files
+        self._folder = files.folder
+        self._reporter = reporter
+        self._digests = FileDigests(files.folder, self._tell_digest)
+        self._actions: dict[str, Callable[[Mapping[str, Any], int], Outcome]] = {
+            "file.delete": self._delete,
+            "file.attributes": self._attributes,
+            "directory.make": self._make_directory,
+            "directory.remove": self._remove_directory,
+            "file.list": self._list,
+            "file.send": self._send,
+            "file.move": self._move,
+            "transfer.suspend": self._suspend,
+            "transfer.resume": self._resume,
+            "transfer.cancel": self._cancel,
+            "transfer.report": self._report,
+        }
+
+    def execute(self, command: Command, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
+        """See `flight.services.service.Service`."""
+        return self._actions[command.name](arguments, now_ns)
+
+    def advance(self, now_ns: int) -> None:
+        """Do what is due."""
+        self._digests.advance(now_ns)
+
+    def next_deadline(self) -> int | None:
+        """Give when something is due."""
+        return self._digests.next_deadline()
+
+    def _delete(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
+        name = self._idle_file(arguments["name"])
+        self._folder.remove(name)
+        sync_names(self._folder, name)
+        return Outcome()
+
+    def _attributes(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
+        self._digests.ask(self._file(arguments["name"]), now_ns)
+        return Outcome()
+
+    def _make_directory(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
+        name = self._free_name(arguments["name"])
+        self._folder.make_directory(name)
+        sync_names(self._folder, name)
+        return Outcome()
+
+    def _remove_directory(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
+        name = self._directory(arguments["name"])
+        if self._below(name):
+            raise MisuseError(f"expected an empty directory at {name!r}, found {len(self._below(name))} names in it")
+        self._folder.remove_directory(name)
+        sync_names(self._folder, name)
+        return Outcome()
+
+    def _list(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
+        directory, first = arguments["directory"], arguments["first"]
+        if directory:
+            self._directory(directory)
+        found = self._below(directory)
+        names = _page([(name, len(name.encode()) + _ENTRY_OCTETS) for name in found], first)
+        start = f"{directory}/" if directory else ""
+        entries = [
+            {
+                "name": name,
+                "kind": found[name],
+                "size": self._folder.size(start + name) if found[name] is FileKind.FILE else 0,
+            }
+            for name in names
+        ]
+        report = {"directory": directory, "total": len(found), "first": first, "entries": entries}
+        return Outcome(answers=(self._reporter.encode("file_list", report),))
+
+    def _send(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
+        name = self._file(arguments["name"])
+        request = PutRequest(
+            destination=GROUND_ENTITY,
+            source_name=name,
+            destination_name=arguments["destination"] or name,
+            mode=arguments["mode"],
+            priority=arguments["priority"],
+        )
+        size = self._folder.size(name)
+        transaction = self._files.entity.put(request, now_ns)
+        self._files.follow(now_ns)
+        report = {**_identity(transaction), "name": name, "size": size}
+        return Outcome(answers=(self._reporter.encode("transfer_accepted", report),))
+
+    def _move(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
+        name, destination = self._idle_file(arguments["name"]), self._free_name(arguments["destination"])
+        self._folder.rename(name, destination)
+        sync_names(self._folder, name, destination)
+        return Outcome()
+
+    def _suspend(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
+        self._files.entity.suspend(_transaction(arguments))
+        self._files.follow(now_ns)
+        return Outcome()
+
+    def _resume(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
+        self._files.entity.resume(_transaction(arguments), now_ns)
+        self._files.follow(now_ns)
+        return Outcome()
+
+    def _cancel(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
+        self._files.entity.cancel(_transaction(arguments), now_ns)
+        self._files.follow(now_ns)
+        return Outcome()
+
+    def _report(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
+        transfers = self._files.entity.transfers
+        first = arguments["first"]
+        page = _page([(each, len(_name(each).encode()) + _TRANSFER_OCTETS) for each in transfers], first)
+        report = {"total": len(transfers), "first": first, "transfers": [_row(each) for each in page]}
+        return Outcome(answers=(self._reporter.encode("transfer_report", report),))
+
+    def _name_inside(self, name: str) -> str:
+        """Give a name that stays in the store.
+
+        Raises:
+            MisuseError: It does not, or is where files wait that are not whole.
+        """
+        refusal = refusal_of(self._folder, name, self._files.part_directory)
+        if refusal:
+            raise MisuseError(refusal)
+        return name
+
+    def _file(self, name: str) -> str:
+        if not has_file(self._folder, self._name_inside(name)):
+            raise MisuseError(f"expected a file at {name!r}, found none")
+        return name
+
+    def _idle_file(self, name: str) -> str:
+        """Give the name of a file that is not being sent: one that is would be cut short at the ground."""
+        self._file(name)
+        for transfer in self._files.entity.transfers:
+            if transfer.role is Role.SENDER and transfer.source_name == name:
+                raise MisuseError(
+                    f"expected a file that is not being sent, found transfer {transfer.transaction} of it"
+                )
+        return name
+
+    def _directory(self, name: str) -> str:
+        if not self._folder.is_directory(self._name_inside(name)):
+            raise MisuseError(f"expected a directory at {name!r}, found none")
+        return name
+
+    def _free_name(self, name: str) -> str:
+        """Give a name that nothing has yet, in a directory that is none or is one."""
+        self._name_inside(name)
+        if self._folder.is_directory(name) or has_file(self._folder, name):
+            raise MisuseError(f"expected nothing at {name!r}, found something")
+        above = directory_of(name)
+        while above:
+            if has_file(self._folder, above):
+                raise MisuseError(f"expected a directory at {above!r}, found a file")
+            above = directory_of(above)
+        return name
+
+    def _below(self, directory: str) -> dict[str, FileKind]:
+        """Give what is in a directory, in order of names."""
+        start = f"{directory}/" if directory else ""
+        kinds = {path: FileKind.FILE for path in self._folder.list(directory)}
+        kinds.update(dict.fromkeys(self._folder.list_directories(directory), FileKind.DIRECTORY))
+        names = {path[len(start) :]: kind for path, kind in kinds.items()}
+        hidden = self._files.part_directory if not directory else None
+        return {name: names[name] for name in sorted(names) if "/" not in name and name != hidden}
+
+    def _tell_digest(self, digest: FileDigest) -> None:
+        self._reporter.report(
+            "file_attributes",
+            {
+                "name": digest.name,
+                "size": digest.size_octets,
+                "sha256": digest.sha256,
+                "failure": clip_reason(digest.failure),
+            },
+        )
+
+
+def _page(rows: Iterable[tuple[Row, int]], first: int) -> list[Row]:
+    """Give as many rows as fit into a report, from a number on."""
+    page: list[Row] = []
+    octets = 0
+    for row, row_octets in list(rows)[first : first + PAGE_ROWS_MAX]:
+        octets += row_octets
+        if octets > PAGE_OCTETS_MAX:
+            break
+        page.append(row)
+    return page
+
+
+def _row(transfer: Transfer) -> dict[str, object]:
+    return {
+        **_identity(transfer.transaction),
+        "role": TransferRole[transfer.role.name],
+        "name": _name(transfer),
+        "size": transfer.size_octets or 0,
+        "done": transfer.done_octets,
+        "condition": ConditionCode(transfer.condition),
+        "is_suspended": int(transfer.is_suspended),
+    }
+
+
+def _name(transfer: Transfer) -> str:
+    """Give the name of the file at this end."""
+    return transfer.source_name if transfer.role is Role.SENDER else transfer.destination_name
+
+
+def _transaction(arguments: Mapping[str, Any]) -> TransactionId:
+    return TransactionId(arguments["source_entity"], arguments["sequence"])
+
+
+def _identity(transaction: TransactionId) -> dict[str, int]:
+    return {"source_entity": transaction.source, "sequence": transaction.sequence}
