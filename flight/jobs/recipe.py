@@ -10,6 +10,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from enum import StrEnum
 from importlib import resources
 from typing import Any, Self
 
@@ -133,6 +134,35 @@ class ExecutionRecipe:
         _require(self, "execution", threads=(1, 256))
 
 
+class GuardLevel(StrEnum):
+    """How closely a job is watched; see `flight.jobs.guard.guarded_job`."""
+
+    OFF = "off"
+    STATE = "state"
+    COMPUTE = "compute"
+    REPLAY = "replay"
+    DOUBLE = "double"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuardRecipe:
+    """How closely the job is watched for what radiation does. It never changes the result."""
+
+    level: GuardLevel
+    replay_share: float
+    """Share of the steps that level ``replay`` does twice."""
+    snapshot_interval: int
+    """Steps between two copies in memory: as many are done again at most when State is struck."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be done.
+
+        Raises:
+            MisuseError: Naming the setting, what was expected and what was found.
+        """
+        _require(self, "guard", replay_share=(0.0, 1.0), snapshot_interval=(1, 10_000))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """One kind of job with all its settings."""
@@ -144,6 +174,7 @@ class Recipe:
     training: TrainingRecipe
     sample: SampleRecipe
     execution: ExecutionRecipe
+    guard: GuardRecipe
 
     def __post_init__(self) -> None:
         """Refuse kinds of job that there are not.
@@ -286,6 +317,10 @@ def _typed(kind: object, value: object, path: str) -> object:
             return float(value)
         except OverflowError:
             raise MisuseError(f"{path}: expected a number within double precision, found one beyond it") from None
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        if value not in list(kind):
+            raise MisuseError(f"{path}: expected one of {', '.join(kind)}, found {value!r}")
+        return kind(value)
     if not isinstance(kind, type) or type(value) is not kind:
         wanted = {int: "a whole number", float: "a number", str: "a text"}.get(kind, "another type")  # type: ignore[arg-type]
         raise MisuseError(f"{path}: expected {wanted}, found {value!r}")

@@ -9,24 +9,26 @@ Shapes: B windows in a batch, T positions in a window, V characters in the vocab
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
+import xxhash
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name that everyone who reads torch code expects
 
 from ccsds.errors import MalformedError, MisuseError
+from flight.jobs.blocks import MOMENTS
 from flight.jobs.corpus import split_text
 from flight.jobs.model import GPT, Shape
+from flight.jobs.optimizer import AdamW, Witness
 from flight.jobs.recipe import SAMPLE_CHARACTERS_MAX, ExecutionRecipe, Recipe, TrainingRecipe
-from flight.jobs.state import State, weights_sha256
+from flight.jobs.state import State, tensor_octets, weights_sha256
 
 # Enough windows to keep the matrix units busy, few enough that a layer's activations stay in a core's cache.
 EVALUATION_TOKENS_MAX = 2_048
 
 _MODEL, _OPTIMIZER = "model/", "optimizer/"
-_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 _BATCHES, _NOISE, _STEP = "random/batches", "random/noise", "step"
 _STEP_OCTETS = 8
 
@@ -42,6 +44,24 @@ class StepReport:
     gradient_norm: float
     """Before it was shortened."""
     learning_rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What one step trains on."""
+
+    tokens_BT: Tensor
+    targets_BT: Tensor
+    """The token after each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """What one way forward and backward came to, beside the gradients."""
+
+    report: StepReport
+    noise: Tensor
+    """State of the dropout generator after it."""
 
 
 class TrainJob:
@@ -83,7 +103,7 @@ class TrainJob:
             dropout=model.dropout,
         )
         self.model = GPT(shape, _generator(seed, "weights"))
-        self._optimizer = _make_optimizer(self.model, recipe.training)
+        self.optimizer = AdamW(self.model, recipe.training)
 
     # The loop.
 
@@ -93,28 +113,61 @@ class TrainJob:
         Raises:
             FloatingPointError: The loss or the gradient is not finite; nothing was updated.
         """
-        training = self.recipe.training
-        rate = learning_rate(training, self._step)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        passed = self.run_pass(self.draw_batch())
+        self.update(passed)
+        return passed.report
 
-        tokens_BT, targets_BT = self._draw_batch()
-        with torch.random.fork_rng(devices=[]):  # Dropout draws from torch's global generator: lent for this step.
+    def draw_batch(self) -> Batch:
+        """Draw the windows of the next step, which moves the batch generator on."""
+        T, B = self.recipe.model.context, self.recipe.training.batch
+        starts_B = torch.randint(len(self.train_tokens) - T, (B,), generator=self._batch_generator)
+        windows_BT1 = self.train_tokens[starts_B.unsqueeze(1) + torch.arange(T + 1)].long()  # (B, T + 1)
+        return Batch(tokens_BT=windows_BT1[:, :-1], targets_BT=windows_BT1[:, 1:])
+
+    def run_pass(self, batch: Batch) -> Pass:
+        """Go forward and backward through the model; State stays as it is, and doing it again gives the same.
+
+        The gradients, shortened to their greatest norm, are with the optimiser.
+        """
+        for parameter in self.model.parameters():
+            parameter.grad = None  # A pass that was broken off may have left some.
+        with torch.random.fork_rng(devices=[]):  # Dropout draws from torch's global generator: lent for this pass.
             torch.set_rng_state(self._noise)
-            loss = self.model.loss(tokens_BT, targets_BT)
+            loss = self.model.loss(batch.tokens_BT, batch.targets_BT)
             loss.backward()
-            self._noise = torch.get_rng_state()
+            noise = torch.get_rng_state()
+        training = self.recipe.training
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.gradient_norm_max)
-        report = StepReport(step=self._step + 1, loss=loss.item(), gradient_norm=norm.item(), learning_rate=rate)
+        self.optimizer.gather()
+        report = StepReport(
+            step=self._step + 1,
+            loss=loss.item(),
+            gradient_norm=norm.item(),
+            learning_rate=learning_rate(training, self._step),
+        )
+        return Pass(report=report, noise=noise)
+
+    def update(self, passed: Pass, witness: Witness | None = None, *, twice: bool = False) -> None:
+        """Take the gradients of a pass into the weights.
+
+        Args:
+            passed: The pass.
+            witness: Who verifies State as the optimiser reads it and takes note of it as it is written, or nobody.
+            twice: Whether to do the update twice and compare, with a witness.
+
+        Raises:
+            FloatingPointError: The loss or the gradient is not finite; nothing was updated.
+            flight.jobs.guard.finding.StruckError: State was changed by nobody, or the update did not come out twice.
+        """
+        report = passed.report
         if not (math.isfinite(report.loss) and math.isfinite(report.gradient_norm)):
             raise FloatingPointError(
                 f"training diverged at step {report.step}: expected a finite loss and gradient, "
                 f"found {report.loss} and {report.gradient_norm}"
             )
-        self._optimizer.step()
-        self._optimizer.zero_grad()  # Gradients are gone, not zero: nothing of them lives on between steps.
+        self.optimizer.update(self._step, report.learning_rate, witness, twice=twice)
+        self._noise = passed.noise
         self._step += 1
-        return report
 
     def evaluate(self) -> float:
         """Give the mean loss over the whole validation split, in nats a token.
@@ -174,6 +227,12 @@ class TrainJob:
         """Tokens that a step trains on."""
         return self.recipe.training.batch * self.recipe.model.context
 
+    def data_digest(self) -> bytes:
+        """Digest what is trained on and validated on, as it lies in memory."""
+        digest = xxhash.xxh3_128(tensor_octets(self.train_tokens))
+        digest.update(tensor_octets(self.validation_tokens))
+        return digest.digest()
+
     def weights(self) -> dict[str, Tensor]:
         """Give the weights by name; they are the job's own."""
         return {name: weight.detach() for name, weight in self.model.named_parameters()}
@@ -185,17 +244,18 @@ class TrainJob:
     def state(self) -> State:
         """Give everything that decides the future; the tensors are the job's own, not copies."""
         tensors = {_MODEL + name: weight for name, weight in self.weights().items()}
-        for name, weight in self.model.named_parameters():
-            moments = self._optimizer.state[weight]
-            tensors |= {f"{_OPTIMIZER}{name}/{moment}": moments[moment] for moment in _MOMENTS}
-        return State(
-            tensors=tensors,
-            octets={
-                _BATCHES: _generator_octets(self._batch_generator.get_state()),
-                _NOISE: _generator_octets(self._noise),
-                _STEP: self._step.to_bytes(_STEP_OCTETS, "little"),
-            },
-        )
+        for block in self.optimizer.blocks:
+            for name, moments in zip(block.parameters, block.moments, strict=True):
+                tensors |= {f"{_OPTIMIZER}{name}/{kind}": each for kind, each in zip(MOMENTS, moments, strict=True)}
+        return State(tensors=tensors, octets=self.octets())
+
+    def octets(self) -> dict[str, bytes]:
+        """Give the part of State that is not tensors: generators and step."""
+        return {
+            _BATCHES: _generator_octets(self._batch_generator.get_state()),
+            _NOISE: _generator_octets(self._noise),
+            _STEP: self._step.to_bytes(_STEP_OCTETS, "little"),
+        }
 
     def load(self, state: State) -> None:
         """Go on from a state. All of it is checked before any of it is taken.
@@ -208,14 +268,24 @@ class TrainJob:
         """
         own = self.state()
         _check_alike(own, state)
-        batches, noise = (_generator_state(name, state.octets[name]) for name in (_BATCHES, _NOISE))
+        for name in (_BATCHES, _NOISE):
+            _generator_state(name, state.octets[name])
         with torch.no_grad():
             for name, tensor in own.tensors.items():
                 tensor.copy_(state.tensors[name])
-        self._batch_generator.set_state(batches)
-        self._noise = noise
-        self._step = int.from_bytes(state.octets[_STEP], "little")
-        self._optimizer.zero_grad()
+        self.load_octets(state.octets)
+        for parameter in self.model.parameters():
+            parameter.grad = None
+
+    def load_octets(self, octets: Mapping[str, bytes]) -> None:
+        """Take generators and step from what `octets` gave.
+
+        Raises:
+            MalformedError: One is not the state of a generator.
+        """
+        self._batch_generator.set_state(_generator_state(_BATCHES, octets[_BATCHES]))
+        self._noise = _generator_state(_NOISE, octets[_NOISE])
+        self._step = int.from_bytes(octets[_STEP], "little")
 
     # Data.
 
@@ -232,12 +302,6 @@ class TrainJob:
                 raise MisuseError(
                     f"corpus: expected at least {needed} characters in the {name} split, found {len(tokens)}"
                 )
-
-    def _draw_batch(self) -> tuple[Tensor, Tensor]:
-        T, B = self.recipe.model.context, self.recipe.training.batch
-        starts_B = torch.randint(len(self.train_tokens) - T, (B,), generator=self._batch_generator)
-        windows_BT1 = self.train_tokens[starts_B.unsqueeze(1) + torch.arange(T + 1)].long()  # (B, T + 1)
-        return windows_BT1[:, :-1], windows_BT1[:, 1:]
 
     def _validation_windows(self) -> Iterator[tuple[Tensor, Tensor]]:
         tokens, T = self.validation_tokens.long(), self.recipe.model.context
@@ -264,28 +328,6 @@ def prepare_torch(execution: ExecutionRecipe) -> None:
     """Set what torch keeps for the whole process, so that equal inputs give equal bits."""
     torch.set_num_threads(execution.threads)
     torch.use_deterministic_algorithms(True)
-
-
-def _make_optimizer(model: GPT, training: TrainingRecipe) -> torch.optim.AdamW:
-    matrices = [weight for weight in model.parameters() if weight.dim() >= 2]
-    vectors = [weight for weight in model.parameters() if weight.dim() < 2]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": matrices, "weight_decay": training.weight_decay},
-            {"params": vectors, "weight_decay": 0.0},
-        ],
-        lr=training.learning_rate,
-        betas=(training.beta1, training.beta2),
-        fused=True,
-    )
-    # Torch makes the moments in the first step; made here, a state has the same names from the beginning.
-    for weight in model.parameters():
-        optimizer.state[weight] = {
-            "step": torch.zeros((), dtype=torch.float32),
-            "exp_avg": torch.zeros_like(weight),
-            "exp_avg_sq": torch.zeros_like(weight),
-        }
-    return optimizer
 
 
 def _generator(seed: int, purpose: str) -> torch.Generator:

@@ -1,0 +1,59 @@
+"""What the guard finds: something that changed and should not have, or a result that does not come out twice."""
+
+from enum import IntEnum
+
+import msgspec
+
+from ccsds.errors import StarloopError
+
+
+class Struck(IntEnum):
+    """What was struck."""
+
+    STATE = 1
+    """Weights or moments in memory."""
+    GENERATOR = 2
+    """A random generator, or the count of steps."""
+    DATA = 3
+    """The corpus in memory."""
+    COMPUTE = 4
+    """The arithmetic of a pass: the same pass gave other gradients."""
+    UPDATE = 5
+    """The arithmetic of an update: the same update gave other weights."""
+    COPY = 6
+    """A copy in memory that was kept to go back to."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One finding, mended."""
+
+    struck: Struck
+    where: str
+    """Which part, by the names of State, or ``gradients``."""
+    step: int
+    """The step in which it was found."""
+    redone_steps: int
+    """Steps that were done again because of it."""
+
+    def __str__(self) -> str:
+        """Tell it in one line."""
+        return (
+            f"{self.struck.name.lower()} struck in {self.where} at step {self.step}, {self.redone_steps} steps redone"
+        )
+
+
+class StruckError(StarloopError):
+    """Something was struck; what followed from it must be undone."""
+
+    def __init__(self, struck: Struck, where: str) -> None:
+        super().__init__(f"{struck.name.lower()} struck in {where}")
+        self.struck = struck
+        self.where = where
+
+
+class LostError(StarloopError):
+    """Nothing in memory is left to go back to: a new worker goes on from the last checkpoint."""
+
+
+class UnfitError(StarloopError):
+    """The device gives wrong results again and again: it is not to be trusted with the job."""

@@ -1,0 +1,83 @@
+"""Two copies of State in memory, taken in turn, to go back to when State is struck.
+
+A copy is digested as it is taken and verified before it is used: it lies in the same memory as what it stands in for.
+"""
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from flight.jobs.guard.finding import StruckError
+from flight.jobs.guard.state_witness import StateWitness, digest_octets
+from flight.jobs.train import TrainJob
+
+
+@dataclass
+class _Copy:
+    """State as it was after one step."""
+
+    blocks: list[Tensor]
+    step: int = -1
+    """-1 as long as it is empty or was found struck."""
+    octets: dict[str, bytes] = field(default_factory=dict)
+    digests: list[bytes] = field(default_factory=list)
+    octets_digest: bytes = b""
+
+
+class Snapshots:
+    """Copies of the State of a job.
+
+    Args:
+        job: Whose.
+    """
+
+    def __init__(self, job: TrainJob) -> None:
+        self._job = job
+        self._copies = [_Copy([block.rows_3N.clone() for block in job.optimizer.blocks]) for _ in range(2)]
+
+    @property
+    def newest_step(self) -> int:
+        """The step of the newest copy, -1 if there is none."""
+        return max(copy.step for copy in self._copies)
+
+    def take(self, witness: StateWitness) -> None:
+        """Copy State into the older copy, and verify what was copied.
+
+        Raises:
+            StruckError: What was copied is not what was written; the other copy is as it was.
+        """
+        copy = min(self._copies, key=lambda each: each.step)
+        copy.step = -1
+        for block, place in zip(self._job.optimizer.blocks, copy.blocks, strict=True):
+            place.copy_(block.rows_3N)
+        octets = self._job.octets()
+        witness.verify_blocks(copy.blocks)
+        witness.verify_octets(octets)
+        copy.octets, copy.octets_digest = octets, digest_octets(octets)
+        copy.digests = list(witness.digests)
+        copy.step = self._job.steps_done
+
+    def go_back(self, witness: StateWitness) -> bool:
+        """Take State back to the newest copy that is what it was when it was taken.
+
+        Returns:
+            Whether there was one.
+        """
+        for copy in sorted(self._copies, key=lambda each: each.step, reverse=True):
+            if copy.step < 0:
+                continue
+            if digest_octets(copy.octets) != copy.octets_digest:
+                copy.step = -1
+                continue
+            for block, place in zip(self._job.optimizer.blocks, copy.blocks, strict=True):
+                block.rows_3N.copy_(place)
+            witness.digests = list(copy.digests)
+            try:
+                witness.verify_blocks([block.rows_3N for block in self._job.optimizer.blocks])
+            except StruckError:
+                copy.step = -1
+                continue
+            self._job.load_octets(copy.octets)
+            witness.note_octets(self._job.octets())
+            return True
+        return False
