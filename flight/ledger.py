@@ -105,6 +105,11 @@ class Ledger:
         return self._jobs.records
 
     @property
+    def distrust(self) -> str:
+        """Why no job is given to the device; empty while it is trusted."""
+        return self._jobs.distrust
+
+    @property
     def journal_octets(self) -> int:
         """Length of the journal."""
         return self._journal.length_octets

@@ -40,3 +40,18 @@ class PauseCause(IntEnum):
     POWER = 2
     THERMAL = 3
     MODE = 4
+
+
+class Struck(IntEnum):
+    """What a job's guard found changed by nobody."""
+
+    STATE = 1
+    """Weights or moments in memory."""
+    GENERATOR = 2
+    """A random generator, or the count of steps."""
+    DATA = 3
+    """The corpus in memory."""
+    COMPUTE = 4
+    """The arithmetic of a pass: the same pass gave other gradients."""
+    UPDATE = 5
+    """The arithmetic of an update: the same update gave other weights."""

@@ -58,7 +58,8 @@ EDGES = {
 OUTSIDE = {"time", "datetime", "random", "secrets", "threading", "socket", "select", "selectors", "asyncio", "serial"}
 OUTSIDE |= {"subprocess", "multiprocessing", "urllib", "sqlite3", "signal", "os"}
 TORCH = {"flight/jobs/model.py", "flight/jobs/train.py", "flight/jobs/state.py", "flight/jobs/checkpoint.py"}
-TORCH |= {"flight/jobs/worker.py", "flight/jobs/reference.py"}
+TORCH |= {"flight/jobs/worker.py", "flight/jobs/reference.py", "flight/jobs/blocks.py", "flight/jobs/optimizer.py"}
+TORCH |= {f"flight/jobs/guard/{name}.py" for name in ("checksums", "guarded_job", "snapshots", "state_witness")}
 
 
 def imported(path: Path) -> set[str]:

@@ -62,6 +62,23 @@ class WorkerRestarted(msgspec.Struct, frozen=True, tag=True):
     job_id: int
 
 
+class FaultsMended(msgspec.Struct, frozen=True, tag=True):
+    """A job's guard found that something was struck, and undid it."""
+
+    job_id: int
+    count: int
+
+
+class DeviceDistrusted(msgspec.Struct, frozen=True, tag=True):
+    """The device gave wrong results again and again; no job is given to it until it is trusted again."""
+
+    reason: str
+
+
+class DeviceTrusted(msgspec.Struct, frozen=True, tag=True):
+    """An operator says that jobs may be given to the device again."""
+
+
 class JobSampled(msgspec.Struct, frozen=True, tag=True):
     """The trained model wrote this."""
 
@@ -86,6 +103,9 @@ JobChange = (
     | CheckpointMade
     | CheckpointDropped
     | WorkerRestarted
+    | FaultsMended
+    | DeviceDistrusted
+    | DeviceTrusted
     | JobSampled
     | JobFinished
 )
@@ -104,6 +124,7 @@ class JobRecord:
     checkpoints: list[CheckpointMade] = field(default_factory=list)
     """The last two checkpoints, the current one last."""
     worker_restarts: int = 0
+    faults_mended: int = 0
     sample: str = ""
     finished: JobFinished | None = None
 
@@ -123,6 +144,9 @@ class JobBook:
         CheckpointMade,
         CheckpointDropped,
         WorkerRestarted,
+        FaultsMended,
+        DeviceDistrusted,
+        DeviceTrusted,
         JobSampled,
         JobFinished,
     )
@@ -130,13 +154,22 @@ class JobBook:
     def __init__(self) -> None:
         self.records: OrderedDict[int, JobRecord] = OrderedDict()
         """By number, oldest first."""
+        self.distrust = ""
+        """Why no job is given to the device; empty while it is trusted."""
 
     def apply(self, change: JobChange) -> None:
         """See `flight.books.book.Book`."""
-        if isinstance(change, JobSubmitted):
-            self.records[change.job_id] = JobRecord(change)
-            self._forget()
-            return
+        match change:
+            case JobSubmitted():
+                self.records[change.job_id] = JobRecord(change)
+                self._forget()
+                return
+            case DeviceDistrusted(reason):
+                self.distrust = reason
+                return
+            case DeviceTrusted():
+                self.distrust = ""
+                return
         job = self.records.get(change.job_id)
         if job is None:  # A change of a job that is forgotten by now: an old record read back.
             return
@@ -151,6 +184,8 @@ class JobBook:
                 job.checkpoints = job.checkpoints[:-1]
             case WorkerRestarted():
                 job.worker_restarts += 1
+            case FaultsMended(_, count):
+                job.faults_mended += count
             case JobSampled(_, text):
                 job.sample = text
             case JobFinished():
@@ -158,11 +193,14 @@ class JobBook:
 
     def snapshot(self) -> Iterator[tuple[JobChange, ...]]:
         """See `flight.books.book.Book`."""
+        if self.distrust:
+            yield (DeviceDistrusted(self.distrust),)
         for job_id, job in self.records.items():
             changes: list[JobChange] = [job.submitted, JobMoved(job_id, job.state, job.cause, job.reason)]
             changes += [job.described] if job.described else []
             changes += job.checkpoints
             changes += [WorkerRestarted(job_id)] * job.worker_restarts
+            changes += [FaultsMended(job_id, job.faults_mended)] if job.faults_mended else []
             changes += [JobSampled(job_id, job.sample)] if job.sample else []
             changes += [job.finished] if job.finished else []
             yield tuple(changes)

@@ -8,8 +8,7 @@ Rates and estimates come from ``now_ns``, so that under virtual time equal seeds
 """
 
 import contextlib
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -17,6 +16,8 @@ from ccsds.errors import MisuseError
 from flight.books.jobs import (
     CheckpointDropped,
     CheckpointMade,
+    DeviceDistrusted,
+    FaultsMended,
     JobDescribed,
     JobFinished,
     JobMoved,
@@ -26,6 +27,7 @@ from flight.books.jobs import (
 from flight.commit import Change
 from flight.disk import Disk
 from flight.jobs.corpus import CorpusFile
+from flight.jobs.guard.finding import Finding
 from flight.jobs.life_cycle import Action, Trigger, follow
 from flight.jobs.messages import (
     CheckpointReference,
@@ -45,6 +47,7 @@ from flight.jobs.messages import (
 from flight.jobs.plan import Intervals, Plan
 from flight.jobs.queue import JobQueue, recipe_of
 from flight.jobs.running import RunningJob
+from flight.jobs.telling import job_report, progress, sources
 from flight.ledger import Ledger
 from flight.parameters import ParameterPool, Source
 from flight.reporter import Reporter, clip_reason
@@ -53,6 +56,8 @@ from mission.words.core import STORE_FAILED
 from mission.words.jobs import (
     CHECKPOINT_REFUSED,
     CHECKPOINT_SAVED,
+    DEVICE_DISTRUSTED,
+    FAULT_MENDED,
     JOB_CHANGED,
     JOB_PROGRESS_PERIOD,
     JOB_RESUMED,
@@ -167,6 +172,8 @@ class Engine:
         """Give the time at which `advance` has something to do."""
         if self._running is not None:
             return self._running.deadline_ns(self._config.progress_deadline_ns) if self._running.outstanding else None
+        if self._ledger.distrust:
+            return None
         due = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
         return self._hold_until_ns if any(job.state in due for job in self._ledger.jobs.values()) else None
 
@@ -177,12 +184,14 @@ class Engine:
             return  # The worker was killed while this was on its way.
         request, elapsed_ns = running.answered(now_ns)
         try:
+            if isinstance(reply, Stepped | Evaluated | Saved | Finished):
+                self._tell_findings(running, reply.findings)
             match reply:
                 case Started():
                     self._started(running, reply, now_ns)
                 case Stepped():
                     self._stepped(running, request, reply, elapsed_ns, now_ns)
-                case Evaluated(_, validation_loss):
+                case Evaluated(_, validation_loss, _):
                     running.validation_loss = validation_loss
                     self._report_progress(running, now_ns)
                 case Saved():
@@ -227,23 +236,14 @@ class Engine:
         """The job at work, 0 if none."""
         return self._running.job_id if self._running else 0
 
+    @property
+    def distrust(self) -> str:
+        """Why no job is given to the device; empty while it is trusted."""
+        return self._ledger.distrust
+
     def sources(self) -> dict[str, Source]:
         """Give where the parameters of jobs have their values from."""
-        jobs = self._ledger.jobs
-        waiting = (JobState.QUEUED, JobState.PAUSED)
-
-        def of_running(value: Callable[[RunningJob], object], otherwise: object) -> Source:
-            return lambda _: value(self._running) if self._running else otherwise
-
-        return {
-            "jobs_waiting": lambda _: sum(job.state in waiting for job in jobs.values()),
-            "job_id": of_running(lambda running: running.job_id, 0),
-            "job_state": of_running(lambda running: jobs[running.job_id].state, JobState.NONE),
-            "job_step": of_running(lambda running: running.step, 0),
-            "job_loss": of_running(lambda running: running.loss, math.nan),
-            "job_tokens_per_s": of_running(lambda running: running.tokens_per_s, math.nan),
-            "worker_restarts": lambda _: sum(job.worker_restarts for job in jobs.values()),
-        }
+        return sources(self._ledger.jobs, lambda: self._running)
 
     def bind(self, pool: ParameterPool) -> None:
         """Follow the settings by which an operator changes how workers are looked after."""
@@ -273,28 +273,12 @@ class Engine:
         """
         job = self.queue.find(job_id)
         running = self._running if self._running and self._running.job_id == job_id else None
-        last = job.finished or job.checkpoint
-        return {
-            "job_id": job_id,
-            "state": job.state,
-            "pause_cause": job.cause,
-            "recipe": job.submitted.recipe,
-            "corpus": job.submitted.corpus,
-            "corpus_sha256": job.described.corpus_sha256 if job.described else b"",
-            "seed": job.submitted.seed,
-            "step": running.step if running else last.step if last else 0,
-            "steps": job.described.steps if job.described else job.submitted.steps,
-            "loss": running.loss if running else last.loss if last else math.nan,
-            "validation_loss": running.validation_loss if running else last.validation_loss if last else math.nan,
-            "worker_restarts": job.worker_restarts,
-            "weights_sha256": job.finished.weights_sha256 if job.finished else b"",
-            "failure": clip_reason(job.reason) if job.state is JobState.FAILED else "",
-        }
+        return job_report(job_id, job, running)
 
     # The life cycle.
 
     def _select(self, now_ns: int) -> None:
-        if now_ns < self._hold_until_ns:
+        if now_ns < self._hold_until_ns or self._ledger.distrust:
             return
         jobs = self._ledger.jobs
         for job_id in [job_id for job_id, job in jobs.items() if job.state is JobState.RUNNING]:
@@ -431,19 +415,21 @@ class Engine:
 
     def _report_progress(self, running: RunningJob, now_ns: int) -> None:
         self._next_progress_ns = now_ns + self._config.progress_period_ns
-        steps = running.recipe.training.steps
-        self._reporter.report(
-            "job_progress",
-            {
-                "job_id": running.job_id,
-                "step": running.step,
-                "steps": steps,
-                "loss": running.loss,
-                "validation_loss": running.validation_loss,
-                "tokens_per_s": running.tokens_per_s,
-                "eta": running.eta_s(steps),
-            },
-        )
+        self._reporter.report("job_progress", progress(running))
+
+    def _tell_findings(self, running: RunningJob, findings: tuple[Finding, ...]) -> None:
+        if not findings:
+            return
+        self._ledger.commit(FaultsMended(running.job_id, len(findings)))
+        for found in findings:
+            self._reporter.event(
+                FAULT_MENDED,
+                job_id=running.job_id,
+                step=found.step,
+                struck=found.struck,
+                where=clip_reason(found.where),
+                redone_steps=found.redone_steps,
+            )
 
     def _saved(self, running: RunningJob, reply: Saved) -> None:
         made = CheckpointMade(
@@ -484,6 +470,12 @@ class Engine:
                 self._reporter.event(STORE_FAILED, reason=clip_reason(reply.reason))
             case FailureKind.STORE:
                 self._store_failed(OSError(reply.reason), now_ns)
+            case FailureKind.LOST:
+                self.lost(reply.reason, now_ns)
+            case FailureKind.UNFIT:
+                self._reporter.event(DEVICE_DISTRUSTED, reason=clip_reason(reply.reason))
+                self._ledger.commit(DeviceDistrusted(clip_reason(reply.reason)))
+                self.lost(reply.reason, now_ns)
             case _ if job.state in (JobState.STARTING, JobState.RUNNING):
                 self._move(running.job_id, Trigger.GIVE_UP, now_ns, reply.reason)
             case _:

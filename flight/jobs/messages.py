@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from ccsds.errors import MalformedError, MisuseError
+from flight.jobs.guard.finding import Finding
 
 _LENGTH = struct.Struct(">I")
 
@@ -30,6 +31,10 @@ class FailureKind(IntEnum):
     """The checkpoint cannot be gone on from; another one, or none, may do."""
     STORE = 3
     """The store failed (full, or broken): the job is not at fault."""
+    LOST = 4
+    """What was in memory was struck beyond mending: another worker goes on from the checkpoint."""
+    UNFIT = 5
+    """The device gives wrong results again and again."""
 
 
 class CheckpointReference(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +112,8 @@ class Stepped(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Nats a token, of the step's batch."""
     gradient_norm: float
     learning_rate: float
+    findings: tuple[Finding, ...] = ()
+    """What the guard found and mended on the way."""
 
 
 class Evaluated(msgspec.Struct, frozen=True, tag=True):
@@ -115,6 +122,8 @@ class Evaluated(msgspec.Struct, frozen=True, tag=True):
     step: int
     validation_loss: float
     """Nats a token, over the whole split."""
+    findings: tuple[Finding, ...] = ()
+    """What the guard found and mended on the way."""
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -126,6 +135,8 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Digest of its manifest, which holds the digests of all tensors."""
     length_octets: int
     """Tensors and manifest."""
+    findings: tuple[Finding, ...] = ()
+    """What the guard found and mended on the way."""
 
 
 class Sampled(msgspec.Struct, frozen=True, tag=True):
@@ -142,6 +153,8 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     path: str
     """Of the model, on the disk of the spacecraft."""
     length_octets: int
+    findings: tuple[Finding, ...] = ()
+    """What the guard found and mended on the way."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):

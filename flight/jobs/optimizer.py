@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from flight.jobs.blocks import Block, lay_out
-from flight.jobs.guard.finding import Struck, StruckError
+from flight.jobs.guard.finding import StruckError
 from flight.jobs.recipe import TrainingRecipe
 from flight.jobs.state import tensor_octets
+from mission.jobs import Struck
 
 # With its gradients a stretch has 256 KiB: it stays in a core's second-level cache (512 KiB and more) while it is
 # verified, updated and noted, so that all of that costs one way from memory and back.

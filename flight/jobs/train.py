@@ -277,6 +277,25 @@ class TrainJob:
         for parameter in self.model.parameters():
             parameter.grad = None
 
+    @staticmethod
+    def is_only_drawn(before: Mapping[str, bytes], drawn: Mapping[str, bytes]) -> bool:
+        """Tell whether drawing a batch is all that can have changed `octets`."""
+        return {**before, _BATCHES: b""} == {**drawn, _BATCHES: b""}
+
+    def octets_after(self, drawn: Mapping[str, bytes], passed: Pass) -> dict[str, bytes]:
+        """Give what `octets` must be after an update.
+
+        Args:
+            drawn: What they were once the batch was drawn.
+            passed: The pass over that batch.
+        """
+        step = int.from_bytes(drawn[_STEP], "little") + 1
+        return {
+            _BATCHES: drawn[_BATCHES],
+            _NOISE: _generator_octets(passed.noise),
+            _STEP: step.to_bytes(_STEP_OCTETS, "little"),
+        }
+
     def load_octets(self, octets: Mapping[str, bytes]) -> None:
         """Take generators and step from what `octets` gave.
 

@@ -21,6 +21,8 @@ from ccsds.errors import MalformedError, MisuseError, StarloopError
 from flight.disk import Disk, RealDisk
 from flight.jobs.checkpoint import Identity, load_checkpoint, save_checkpoint, save_model
 from flight.jobs.corpus import read_corpus
+from flight.jobs.guard.finding import LostError, UnfitError
+from flight.jobs.guard.guarded_job import GuardedJob
 from flight.jobs.messages import (
     REASON_CHARACTERS_MAX,
     Evaluate,
@@ -64,7 +66,7 @@ class Worker:
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
-        self._job: TrainJob | None = None
+        self._job: GuardedJob | None = None
         self._identity: Identity | None = None
 
     def answer(self, request: Request) -> Reply:
@@ -72,31 +74,52 @@ class Worker:
         try:
             return self._answer(request)
         except Exception as error:
-            if isinstance(request, Start | Step):  # A step that was broken off has left the job between two states.
-                self._job = None
+            if isinstance(request, Start | Step) or isinstance(error, LostError | UnfitError):
+                self._job = None  # What was broken off has left the job between two states.
             return Failed(_reason(error), _kind(error))
 
     def _answer(self, request: Request) -> Reply:
         if isinstance(request, Start):
             return self._start(request)
-        job, identity = self._job, self._identity
-        if job is None or identity is None:
+        guarded, identity = self._job, self._identity
+        if guarded is None or identity is None:
             raise MisuseError(f"{type(request).__name__}: expected an open job, found none")
         match request:
             case Step(count):
-                return _step(job, count)
+                return _step(guarded, count)
             case Evaluate():
-                return Evaluated(job.steps_done, job.evaluate())
+                guarded.verify()
+                return Evaluated(guarded.job.steps_done, guarded.job.evaluate(), guarded.take_findings())
             case Save(slot):
-                sha256, length_octets = save_checkpoint(self._disk, slot, identity, job.steps_done, job.state())
-                return Saved(step=job.steps_done, slot=slot, sha256=sha256, length_octets=length_octets)
+                return self._save(guarded, identity, slot)
             case Sample(prompt, length_characters):
-                return Sampled(job.sample(prompt, length_characters))
+                return Sampled(guarded.job.sample(prompt, length_characters))
             case Finish():
-                path, length_octets = save_model(self._disk, identity, job)
-                return Finished(
-                    step=job.steps_done, weights_sha256=job.weights_sha256(), path=path, length_octets=length_octets
-                )
+                return self._finish(guarded, identity)
+
+    def _save(self, guarded: GuardedJob, identity: Identity, slot: str) -> Saved:
+        job = guarded.job
+        guarded.verify()
+        sha256, length_octets = save_checkpoint(self._disk, slot, identity, job.steps_done, job.state())
+        return Saved(
+            step=job.steps_done,
+            slot=slot,
+            sha256=sha256,
+            length_octets=length_octets,
+            findings=guarded.take_findings(),
+        )
+
+    def _finish(self, guarded: GuardedJob, identity: Identity) -> Finished:
+        job = guarded.job
+        guarded.verify()
+        path, length_octets = save_model(self._disk, identity, job)
+        return Finished(
+            step=job.steps_done,
+            weights_sha256=job.weights_sha256(),
+            path=path,
+            length_octets=length_octets,
+            findings=guarded.take_findings(),
+        )
 
     def _start(self, request: Start) -> Started:
         recipe = load_recipe(request.recipe)
@@ -113,7 +136,7 @@ class Worker:
                 job.load(load_checkpoint(self._disk, request.checkpoint, identity))
             except MalformedError as error:
                 raise _CheckpointError(str(error)) from error
-        self._job, self._identity = job, identity
+        self._job, self._identity = GuardedJob(job), identity
         return Started(
             step=job.steps_done,
             steps=recipe.training.steps,
@@ -129,12 +152,18 @@ class _CheckpointError(MalformedError):
     """The checkpoint, rather than the corpus, is malformed."""
 
 
-def _step(job: TrainJob, count: int) -> Stepped:
-    left = job.recipe.training.steps - job.steps_done
+def _step(guarded: GuardedJob, count: int) -> Stepped:
+    left = guarded.job.recipe.training.steps - guarded.job.steps_done
     if not 1 <= count <= left:
         raise MisuseError(f"Step: expected 1 to {left} steps, which are left, found {count}")
-    last = [job.step() for _ in range(count)][-1]
-    return Stepped(step=last.step, loss=last.loss, gradient_norm=last.gradient_norm, learning_rate=last.learning_rate)
+    last = [guarded.step() for _ in range(count)][-1]
+    return Stepped(
+        step=last.step,
+        loss=last.loss,
+        gradient_norm=last.gradient_norm,
+        learning_rate=last.learning_rate,
+        findings=guarded.take_findings(),
+    )
 
 
 def _kind(error: Exception) -> FailureKind:
@@ -143,6 +172,10 @@ def _kind(error: Exception) -> FailureKind:
             return FailureKind.CHECKPOINT
         case OSError():
             return FailureKind.STORE
+        case LostError():
+            return FailureKind.LOST
+        case UnfitError():
+            return FailureKind.UNFIT
         case _:
             return FailureKind.JOB
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flight.books.jobs import JobSubmitted
+from flight.books.jobs import DeviceTrusted, JobSubmitted
 from flight.jobs.engine import Engine
 from flight.jobs.life_cycle import Trigger
 from flight.reporter import Reporter
@@ -24,6 +24,8 @@ class JobService:
 
     def execute(self, command: Command, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
         """See `flight.services.service.Service`."""
+        if command.name == "device.trust":
+            return Outcome(changes=(DeviceTrusted(),) if self._engine.distrust else ())
         job_id: int = arguments["job_id"]
         match command.name:
             case "job.submit":

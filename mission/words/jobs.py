@@ -21,6 +21,7 @@ from mission.jobs import (
     SAMPLE_OCTETS_MAX,
     JobState,
     PauseCause,
+    Struck,
 )
 
 NS_PER_S = 1_000_000_000
@@ -34,6 +35,7 @@ JOB_LOSS = Parameter(id=34, shape=Field("job_loss", Float(32), "latest training 
 JOB_TOKENS_PER_S = Parameter(
     id=35, shape=Field("job_tokens_per_s", Float(32), "tokens trained on a second", unit="1/s")
 )
+FAULTS_MENDED = counter(37, "faults_mended", "times the guard of a job found something struck, and undid it")
 WORKER_RESTARTS = counter(36, "worker_restarts", "times a worker was started again after it was lost")
 JOB_PROGRESS_PERIOD = Setting(
     id=200,
@@ -120,6 +122,28 @@ CHECKPOINT_SAVED = EventDefinition(
     text="job {job_id} saved a checkpoint at step {step}, {octets} octets",
     fields=Layout((_JOB_ID, _STEP, Field("octets", UInt(64), "its length", unit="octets"))),
 )
+FAULT_MENDED = EventDefinition(
+    id=14,
+    name="fault_mended",
+    severity=Severity.LOW,
+    text="job {job_id} found {struck} struck in {where} at step {step}; {redone_steps} steps were done again",
+    fields=Layout(
+        (
+            _JOB_ID,
+            _STEP,
+            Field("struck", Enumerated(Struck), "what was struck"),
+            Field("where", Text(200), "which part of it"),
+            Field("redone_steps", UInt(32), "steps that were done again because of it"),
+        )
+    ),
+)
+DEVICE_DISTRUSTED = EventDefinition(
+    id=15,
+    name="device_distrusted",
+    severity=Severity.HIGH,
+    text="no job is given to the device until it is trusted again: {reason}",
+    fields=Layout((_REASON,)),
+)
 CHECKPOINT_REFUSED = EventDefinition(
     id=9,
     name="checkpoint_refused",
@@ -181,6 +205,13 @@ WORDS = Words(
             arguments=Layout((_CHOSEN_JOB_ID,)),
             repeat=Repeat.IDEMPOTENT,
         ),
+        Command(
+            name="device.trust",
+            service=128,
+            subtype=6,
+            description="Give jobs to the compute device again, after it was taken out of use.",
+            repeat=Repeat.STORE,
+        ),
     ),
     reports=(
         Report(
@@ -219,6 +250,7 @@ WORDS = Words(
                     _LOSS,
                     _VALIDATION_LOSS,
                     Field("worker_restarts", UInt(32), "times its worker was started again"),
+                    Field("faults_mended", UInt(32), "times its guard found something struck, and undid it"),
                     Field("weights_sha256", Octets(32), "digest of the finished weights, empty until then"),
                     Field("failure", Text(200), "why it failed, if it did"),
                 )
@@ -245,6 +277,7 @@ WORDS = Words(
                 JOB_LOSS,
                 JOB_TOKENS_PER_S,
                 WORKER_RESTARTS,
+                FAULTS_MENDED,
             ),
             period_ns=2 * NS_PER_S,
         ),
@@ -255,5 +288,7 @@ WORDS = Words(
         JOB_RESUMED,
         CHECKPOINT_SAVED,
         CHECKPOINT_REFUSED,
+        FAULT_MENDED,
+        DEVICE_DISTRUSTED,
     ),
 )

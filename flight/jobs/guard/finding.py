@@ -1,27 +1,9 @@
 """What the guard finds: something that changed and should not have, or a result that does not come out twice."""
 
-from enum import IntEnum
-
 import msgspec
 
 from ccsds.errors import StarloopError
-
-
-class Struck(IntEnum):
-    """What was struck."""
-
-    STATE = 1
-    """Weights or moments in memory."""
-    GENERATOR = 2
-    """A random generator, or the count of steps."""
-    DATA = 3
-    """The corpus in memory."""
-    COMPUTE = 4
-    """The arithmetic of a pass: the same pass gave other gradients."""
-    UPDATE = 5
-    """The arithmetic of an update: the same update gave other weights."""
-    COPY = 6
-    """A copy in memory that was kept to go back to."""
+from mission.jobs import Struck
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,12 +18,13 @@ import xxhash
 
 from flight.jobs.guard.bounds import Bounds
 from flight.jobs.guard.checksums import Checksums
-from flight.jobs.guard.finding import Finding, LostError, Struck, StruckError, UnfitError
+from flight.jobs.guard.finding import Finding, LostError, StruckError, UnfitError
 from flight.jobs.guard.snapshots import Snapshots
 from flight.jobs.guard.state_witness import StateWitness
 from flight.jobs.recipe import GuardLevel
 from flight.jobs.state import tensor_octets
 from flight.jobs.train import Batch, Pass, StepReport, TrainJob
+from mission.jobs import Struck
 
 # A bit that flips by chance does not do so at one place again and again. From the third finding at a place on, every
 # step of this worker is done twice; after the sixth the device is not to be trusted with the job.
@@ -108,10 +109,18 @@ class GuardedJob:
 
     def _step_once(self, snapshots: Snapshots) -> StepReport:
         job, witness = self.job, self._witness
-        witness.verify_octets(job.octets())
-        passed = self._pass(job.draw_batch())
+        before = job.octets()
+        witness.verify_octets(before)
+        batch = job.draw_batch()
+        # From here on it is known what generators and step must be, and nothing that strikes them is taken for right.
+        drawn = job.octets()
+        passed = self._pass(batch)
+        expected = job.octets_after(drawn, passed)
         job.update(passed, witness, twice=self.level is GuardLevel.DOUBLE)
-        witness.note_octets(job.octets())
+        witness.note_octets(expected)
+        witness.verify_octets(job.octets())
+        if passed.report.step != job.steps_done or not job.is_only_drawn(before, drawn):
+            raise StruckError(Struck.GENERATOR, "generators and step")
         if job.steps_done % job.recipe.guard.snapshot_interval == 0:
             self._verify_data()
             snapshots.take(witness)
@@ -126,6 +135,9 @@ class GuardedJob:
         is_suspicious = self._bounds.is_suspicious(report.loss, report.gradient_norm)
         if watches:
             is_suspicious |= self._checksums.is_suspicious()
+        if is_suspicious:
+            # Rather the memory than the arithmetic: struck weights would give the same wrong loss twice.
+            self._verify_blocks()
         if is_suspicious or self._is_due_twice(report.step):
             passed = self._repeat(batch, passed, watches)
         self._bounds.learn(passed.report.loss, passed.report.gradient_norm)
@@ -164,6 +176,9 @@ class GuardedJob:
     def _verify_all(self) -> None:
         self._witness.verify_octets(self.job.octets())
         self._verify_data()
+        self._verify_blocks()
+
+    def _verify_blocks(self) -> None:
         self._witness.verify_blocks([block.rows_3N for block in self.job.optimizer.blocks])
 
     def _verify_data(self) -> None:

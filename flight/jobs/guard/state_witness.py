@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 import xxhash
 from torch import Tensor
 
-from flight.jobs.guard.finding import Struck, StruckError
+from flight.jobs.guard.finding import StruckError
 from flight.jobs.optimizer import AdamW
+from mission.jobs import Struck
 
 
 class StateWitness:

@@ -1,0 +1,299 @@
+"""The guard: whatever is struck is found before it is used, undone, and the weights are those of an undisturbed run."""
+
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from flight.jobs.guard.finding import LostError, UnfitError
+from flight.jobs.guard.guarded_job import RAISE_FINDINGS, UNFIT_FINDINGS, GuardedJob
+from flight.jobs.guard.state_witness import StateWitness
+from flight.jobs.recipe import GuardLevel, load_recipe
+from flight.jobs.train import TrainJob
+from mission.jobs import Struck
+
+SEED = 1337
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def clean(text):
+    """Give the digests of State after each step of a run that nobody disturbs."""
+    job = TrainJob(load_recipe("tiny").override("model.dropout = 0.1"), text, SEED)
+    digests = [job.weights_sha256()]
+    for _ in range(STEPS + 4):
+        job.step()
+        digests.append(job.weights_sha256())
+    return digests
+
+
+def guarded(text, level="state", interval=4):
+    overrides = f'model.dropout = 0.1\nguard.level = "{level}"\nguard.snapshot_interval = {interval}'
+    return GuardedJob(TrainJob(load_recipe("tiny").override(overrides), text, SEED))
+
+
+def run(job, steps=STEPS):
+    while job.job.steps_done < steps:
+        job.step()
+    job.verify()
+    return job.job.weights_sha256()
+
+
+def flip(tensor, element, bit):
+    octets = tensor.detach().reshape(-1).view(torch.uint8)
+    octets[element * tensor.element_size() + bit // 8] ^= 1 << bit % 8
+
+
+class Strike(TorchDispatchMode):
+    """Flips one bit of State at an instant: before one of the operations that torch is asked for, by its number."""
+
+    def __init__(self, job, chance):
+        super().__init__()
+        self.job = job
+        self.chance = chance
+        self.count = 0
+        self.due = None
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += 1
+        if self.count == self.due:
+            self.due = None
+            self.strike()
+        return func(*args, **(kwargs or {}))
+
+    def strike(self):
+        state = TrainJob.state(self.job.job)
+        name = self.chance.choice([*state.tensors, "step"])
+        if name == "step":
+            self.job.job._step ^= 1 << self.chance.randrange(20)
+            return
+        tensor = state.tensors[name]
+        flip(tensor, self.chance.randrange(tensor.numel()), self.chance.randrange(32))
+
+
+def test_the_guard_changes_nothing_at_any_level(text, clean):
+    for level in GuardLevel:
+        job = guarded(text, level)
+        assert run(job) == clean[STEPS]
+        assert job.take_findings() == ()
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_bit_of_state_that_flips_at_any_instant_of_a_step_changes_nothing(text, clean, seed):
+    chance = random.Random(seed)
+    job = guarded(text)
+    with Strike(job, chance) as strike:
+        job.step()
+        assert strike.count > 200
+        strike.due = strike.count + chance.randint(1, 3 * strike.count)  # Within the next three steps.
+        assert run(job) == clean[STEPS]
+        assert strike.due is None
+
+
+@pytest.mark.parametrize(
+    "name", ["model/tokens.weight", "optimizer/norm.weight/exp_avg", "optimizer/tokens.weight/exp_avg_sq"]
+)
+@pytest.mark.parametrize("bit", [0, 22, 30, 31])
+def test_what_was_struck_is_told_and_the_steps_since_the_copy_are_done_again(text, clean, name, bit):
+    job = guarded(text)
+    run(job, 6)
+    flip(job.job.state().tensors[name], 3, bit)
+    job.step()
+    (found,) = job.take_findings()
+    assert found.struck is Struck.STATE
+    assert name.split("/")[1] in found.where.split()
+    assert (found.step, found.redone_steps) == (7, 3)
+    assert run(job) == clean[STEPS]
+
+
+def test_a_generator_that_was_struck_is_found_before_it_draws(text, clean):
+    for where in ("batches", "noise"):
+        job = guarded(text)
+        run(job, 6)
+        inner = job.job
+        if where == "batches":
+            state = inner._batch_generator.get_state()
+            flip(state, 104, 3)
+            inner._batch_generator.set_state(state)
+        else:
+            inner._noise = inner._noise.clone()
+            flip(inner._noise, 104, 3)
+        job.step()
+        assert [found.struck for found in job.take_findings()] == [Struck.GENERATOR]
+        assert run(job) == clean[STEPS]
+
+
+def test_a_copy_in_memory_that_was_struck_is_not_gone_back_to(text, clean):
+    job = guarded(text)
+    run(job, 9)
+    newest = max(job._snapshots._copies, key=lambda copy: copy.step)
+    flip(newest.blocks[0], 5, 30)
+    flip(job.job.state().tensors["model/tokens.weight"], 3, 30)
+    job.step()
+    (found,) = job.take_findings()
+    assert found.redone_steps == 10 - 4  # From the older copy.
+    assert run(job) == clean[STEPS]
+
+
+def test_a_copy_that_is_struck_while_it_is_taken_is_found(text, clean):
+    job = guarded(text)
+    run(job, 7)
+    target = min(job._snapshots._copies, key=lambda copy: copy.step).blocks[0]
+    verify = job._witness.verify_blocks
+
+    def strike_then_verify(blocks):
+        job._witness.verify_blocks = verify
+        flip(target, 17, 30)
+        verify(blocks)
+
+    job._witness.verify_blocks = strike_then_verify
+    job.step()
+    assert [found.struck for found in job.take_findings()] == [Struck.STATE]
+    assert run(job) == clean[STEPS]
+
+
+def test_with_no_copy_left_a_new_worker_must_go_on(text):
+    job = guarded(text)
+    run(job, 9)
+    for copy in job._snapshots._copies:
+        flip(copy.blocks[0], 5, 30)
+    flip(job.job.state().tensors["model/tokens.weight"], 3, 30)
+    with pytest.raises(LostError, match="no copy in memory is whole"):
+        job.step()
+
+
+def test_a_corpus_that_was_struck_is_found_before_a_copy_or_a_checkpoint_is_made_of_what_it_taught(text):
+    job = guarded(text)
+    run(job, 5)
+    flip(job.job.train_tokens, 77, 1)
+    job.step()
+    job.step()
+    with pytest.raises(LostError, match="data struck in corpus"):
+        job.step()
+    job = guarded(text)
+    run(job, 5)
+    flip(job.job.train_tokens, 77, 1)
+    with pytest.raises(LostError, match="data struck in corpus"):
+        job.verify()
+
+
+def test_one_place_struck_again_and_again_raises_the_level_and_then_ends_the_trust(text):
+    job = guarded(text)
+    for number in range(1, UNFIT_FINDINGS):
+        flip(job.job.state().tensors["model/tokens.weight"], 3, 30)
+        job.step()
+        assert job.level is (GuardLevel.DOUBLE if number >= RAISE_FINDINGS else GuardLevel.STATE)
+    flip(job.job.state().tensors["model/tokens.weight"], 3, 30)
+    with pytest.raises(UnfitError, match=f"struck {UNFIT_FINDINGS} times"):
+        job.step()
+
+
+# Arithmetic.
+
+
+class StrikeProducts(TorchDispatchMode):
+    """Flips one bit of the output of one matrix product, by its number since this began."""
+
+    def __init__(self, due, chance, bit=None, products=("mm", "bmm", "addmm")):
+        super().__init__()
+        self.products = [getattr(torch.ops.aten, name).default for name in products]
+        self.count = 0
+        self.due = due
+        self.chance = chance
+        self.bit = bit
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if func in self.products:
+            self.count += 1
+            if self.count == self.due:
+                bit = self.chance.randrange(32) if self.bit is None else self.bit
+                flip(result, self.chance.randrange(result.numel()), bit)
+        return result
+
+
+def products_of_a_step(text, level, **which):
+    job = guarded(text, level)
+    with StrikeProducts(0, random.Random(0), **which) as products:
+        job.step()
+    return products.count
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_with_every_step_done_twice_no_product_can_be_wrong(text, clean, seed):
+    chance = random.Random(seed)
+    job = guarded(text, "double")
+    run(job, 5)
+    with StrikeProducts(chance.randint(1, products_of_a_step(text, "double")), chance):
+        job.step()
+    assert run(job) == clean[STEPS]
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_checksums_find_every_product_that_is_far_off(text, clean, seed):
+    chance = random.Random(seed)
+    job = guarded(text, "compute")
+    run(job, 5)
+    layers = {"products": ("mm",)}  # Those of attention have no checksum.
+    count = products_of_a_step(text, "compute", **layers) // 2  # Of one pass; the first step of all has two.
+    with StrikeProducts(chance.randint(1, count), chance, bit=30, **layers):
+        job.step()
+    assert [found.struck for found in job.take_findings()] == [Struck.COMPUTE]
+    assert run(job) == clean[STEPS]
+
+
+def test_a_share_of_the_steps_is_done_twice(text, clean):
+    job = guarded(text, "replay")
+    job.job.recipe = replace(job.job.recipe, guard=replace(job.job.recipe.guard, replay_share=0.25))
+    run(job, 3)
+    passes = []
+    inner = job.job.run_pass
+    job.job.run_pass = lambda batch: passes.append(job.job.steps_done) or inner(batch)
+    assert run(job) == clean[STEPS]
+    assert sorted({step + 1 for step in passes if passes.count(step) == 2}) == [4, 8, 12]
+
+
+def test_an_update_that_does_not_come_out_twice_is_found(text, clean):
+    job = guarded(text, "double")
+    run(job, 5)
+    optimizer, calls = job.job.optimizer, []
+    inner = optimizer._apply
+
+    def apply(stretch, rows, step, rate):
+        inner(stretch, rows, step, rate)
+        calls.append(stretch)
+        if len(calls) == 2:
+            flip(rows, 7, 3)
+
+    optimizer._apply = apply
+    job.step()
+    assert [found.struck for found in job.take_findings()] == [Struck.UPDATE]
+    assert run(job) == clean[STEPS]
+
+
+def test_a_loss_that_leaves_its_bounds_is_computed_again_and_believed_if_it_comes_out_twice(text):
+    job = guarded(text)
+    run(job, 30)
+    with torch.no_grad():
+        for block in job.job.optimizer.blocks:
+            block.rows_3N[0] *= 8  # A wild model, but one that is what it was written as.
+    job.trust()
+    passes = []
+    inner = job.job.run_pass
+    job.job.run_pass = lambda batch: passes.append(0) or inner(batch)
+    job.step()
+    assert len(passes) == 2
+    assert job.take_findings() == ()
+
+
+# The bugs that these tests must see.
+
+
+def test_a_guard_that_forgets_to_verify_what_it_reads_is_seen(text, clean, monkeypatch):
+    monkeypatch.setattr(StateWitness, "read", lambda self, stretch, octets: None)
+    job = guarded(text, interval=100)
+    run(job, 6)
+    flip(job.job.state().tensors["model/tokens.weight"], 3, 20)
+    assert run(job) != clean[STEPS]
