@@ -139,7 +139,8 @@ def test_a_full_store_is_the_stores_fault_and_the_job_goes_on(worker, start, dis
 def test_a_job_that_breaks_in_a_step_is_closed_with_its_reason(worker, start, capfd):
     worker.answer(start)
     with torch.no_grad():
-        worker._job.model.norm.weight[0] = torch.nan
+        worker._job.job.model.norm.weight[0] = torch.nan
+    worker._job.trust()  # Written, not struck.
     refusal = worker.answer(Step(2))
     assert refusal.kind is FailureKind.JOB
     assert refusal.reason.startswith("FloatingPointError: training diverged at step 1: expected a finite loss")
