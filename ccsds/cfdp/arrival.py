@@ -17,7 +17,9 @@ from ccsds.cfdp.host import Host
 from ccsds.cfdp.mib import RemoteConfig
 from ccsds.cfdp.missing import Known
 from ccsds.cfdp.part_file import PartFile, Taken
+from ccsds.cfdp.receiver_table import ReceiverState
 from ccsds.cfdp.records import ReceiverRecord, ReceiverStage
+from ccsds.cfdp.transfer import Transfer
 
 
 class Refusal(NamedTuple):
@@ -76,10 +78,6 @@ class Arrival:
         if self.eof is not None:
             return self.eof.size_octets
         return self.metadata.size_octets or None if self.metadata is not None else None
-
-    def announced_size(self) -> int | None:
-        """Give the size that its sender began with: EOF of a file that was given up tells how far the sender came."""
-        return (self.metadata.size_octets if self.metadata else 0) or self.size()
 
     def size_max(self) -> int:
         """Give how large it can be."""
@@ -192,6 +190,22 @@ class Arrival:
         self.part.discard()
         self.finished = Finished(condition, DeliveryCode.INCOMPLETE, FileStatus.DISCARDED)
         self._end()
+
+    def snapshot(self, transaction: TransactionId, state: ReceiverState, is_suspended: bool) -> Transfer:
+        """Give how far it is."""
+        return Transfer(
+            transaction=transaction,
+            role=Role.RECEIVER,
+            far_end=self._remote.entity,
+            source_name=self.metadata.source_name if self.metadata else "",
+            destination_name=self.name,
+            # EOF of a file that was given up tells how far the sender came, not how large it is.
+            size_octets=(self.metadata.size_octets if self.metadata else 0) or self.size(),
+            done_octets=self.part.octets,
+            state=state,
+            condition=self.finished.condition if self.finished else ConditionCode.NO_ERROR,
+            is_suspended=is_suspended,
+        )
 
     def report(self, transaction: TransactionId) -> TransactionFinished:
         """Give what its owner is told when it is over."""

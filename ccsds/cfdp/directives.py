@@ -40,6 +40,7 @@ SEGMENT_METADATA_OCTETS_MAX = 63
 
 _SIZES = (struct.Struct(">I"), struct.Struct(">Q"))
 _ENTITY_OCTETS_MAX = 8
+_CONDITIONS = {int(condition): condition for condition in ConditionCode}
 
 
 class FileData(msgspec.Struct, frozen=True):
@@ -289,10 +290,10 @@ def _first_octet(where: str, data: bytes) -> tuple[int, bytes]:
 
 
 def _condition(where: str, octet: int) -> ConditionCode:
-    try:
-        return ConditionCode(octet >> 4)
-    except ValueError as error:
-        raise MalformedError(f"{where}: expected a condition code, found the reserved {octet >> 4}") from error
+    condition = _CONDITIONS.get(octet >> 4)
+    if condition is None:
+        raise MalformedError(f"{where}: expected a condition code, found the reserved {octet >> 4}")
+    return condition
 
 
 def _encode_location(entity: int | None) -> bytes:

@@ -37,6 +37,10 @@ class PduType(IntEnum):
     FILE_DATA = 1
 
 
+# Looked up by their bit, which costs a tenth of a call of the enumeration.
+_DIRECTIONS, _MODES, _TYPES = tuple(Direction), tuple(TransmissionMode), tuple(PduType)
+
+
 class PduHeader(msgspec.Struct, frozen=True):
     """The header of a PDU; the length is computed when it is encoded."""
 
@@ -70,7 +74,7 @@ class PduHeader(msgspec.Struct, frozen=True):
             ("destination", self.destination, self.entity_octets),
             ("sequence number", self.sequence, self.sequence_octets),
         ):
-            if not 0 <= value < 1 << 8 * octets:
+            if value < 0 or value >> 8 * octets:
                 raise MisuseError(f"CFDP header: expected a {name} of {octets} octets, found {value}")
 
     def encode(self, pdu_type: PduType, field: bytes) -> bytes:
@@ -141,8 +145,8 @@ class PduHeader(msgspec.Struct, frozen=True):
             field = field[:-CRC16_OCTETS]
         middle = FIXED_OCTETS + entity_octets
         header = cls(
-            Direction(flags >> 3 & 1),
-            TransmissionMode(flags >> 2 & 1),
+            _DIRECTIONS[flags >> 3 & 1],
+            _MODES[flags >> 2 & 1],
             int.from_bytes(pdu[FIXED_OCTETS:middle], "big"),
             int.from_bytes(pdu[middle : middle + sequence_octets], "big"),
             int.from_bytes(pdu[middle + sequence_octets : header_octets], "big"),
@@ -153,4 +157,4 @@ class PduHeader(msgspec.Struct, frozen=True):
             bool(sizes >> 7),
             bool(sizes >> 3 & 1),
         )
-        return header, PduType(flags >> 4 & 1), field
+        return header, _TYPES[flags >> 4 & 1], field

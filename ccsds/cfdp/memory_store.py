@@ -2,6 +2,7 @@
 
 import errno
 import posixpath
+from functools import lru_cache
 
 from ccsds.cfdp.filestore import directory_of
 
@@ -120,8 +121,8 @@ class MemoryStore:
             path = directory_of(path)
 
 
+# Paths of the files that are written at the same time, and as many again.
+@lru_cache(maxsize=1024)
 def _normal(path: str) -> str:
-    if path and "." not in path and "//" not in path and path[-1] != "/":
-        return path
     normal = posixpath.normpath(path)
     return "" if normal == "." else normal

@@ -71,19 +71,7 @@ class Receiver(TransactionEnd):
 
     def snapshot(self) -> Transfer:
         """Give how far it is."""
-        arrival = self._arrival
-        return Transfer(
-            transaction=self.identity,
-            role=Role.RECEIVER,
-            far_end=self.far_end.entity,
-            source_name=arrival.metadata.source_name if arrival.metadata else "",
-            destination_name=arrival.name,
-            size_octets=arrival.announced_size(),
-            done_octets=self._part.octets,
-            state=self.state,
-            condition=arrival.finished.condition if arrival.finished else ConditionCode.NO_ERROR,
-            is_suspended=self.is_suspended,
-        )
+        return self._arrival.snapshot(self.identity, self.state, self.is_suspended)
 
     def durable_record(self) -> ReceiverRecord:
         """Sync what came, and give what the journal must know."""
