@@ -8,7 +8,10 @@ from flight.books.commands import Begun, Executed
 from flight.books.housekeeping import HousekeepingSwitched
 from flight.books.jobs import JobChange
 from flight.books.keys import KeySetLoaded
+from flight.books.monitoring import MonitoringChange
 from flight.books.parameters import SettingChanged
+from flight.books.procedures import ProcedureChange
+from flight.books.reactions import ReactionChange
 from flight.books.schedule import ScheduleChange
 from flight.books.time import ClockKept
 
@@ -21,6 +24,9 @@ Change = (
     | HousekeepingSwitched
     | JobChange
     | ScheduleChange
+    | ProcedureChange
+    | MonitoringChange
+    | ReactionChange
     | SettingChanged
     | ClockKept
 )

@@ -17,7 +17,10 @@ from flight.books.commands import Answer, CommandBook, Identity
 from flight.books.housekeeping import HousekeepingBook
 from flight.books.jobs import JobBook, JobRecord
 from flight.books.keys import KeyBook, KeySetLoaded
+from flight.books.monitoring import MonitoringBook
 from flight.books.parameters import ParameterBook
+from flight.books.procedures import ProcedureBook
+from flight.books.reactions import ReactionBook
 from flight.books.schedule import ScheduleBook
 from flight.books.time import ClockKept, TimeBook
 from flight.commit import Change, Commit
@@ -54,7 +57,10 @@ class Ledger:
         self._parameters = ParameterBook()
         self._time = TimeBook()
         self.schedule = ScheduleBook()
-        """What is to be released when. It is read, never written to."""
+        """What is to be released when. These books are read, never written to."""
+        self.procedures = ProcedureBook()
+        self.monitoring = MonitoringBook()
+        self.reactions = ReactionBook()
         # In the order in which a compacted journal tells them.
         self._books: tuple[Book, ...] = (
             self._boots,
@@ -64,6 +70,9 @@ class Ledger:
             self._housekeeping,
             self._jobs,
             self.schedule,
+            self.procedures,
+            self.monitoring,
+            self.reactions,
             self._commands,
         )
         self._book_of: dict[type, Book] = {kind: book for book in self._books for kind in book.changes}

@@ -5,7 +5,7 @@ is on board or what the link is doing. It never drops anything; the queue behind
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -52,6 +52,11 @@ class Reporter:
     def __init__(self, dictionary: Dictionary) -> None:
         self._dictionary = dictionary
         self._statements: list[Statement] = []
+        self._listeners: list[Callable[[EventDefinition, Mapping[str, Any]], None]] = []
+
+    def listen(self, listener: Callable[[EventDefinition, Mapping[str, Any]], None]) -> None:
+        """Have each event told to someone on board too, whatever becomes of its report."""
+        self._listeners.append(listener)
 
     def report(self, name: str, values: Mapping[str, Any], destination_id: int = 0) -> None:
         """Say a declared report."""
@@ -59,6 +64,8 @@ class Reporter:
 
     def event(self, definition: EventDefinition, **values: Any) -> None:
         """Say a declared event."""
+        for listener in self._listeners:
+            listener(definition, values)
         data = definition.id.to_bytes(2, "big") + definition.fields.encode(values)
         answer = Answer(5, definition.severity, data)
         self._add(answer, Priority.EVENT, 0, definition.name, values, definition.describe(values))

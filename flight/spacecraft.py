@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ccsds.sdls.key_store import KeyStore
 from ccsds.sdls.security import Security
-from flight.acceptance import Acceptance
+from flight.autonomy import Autonomy
 from flight.books.boots import Booted
 from flight.clock import Clock, ClockConfig
 from flight.disk import Disk
@@ -35,9 +35,7 @@ from flight.services.housekeeping import HousekeepingService
 from flight.services.jobs import JobService
 from flight.services.keys import KeyService
 from flight.services.parameters import ParameterService
-from flight.services.schedule import ScheduleService
 from flight.services.time import TimeService
-from flight.timeline import Timeline
 from flight.uplink import Delivery, UplinkReceiver
 from mission.channels import Uplink
 from mission.definition import DICTIONARY
@@ -112,8 +110,16 @@ class Spacecraft:
         self._downlink = DownlinkTransmitter(config.profile, self._files, security)
         self._keys = KeyService(security, self._reporter)
         self._engine = Engine(config.engine, self._ledger, worker, self._reporter, corpora, disk)
-        acceptance = Acceptance(config.dictionary)
-        self._schedule = ScheduleService(self._ledger, self._reporter, acceptance, self._clock.tai_ns)
+        self._autonomy = Autonomy(
+            config.dictionary,
+            self._ledger,
+            self._reporter,
+            self._pool,
+            disk,
+            self._clock.tai_ns,
+            lambda release, at_ns: self._router.release(release, at_ns),
+            now_ns,
+        )
         self._housekeeping = HousekeepingService(config.dictionary, self._ledger, self._reporter, self._pool)
         self._time = TimeService(self._clock, self._ledger, self._reporter, self._pool)
         services = (
@@ -121,13 +127,12 @@ class Spacecraft:
             self._housekeeping,
             JobService(self._engine, self._reporter),
             self._keys,
-            self._schedule,
             self._time,
             ParameterService(self._pool, self._reporter),
             self._file_service,
+            *self._autonomy.services,
         )
         self._router = Router(config.dictionary, self._ledger, self._reporter, services)
-        self._timeline = Timeline(self._ledger, self._reporter, self._clock.tai_ns, self._router.release, now_ns)
         self._fill_pool()
         self._boot(now_ns)
 
@@ -140,7 +145,7 @@ class Spacecraft:
 
     def advance(self, now_ns: int) -> None:
         """Do what is due."""
-        self._timeline.advance(now_ns)
+        self._autonomy.advance(now_ns)
         self._engine.advance(now_ns)
         self._files.advance(now_ns)
         self._file_service.advance(now_ns)
@@ -153,7 +158,7 @@ class Spacecraft:
     def next_deadline(self) -> int | None:
         """Give the time at which something is due next."""
         deadlines = [
-            self._timeline.next_deadline(),
+            self._autonomy.next_deadline(),
             self._engine.next_deadline(),
             self._housekeeping.next_deadline(),
             self._keys.next_deadline(),
@@ -177,7 +182,7 @@ class Spacecraft:
     def contact(self, up: bool, now_ns: int) -> None:
         """Take note that the link is there, or is gone."""
         self._is_in_contact = up
-        self._timeline.contact(up, now_ns)
+        self._autonomy.contact(up, now_ns)
         self._files.contact(up, now_ns)
         self._settle(now_ns)
 
@@ -227,6 +232,7 @@ class Spacecraft:
         self._keys.boot()
         self._files.boot(self._ledger.boot_count, now_ns)
         self._engine.boot(now_ns)
+        self._autonomy.boot(now_ns)
         self._settle(now_ns)
 
     def _settle(self, now_ns: int) -> None:
@@ -250,7 +256,6 @@ class Spacecraft:
         self._pool.provide(self._sources())
         self._pool.provide(self._engine.sources())
         self._pool.provide(self._keys.sources())
-        self._pool.provide(self._schedule.sources())
         self._pool.provide(self._files.sources())
         self._engine.bind(self._pool)
         self._pool.bind(KEEP_ALIVE, self._config.profile.keep_alive_ns // NS_PER_MS, self._keep_alive)

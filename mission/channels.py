@@ -49,3 +49,10 @@ PROTECTED_CHANNELS = (
     *((Link.TM, channel) for channel in Downlink if channel is not Downlink.IDLE),
 )
 """The channels that have keys, in the order in which a key file numbers them. Idle frames travel clear."""
+
+
+class OnBoardSource(IntEnum):
+    """Who asks, in telecommands that the spacecraft makes itself (16 bits of source id)."""
+
+    PROCEDURES = 0xFF15
+    """A stored procedure, ST[21]."""

@@ -1,7 +1,20 @@
 """The dictionary of this mission, put together from the words of its services. Data only."""
 
 from mission.dictionary import Dictionary
-from mission.words import connection_test, core, files, housekeeping, jobs, keys, parameters, schedule, time
+from mission.words import (
+    connection_test,
+    core,
+    files,
+    housekeeping,
+    jobs,
+    keys,
+    monitoring,
+    parameters,
+    procedures,
+    reactions,
+    schedule,
+    time,
+)
 
 _OWNERS = (
     core.WORDS,
@@ -11,6 +24,9 @@ _OWNERS = (
     keys.WORDS,
     schedule.WORDS,
     files.WORDS,
+    procedures.WORDS,
+    monitoring.WORDS,
+    reactions.WORDS,
 )
 """The services that have words of their own."""
 

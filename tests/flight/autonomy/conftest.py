@@ -5,19 +5,20 @@ import pytest
 from ccsds.errors import MalformedError
 from ccsds.pus.telecommand import ALL_ACKS, Telecommand
 from ccsds.pus.verification import VerificationReport
-from flight.acceptance import Acceptance
+from flight.autonomy import Autonomy
 from flight.books.housekeeping import HousekeepingSwitched
 from flight.disk import RealDisk
 from flight.ledger import Ledger
+from flight.parameters import ParameterPool
 from flight.reporter import Reporter
 from flight.router import Router
-from flight.services.schedule import ScheduleService
+from flight.services.parameters import ParameterService
 from flight.services.service import Outcome
-from flight.timeline import Timeline
 from mission.channels import Apid
 from mission.definition import SERVICES
 from mission.dictionary import Command, Dictionary, Repeat, Words
 from mission.fields import Field, Layout, UInt
+from mission.jobs import JobState
 
 SECOND = 1_000_000_000
 NUMBER = Layout((Field("number", UInt(8)),))
@@ -72,11 +73,24 @@ class Board:
         self.said = []
         self.ledger = Ledger(disk)
         self.reporter = Reporter(DICTIONARY)
-        acceptance = Acceptance(DICTIONARY)
         self.acts = Acts(self.ledger, self.done)
-        self.schedule = ScheduleService(self.ledger, self.reporter, acceptance, self.tai_of)
-        self.router = Router(DICTIONARY, self.ledger, self.reporter, (self.acts, self.schedule))
-        self.timeline = Timeline(self.ledger, self.reporter, self.tai_of, self.router.release, now_ns)
+        self.pool = ParameterPool(DICTIONARY, self.ledger)
+        self.values = {"job_loss": 5.0, "job_step": 0, "jobs_waiting": 0, "job_state": JobState.NONE}
+        self.pool.provide({name: lambda _, name=name: self.values[name] for name in self.values})
+        self.autonomy = Autonomy(
+            DICTIONARY,
+            self.ledger,
+            self.reporter,
+            self.pool,
+            disk,
+            self.tai_of,
+            lambda release, at_ns: self.router.release(release, at_ns),
+            now_ns,
+        )
+        services = (self.acts, ParameterService(self.pool, self.reporter), *self.autonomy.services)
+        self.router = Router(DICTIONARY, self.ledger, self.reporter, services)
+        self.pool.boot(now_ns)
+        self.autonomy.boot(now_ns)
 
     def tai_of(self, now_ns):
         return now_ns + self.offset_ns
@@ -119,12 +133,20 @@ class Board:
 
     def run_to(self, now_ns):
         """Let time go on as a driver does: from deadline to deadline. Give the events told."""
-        while (deadline := self.timeline.next_deadline()) is not None and deadline <= now_ns:
+        while (deadline := self.autonomy.next_deadline()) is not None and deadline <= now_ns:
             self.now_ns = max(self.now_ns, deadline)
-            self.timeline.advance(self.now_ns)
+            self.autonomy.advance(self.now_ns)
         self.now_ns = now_ns
-        self.timeline.advance(now_ns)
+        self.autonomy.advance(now_ns)
         return self.take_events()
+
+    def schedule_values(self):
+        """Give the values of the schedule structure."""
+        return self.pool.sample(DICTIONARY.structures[11].parameters, self.now_ns)
+
+    def read(self, *names):
+        """Give the values of parameters."""
+        return [self.pool.read(name, self.now_ns) for name in names]
 
     def take_events(self):
         said = self.reporter.take()

@@ -60,14 +60,14 @@ def enabled(board):
 
 def test_activities_are_released_in_order_of_time_and_reported_as_any_other_command(enabled):
     insert(enabled, at(enabled, 2, 20), at(enabled, 1, 10), at(enabled, 3, 30))
-    assert enabled.timeline.next_deadline() == 10 * SECOND
+    assert enabled.autonomy.next_deadline() == 10 * SECOND
     enabled.said.clear()
     enabled.run_to(20 * SECOND)
     reports = [(said.answer.subtype, said.answer.data[2:4], said.destination_id) for said in enabled.said]
     assert reports == [(stage, bytes([0xC0, n]), SOURCE) for n in (1, 2) for stage in (1, 3, 7)]
     assert switched(enabled) == {1, 2}
     assert waiting(enabled) == [3]
-    assert {name: source(0) for name, source in enabled.schedule.sources().items()} == {
+    assert enabled.schedule_values() == {
         "schedule_enabled": Switch.ENABLED,
         "activities_waiting": 1,
         "activities_released": 2,
@@ -87,7 +87,7 @@ def test_the_schedule_is_the_same_after_a_reboot_and_after_its_journal_was_rewri
     assert enabled.send("schedule.insert_relative", activities=rows) == ""
     enabled.send("schedule.set_orbit_events", events=[{"orbit_event": 7, "time": EPOCH + HOUR}])
     enabled.send("schedule.disable_sub_schedules", sub_schedules=[5])
-    enabled.timeline.contact(True, 0)
+    enabled.autonomy.contact(True, 0)
     enabled.run_to(10 * SECOND)
 
     def told(board):
@@ -95,8 +95,7 @@ def test_the_schedule_is_the_same_after_a_reboot_and_after_its_journal_was_rewri
         for name in ("detail_all", "report_groups", "report_sub_schedules", "report_fates"):
             assert board.send(f"schedule.{name}") == ""
             found += board.answers
-        values = {name: source(0) for name, source in board.schedule.sources().items()}
-        return [*found, values, board.ledger.schedule.is_in_pass]
+        return [*found, board.schedule_values(), board.ledger.schedule.is_in_pass]
 
     before = told(enabled)
     again = make_board(RealDisk(tmp_path), now_ns=11 * SECOND)
@@ -281,7 +280,7 @@ def test_a_new_schedule_is_disabled_and_a_reset_one_is_empty(board):
     insert(board, at(board, 2, 60, group=6))
     assert board.send("schedule.reset") == ""
     assert waiting(board) == []
-    assert board.schedule.sources()["schedule_enabled"](0) is Switch.DISABLED
+    assert board.schedule_values()["schedule_enabled"] is Switch.DISABLED
     board.send("schedule.report_groups")
     assert board.answers == [{"groups": []}]
 
@@ -315,7 +314,7 @@ def test_aos_and_los_give_a_time_to_what_waits_for_them_once_a_pass(enabled):
     ]
     enabled.send("schedule.insert_relative", activities=rows)
     enabled.run_to(100 * SECOND)
-    enabled.timeline.contact(True, 100 * SECOND)
+    enabled.autonomy.contact(True, 100 * SECOND)
     assert ("anchor_passed", {"anchor": Anchor.AOS, "time": EPOCH + 100 * SECOND, "count": 1}) in enabled.take_events()
     enabled.run_to(129 * SECOND)
     assert switched(enabled) == set()
@@ -323,12 +322,12 @@ def test_aos_and_los_give_a_time_to_what_waits_for_them_once_a_pass(enabled):
     assert switched(enabled) == {1}
     # A fade is not the end of the pass, nor what comes after it a new one.
     enabled.send("schedule.insert_relative", activities=[relative(enabled, 4, anchor=Anchor.AOS)])
-    enabled.timeline.contact(False, 200 * SECOND)
+    enabled.autonomy.contact(False, 200 * SECOND)
     enabled.run_to(230 * SECOND)
-    enabled.timeline.contact(True, 230 * SECOND)
+    enabled.autonomy.contact(True, 230 * SECOND)
     enabled.run_to(400 * SECOND)
     assert switched(enabled) == {1}
-    enabled.timeline.contact(False, 500 * SECOND)
+    enabled.autonomy.contact(False, 500 * SECOND)
     enabled.run_to(559 * SECOND)
     assert switched(enabled) == {1}
     enabled.run_to(560 * SECOND)
@@ -337,24 +336,24 @@ def test_aos_and_los_give_a_time_to_what_waits_for_them_once_a_pass(enabled):
     assert switched(enabled) == {1, 2}
     enabled.run_to(800 * SECOND)
     assert switched(enabled) == {1, 2, 3}
-    enabled.timeline.contact(True, 900 * SECOND)
+    enabled.autonomy.contact(True, 900 * SECOND)
     enabled.run_to(900 * SECOND)
     assert switched(enabled) == {1, 2, 3, 4}
 
 
 def test_a_reset_in_a_pass_begins_no_other_and_the_end_is_seen_all_the_same(enabled, make_board, tmp_path):
-    enabled.timeline.contact(True, 0)
+    enabled.autonomy.contact(True, 0)
     rows = [relative(enabled, 1, anchor=Anchor.AOS), relative(enabled, 2, anchor=Anchor.LOS)]
     enabled.send("schedule.insert_relative", activities=rows)
     again = make_board(RealDisk(tmp_path), now_ns=5 * SECOND)
-    again.timeline.contact(True, 6 * SECOND)
+    again.autonomy.contact(True, 6 * SECOND)
     again.run_to(HOUR)
     assert switched(again) == set()
-    again.timeline.contact(False, HOUR)
+    again.autonomy.contact(False, HOUR)
     once_more = make_board(RealDisk(tmp_path), now_ns=HOUR + 10 * SECOND)
     once_more.run_to(HOUR + 70 * SECOND)
     assert switched(once_more) == {2}
-    once_more.timeline.contact(True, 2 * HOUR)
+    once_more.autonomy.contact(True, 2 * HOUR)
     once_more.run_to(2 * HOUR)
     assert switched(once_more) == {1, 2}
 
@@ -362,14 +361,14 @@ def test_a_reset_in_a_pass_begins_no_other_and_the_end_is_seen_all_the_same(enab
 def test_an_orbit_event_gives_a_time_and_a_better_one_moves_it(enabled):
     rows = [relative(enabled, 1, anchor=Anchor.EVENT, orbit_event=7, offset=-10_000)]
     enabled.send("schedule.insert_relative", activities=rows)
-    assert enabled.timeline.next_deadline() is None
+    assert enabled.autonomy.next_deadline() is None
     tell = lambda *events: enabled.send(  # noqa: E731
         "schedule.set_orbit_events", events=[{"orbit_event": n, "time": EPOCH + s * SECOND} for n, s in events]
     )
     assert tell((7, 100), (8, 50)) == ""
-    assert enabled.timeline.next_deadline() == 90 * SECOND
+    assert enabled.autonomy.next_deadline() == 90 * SECOND
     assert tell((7, 200)) == ""
-    assert enabled.timeline.next_deadline() == 190 * SECOND
+    assert enabled.autonomy.next_deadline() == 190 * SECOND
     assert "events[1]: expected a time after" in tell((7, 300), (9, 0))
     assert "events[1]: expected each event once" in tell((7, 300), (7, 301))
     enabled.run_to(189 * SECOND)
@@ -432,7 +431,7 @@ def test_what_is_refused_at_its_time_is_told_and_gone(enabled):
     enabled.acts.fails = None
     enabled.run_to(20 * SECOND)
     assert switched(enabled) == {2}
-    assert {name: source(0) for name, source in enabled.schedule.sources().items()}["activities_failed"] == 1
+    assert enabled.schedule_values()["activities_failed"] == 1
 
 
 @pytest.mark.parametrize(
@@ -477,10 +476,10 @@ def test_a_full_store_holds_the_schedule_and_nothing_is_lost_or_done_twice(enabl
     enabled.disk.append = full
     events = enabled.run_to(12 * SECOND)
     assert [name for name, _ in events] == ["store_failed"]
-    assert enabled.timeline.next_deadline() == 20 * SECOND
+    assert enabled.autonomy.next_deadline() == 20 * SECOND
     enabled.disk.append = append
     enabled.run_to(20 * SECOND)
-    assert {name: source(0) for name, source in enabled.schedule.sources().items()}["activities_waiting"] == 0
+    assert enabled.schedule_values()["activities_waiting"] == 0
     fates = [(row[0], row[1]) for row in enabled.ledger.schedule.fates]
     assert fates == [(key(1), Fate.SKIPPED_LATE), (key(2), Fate.SKIPPED_LATE), (key(3), Fate.SKIPPED_LATE)]
     assert enabled.done == []
