@@ -2,7 +2,10 @@
 
 import pytest
 
+from ccsds.cfdp.codes import ConditionCode
+from ccsds.cfdp.directives import FileData, Metadata, Nak
 from ccsds.cfdp.entity import Entity
+from ccsds.cfdp.events import FaultRaised
 from ccsds.cfdp.memory_store import MemoryStore
 from ccsds.cfdp.mib import Mib, RemoteConfig
 from ccsds.cfdp.pdu import Pdu
@@ -101,3 +104,33 @@ def test_both_files_arrive_while_their_contacts_take_turns(centre):
     for board in boards.values():
         assert not board.running
         assert board.store.read("copy") == bytes(100_000)
+
+
+def test_contact_with_one_does_not_stir_what_goes_on_with_another(forge):
+    entity = Entity(Mib(entity=2, remotes=(RemoteConfig(entity=1), RemoteConfig(entity=3))), MemoryStore())
+    entity.contact(True, 0, 1)
+    entity.receive(forge(Metadata(5000, "a", "b", 2)), 0)
+    assert entity.transmit(0) is None
+    entity.contact(True, 0, 3)
+    assert entity.transmit(0) is None
+    # Of the one that it is received from, the whole tail is asked for.
+    entity.contact(False, 0, 1)
+    entity.contact(True, 0, 1)
+    assert isinstance(Pdu.decode(entity.transmit(0)).body, Nak)
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_naks_that_bring_nothing_are_a_fault_only_while_the_far_end_is_silent(is_heard, new_link, forge):
+    link = new_link(nak_limit=3, nak_interval_max_ns=NS)
+    link.destination.receive(forge(FileData(1000, b"x"), sequence=1), 0)
+    faults = []
+    for step in range(1, 200):
+        now_ns = step * NS // 10
+        if is_heard:
+            # Another file of the same far end goes on, of a higher priority than the one that is asked for.
+            link.destination.receive(forge(FileData(1000 * step, bytes(1000)), sequence=2), now_ns)
+        link.destination.advance(now_ns)
+        while link.destination.transmit(now_ns) is not None:
+            pass
+        faults += [event for event in link.destination.take_events() if isinstance(event, FaultRaised)]
+    assert [fault.condition for fault in faults] == ([] if is_heard else [ConditionCode.NAK_LIMIT_REACHED])
