@@ -29,8 +29,6 @@ class SegmentReceiver:
     def __init__(self, map_id: int) -> None:
         self._map_id = map_id
         self._assemblers = {kind: SegmentAssembler() for kind in (TcFrameKind.AD, TcFrameKind.BD)}
-        self.dropped_count = 0
-        """Segments and packets that were begun and will never be whole."""
 
     def receive(self, frame: TcFrame, spi: int | None, counter: int | None) -> Assembled:
         """Take the next frame that FARM-1 and link security let through.
@@ -40,11 +38,6 @@ class SegmentReceiver:
             spi: That it was protected under; None without keys.
             counter: Its anti-replay counter; None without keys.
         """
-        assembled = self._receive(frame, spi, counter)
-        self.dropped_count += len(assembled.rejects)
-        return assembled
-
-    def _receive(self, frame: TcFrame, spi: int | None, counter: int | None) -> Assembled:
         try:
             segment = TcSegment.decode(frame.data)
         except MalformedError as error:

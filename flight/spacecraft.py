@@ -257,6 +257,7 @@ class Spacecraft:
         self._pool.provide(self._engine.sources())
         self._pool.provide(self._keys.sources())
         self._pool.provide(self._files.sources())
+        self._pool.provide(self._uplink.counts.sources())
         self._engine.bind(self._pool)
         self._pool.bind(KEEP_ALIVE, self._config.profile.keep_alive_ns // NS_PER_MS, self._keep_alive)
         self._pool.require_all()

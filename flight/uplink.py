@@ -20,8 +20,10 @@ from ccsds.sdls.window import Receipt
 from ccsds.tc_frame import TcFrame
 from ccsds.tc_segment import SEGMENT_HEADER_OCTETS
 from flight.events import Event, Rejected
+from flight.link_counts import LinkCounts
 from flight.segments import SegmentReceiver
 from mission.channels import SPACECRAFT_ID, Apid, Uplink
+from mission.link import UplinkCount
 from mission.profiles import LinkProfile
 
 _KINDS = {Uplink.COMMANDS: "telecommands", Uplink.FILES: "CFDP"}
@@ -57,6 +59,7 @@ class UplinkReceiver:
         if security is not None:
             security.require_segment_header(Uplink.COMMANDS, 0 if profile.tc_map is None else SEGMENT_HEADER_OCTETS)
         self._events: list[Event] = []
+        self.counts = LinkCounts()
         self.accepted_count = 0
         self.rejected_count = 0
         self.misplaced_count = 0
@@ -77,11 +80,13 @@ class UplinkReceiver:
             try:
                 delivery = self._frame(TcFrame.decode(candidate), now_ns)
             except MalformedError as error:
+                self.counts.frames_malformed += 1
                 self.reject("TC frame", str(error), now_ns)
                 continue
             if delivery is not None:
                 deliveries.append(delivery)
         for reason in self._deframer.take_rejects():
+            self.counts.cltus_rejected += 1
             self.reject("CLTU", reason, now_ns)
         return deliveries
 
@@ -105,25 +110,33 @@ class UplinkReceiver:
         if frame.virtual_channel not in self._farms:
             raise MalformedError(f"expected virtual channel 0 or 1, found {frame.virtual_channel}")
         channel = Uplink(frame.virtual_channel)
-        verdict = self._farms[channel].receive(frame)
+        farm = self._farms[channel]
+        state = farm.state
+        verdict = farm.receive(frame)
         if verdict.reason:
+            self.counts.discarded(channel, verdict.event, state)
             self.reject("FARM-1", verdict.reason, now_ns)
             return None
         receipt = counter = None
         if self._security is not None and verdict.outcome is FarmOutcome.DELIVERED:
             judged = self._security.receiver.process_tc(frame)
             if isinstance(judged, Refused):
+                self.counts.add(channel, UplinkCount.REFUSED)
                 self.reject("SDLS", str(judged), now_ns)
                 return None
             frame, receipt, counter = judged.frame, judged.receipt, judged.counter
+            self.counts.authentic(channel, receipt.spi, counter)
         self.accepted_count += 1
         if verdict.outcome is not FarmOutcome.DELIVERED:
+            self.counts.add(channel, UplinkCount.CONTROL)
             return None
+        self.counts.add(channel, UplinkCount.ACCEPTED)
         data = frame.data
-        if self._segments is not None and frame.virtual_channel == Uplink.COMMANDS:
+        if self._segments is not None and channel is Uplink.COMMANDS:
             spi = receipt.spi if receipt is not None else None
             assembled = self._segments.receive(frame, spi, counter)
             for reason in assembled.rejects:
+                self.counts.add(channel, UplinkCount.DROPPED)
                 self.reject("segment", reason, now_ns)
             if assembled.data is None:
                 # Nothing of it can act. The receipt of the segment that makes the packet whole has this counter too.
@@ -134,7 +147,9 @@ class UplinkReceiver:
             for packet in split_packets(data):
                 self._sort(packet, channel, packets, now_ns)
         except MalformedError as error:  # What was whole before the fault is used all the same.
+            self.counts.add(channel, UplinkCount.DROPPED)
             self.reject("packet", str(error), now_ns)
+        self.counts.add(channel, UplinkCount.PACKETS, len(packets))
         return Delivery(channel, tuple(packets), receipt)
 
     def _sort(self, packet: bytes, channel: Uplink, packets: list[bytes], now_ns: int) -> None:
@@ -143,10 +158,12 @@ class UplinkReceiver:
         is_of_files = found.apid == Apid.CFDP
         if is_of_files is not (channel is Uplink.FILES):
             self.misplaced_count += 1
+            self.counts.add(channel, UplinkCount.DROPPED)
             self.reject(
                 "packet", f"expected {_KINDS[channel]} on virtual channel {channel}, found APID {found.apid:#x}", now_ns
             )
         elif is_of_files and (found.has_secondary_header or found.packet_type is not PacketType.TELECOMMAND):
+            self.counts.add(channel, UplinkCount.DROPPED)
             self.reject(
                 "packet", "expected a telecommand packet without a secondary header around a PDU, found another", now_ns
             )

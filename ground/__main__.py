@@ -16,6 +16,7 @@ def main() -> None:
 for command in (
     station.serve,
     station.watch,
+    station.link,
     commands.send,
     commands.commands,
     commands.jobs,

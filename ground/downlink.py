@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ccsds import sync, tm_packets
 from ccsds.clcw import Clcw
 from ccsds.errors import MalformedError
-from ccsds.packet import APID_MAX, PacketType, SequenceFlags, SpacePacket
+from ccsds.packet import APID_MAX, SEQUENCE_COUNT_MAX, PacketType, SequenceFlags, SpacePacket
 from ccsds.pus import verification
 from ccsds.pus.telemetry import Telemetry
 from ccsds.pus.verification import VerificationReport
@@ -27,10 +27,12 @@ from ground.events import (
     FramesMissed,
     HousekeepingReceived,
     PacketRejected,
+    PacketsMissed,
     ReportReceived,
     StationEvent,
     one_line,
 )
+from ground.link_statistics import LinkStatistics
 from mission.channels import SPACECRAFT_ID, Apid
 from mission.channels import Downlink as Channel
 from mission.dictionary import Dictionary, Severity
@@ -82,8 +84,8 @@ class Downlink:
         self._assemblers: dict[int, PacketAssembler] = {}
         self._items: list[Item] = []
         self._counters: Counter[str] = Counter()
-        self.missed: Counter[int] = Counter()
-        """Frames missed, by virtual channel."""
+        self.statistics = LinkStatistics()
+        """What came and what did not, by virtual channel."""
 
     def receive(self, data: bytes, now_ns: int) -> None:
         """Take in octets of the line."""
@@ -132,6 +134,11 @@ class Downlink:
                 time_ns=now_ns, virtual_channel=frame.virtual_channel, corrected=corrected, octets=bytes(octets)
             )
         )
+        is_repeated = self.statistics.frame(frame.virtual_channel, bytes(octets), corrected)
+        if is_repeated and self._security is None:
+            # With keys the anti-replay window says so.
+            self._reject_frame("expected another frame, found the last one of its channel once more", now_ns)
+            return
         if self._security is not None:
             if _is_idle(frame):
                 # Anyone can make one, so it is no sign of life.
@@ -139,6 +146,7 @@ class Downlink:
                 return
             judged = self._security.receiver.process_tm(frame)
             if isinstance(judged, Refused):
+                self.statistics.refused(frame.virtual_channel)
                 self._reject_frame(f"SDLS: {judged}", now_ns)
                 return
             frame = judged.frame
@@ -156,13 +164,20 @@ class Downlink:
         for trouble in assembler.take_events():
             match trouble:
                 case tm_packets.FrameGap():
-                    self.missed[frame.virtual_channel] += trouble.frames_count
+                    self.statistics.gap(frame.virtual_channel, trouble.frames_count)
                     self._items.append(
                         FramesMissed(time_ns=now_ns, virtual_channel=frame.virtual_channel, count=trouble.frames_count)
                     )
                 case tm_packets.OctetsDropped():
                     self._reject_packet(frame.virtual_channel, str(trouble), now_ns)
         for packet in packets:
+            missed = self.statistics.packet(frame.virtual_channel, _apid(packet), _sequence_count(packet))
+            if missed:
+                self._items.append(
+                    PacketsMissed(
+                        time_ns=now_ns, virtual_channel=frame.virtual_channel, apid=_apid(packet), count=missed
+                    )
+                )
             try:
                 items = self._decode(packet, frame.virtual_channel, now_ns)
             except MalformedError as error:
@@ -249,6 +264,10 @@ class Downlink:
 
 def _apid(packet: bytes) -> int:
     return (packet[0] << 8 | packet[1]) & APID_MAX
+
+
+def _sequence_count(packet: bytes) -> int:
+    return (packet[2] << 8 | packet[3]) & SEQUENCE_COUNT_MAX
 
 
 def _file_pdu(packet: bytes) -> FilePdu:

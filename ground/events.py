@@ -165,6 +165,17 @@ class FramesMissed(StationEvent, frozen=True, kw_only=True, tag=True):
         return f"{self.count} frames of virtual channel {self.virtual_channel} missed"
 
 
+class PacketsMissed(StationEvent, frozen=True, kw_only=True, tag=True):
+    """The sequence count of an application jumped."""
+
+    virtual_channel: int
+    apid: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.count} packets of APID {self.apid:#x} on virtual channel {self.virtual_channel} missed"
+
+
 class PacketRejected(StationEvent, frozen=True, kw_only=True, tag=True):
     """A packet in a good frame could not be understood."""
 

@@ -5,6 +5,7 @@ It asks nothing and opens nothing: what it shows is handed to it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from enum import IntEnum
 from typing import Any
 
 from rich.columns import Columns
@@ -15,8 +16,11 @@ from rich.text import Text
 
 from ground.events import show
 from ground.outbox import shown_name
+from mission.channels import Downlink, Uplink
 from mission.dictionary import Command, Dictionary, Hazard
 from mission.fields import REQUIRED, describe
+from mission.link import UplinkCount
+from mission.words.link import LINK_STRUCTURE, UPLINK_COUNTS
 
 _STYLE_OF_STAGE = {
     "QUEUED": "dim",
@@ -32,7 +36,10 @@ _STYLE_OF_STAGE = {
 }
 _STYLE_OF_SEVERITY = {"INFORMATIVE": "none", "LOW": "yellow", "MEDIUM": "bold yellow", "HIGH": "bold red"}
 _TROUBLES = frozenset(
-    "FrameRejected FramesMissed PacketRejected CopAlert ArchiveFailed TransferFailed PduRefused FilesHeld".split()
+    (
+        "FrameRejected FramesMissed PacketsMissed PacketRejected CopAlert ArchiveFailed TransferFailed PduRefused "
+        "FilesHeld"
+    ).split()
 )
 _ARROWS = {"UP": "↑", "DOWN": "↓"}
 _STYLE_OF_OUTCOME = {"FINISHED": "green", "FAILED": "bold red"}
@@ -206,6 +213,22 @@ def commands_history(commands: Iterable[Mapping[str, Any]]) -> Group:
     return Group(*lines) if lines else Group(Text("no command was sent yet"))
 
 
+def link_table(state: Mapping[str, Any]) -> Group:
+    """Give what came and what was lost on each virtual channel, of both directions."""
+    down = _table("down", *(name.replace("_", " ") for name in next(iter(state["channels"].values()), {})))
+    for number, counts in state["channels"].items():
+        down.add_row(*map(Text, (_name_of(Downlink, number), *(f"{count:,}" for count in counts.values()))))
+    up = _table("up", *(count.name.lower().replace("_", " ") for count in UplinkCount))
+    reported = state["housekeeping"].get(str(LINK_STRUCTURE))
+    if reported is None:
+        asked = f"no report of the uplink yet: ground send housekeeping.enable structures={LINK_STRUCTURE}"
+        return Group(down, Text(asked, style="dim"))
+    for channel in Uplink:
+        values = (reported["values"][UPLINK_COUNTS[channel, count].name] for count in UplinkCount)
+        up.add_row(*map(Text, (f"{channel.value} {channel.name.lower()}", *(f"{value:,}" for value in values))))
+    return Group(down, Text(""), up)
+
+
 def watch_screen(
     state: Mapping[str, Any], events: Sequence[Mapping[str, Any]], downlink_octets_per_s: float
 ) -> RenderableType:
@@ -215,7 +238,7 @@ def watch_screen(
     link.append(state["link"], style="bold green" if state["link"] == "UP" else "bold red")
     cop = state["cop"]
     link.append(f"  contact {'yes' if state['contact'] else 'no'}  COP-1 {cop}  profile {state['profile']}\n")
-    missed = sum(state["missed"].values())
+    missed = sum(channel["frames_missed"] for channel in state["channels"].values())
     frames = counters.get("frames_received", 0)
     loss = 100 * missed / (missed + frames) if missed + frames else 0.0
     link.append(
@@ -256,6 +279,11 @@ def spark(values: Sequence[float]) -> str:
 def utc(unix_ns: int) -> str:
     """Give a time for a person, to the second."""
     return datetime.fromtimestamp(unix_ns / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _name_of(channels: type[IntEnum], number: str) -> str:
+    known = {str(each.value): each.name.lower() for each in channels}
+    return f"{number} {known.get(number, 'unknown')}"
 
 
 def _table(*headers: str) -> Table:

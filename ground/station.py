@@ -360,7 +360,7 @@ class Station:
             "dictionary_digest": self._dictionary.digest.hex(),
             "security": None if self._security is None else self._security.counts,
             "counters": {**self._downlink.counters, **self._uplink.counters},
-            "missed": {str(channel): count for channel, count in sorted(self._downlink.missed.items())},
+            "channels": self._downlink.statistics.snapshot(),
             "housekeeping": {
                 str(each.structure): {
                     "name": each.name,

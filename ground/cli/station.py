@@ -1,4 +1,4 @@
-"""``ground serve`` and ``ground watch``: the station in service, and a look at it."""
+"""``ground serve``, ``ground watch`` and ``ground link``: the station in service, and a look at it."""
 
 import contextlib
 from collections import deque
@@ -14,6 +14,7 @@ from ground.cli.options import json_option, plain_errors, socket_option, to_json
 from ground.client import Client
 from ground.serve import ServeConfig, default_archive_path, run
 from mission.profiles import PROFILES, find_profile
+from mission.words.link import LINK_STRUCTURE
 from ports.key_directory import require_choice
 from ports.url import parse_url
 
@@ -76,6 +77,20 @@ def serve(
             files_path=files_path,
         )
         run(config, say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True))
+
+
+@click.command()
+@json_option
+@socket_option
+def link(as_json: bool, socket_path: Path) -> None:
+    """Show what came and what was lost on each virtual channel since the station and the spacecraft started."""
+    with plain_errors(), Client.connect(socket_path) as client:
+        state = client.subscribe()
+    if as_json:
+        reported = state["housekeeping"].get(str(LINK_STRUCTURE))
+        click.echo(to_json({"down": state["channels"], "up": None if reported is None else reported["values"]}))
+    else:
+        Console().print(presentation.link_table(state))
 
 
 @click.command()

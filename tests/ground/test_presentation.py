@@ -6,12 +6,14 @@ from ground.presentation import (
     commands_history,
     event_line,
     jobs_table,
+    link_table,
     octets_text,
     spark,
     stage_line,
     transfers_table,
     watch_screen,
 )
+from mission.words.link import UPLINK_COUNTS
 
 STATE = {
     "time_ns": 0,
@@ -20,7 +22,7 @@ STATE = {
     "link": "UP",
     "cop": "UP",
     "counters": {"frames_received": 90, "frames_rejected": 2, "symbols_corrected": 17, "octets_received": 1000},
-    "missed": {"0": 8, "7": 2},
+    "channels": {"0": {"frames": 70, "frames_missed": 8}, "7": {"frames": 20, "frames_missed": 2}},
     "housekeeping": {"1": {"name": "core", "values": {"boot_count": 3, "job_loss": None, "rate": 1.23456789}}},
     "jobs": {
         "4": {
@@ -82,8 +84,18 @@ def test_the_watch_screen_shows_link_loss_housekeeping_jobs_and_events():
         assert expected in screen
 
 
+def test_the_link_table_has_a_row_for_each_virtual_channel_of_both_directions():
+    screen = shown(link_table(STATE))
+    assert "0 live" in screen and "7 idle" in screen
+    assert "ground send housekeeping.enable structures=4" in screen
+    values = {parameter.name: 1000 * key[0] + number for number, (key, parameter) in enumerate(UPLINK_COUNTS.items())}
+    screen = shown(link_table({**STATE, "housekeeping": {"4": {"name": "link", "values": values}}}))
+    assert "0 commands" in screen and "1 files" in screen
+    assert "1,019" in screen
+
+
 def test_a_station_that_has_heard_nothing_shows_so():
-    state = {**STATE, "link": "DOWN", "counters": {}, "missed": {}, "housekeeping": {}, "jobs": {}}
+    state = {**STATE, "link": "DOWN", "counters": {}, "channels": {}, "housekeeping": {}, "jobs": {}}
     state["files"] = {"transfers": []}
     screen = shown(watch_screen(state, [], 0.0))
     assert "DOWN" in screen

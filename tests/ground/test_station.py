@@ -175,7 +175,7 @@ def test_the_spacecraft_own_refusal_of_an_undeclared_command_is_seen(make_ladder
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("job.submitt", {}, "unknown command 'job.submitt': expected one of directory.make"),
+        ("job.submitt", {}, "unknown command 'job.submitt': expected one of device.trust, directory.make"),
         ("job.cancel", {}, "job_id: expected a value, found none"),
         ("job.cancel", {"job_id": 0}, "job_id: expected 1 or more, found 0"),
         ("job.cancel", {"job_id": 1, "force": 1}, "unknown field 'force': expected job_id"),
@@ -355,7 +355,8 @@ def test_missed_frames_are_counted_by_virtual_channel(ladder):
     ladder.run(1)
     (missed,) = ladder.of(FramesMissed)
     assert (missed.virtual_channel, missed.count) == (7, 3)
-    assert ladder.station.snapshot()["missed"] == {"7": 3}
+    counts = ladder.station.snapshot()["channels"]["7"]
+    assert (counts["gaps"], counts["frames_missed"], counts["duplicates"]) == (1, 3, 0)
 
 
 def test_a_frame_of_another_spacecraft_is_rejected_and_keeps_no_link_up(profile, make_spacecraft):

@@ -1,0 +1,53 @@
+"""What became of the frames of each uplink virtual channel, as counts. It decides nothing."""
+
+from collections import Counter
+
+from ccsds.cop1.farm import FarmEvent, FarmState
+from flight.parameters import Source
+from mission.channels import Uplink
+from mission.link import UplinkCount
+from mission.words.link import CLTUS_REJECTED, TC_FRAMES_MALFORMED, UPLINK_COUNTS
+
+_DISCARDED = {
+    FarmEvent.POSITIVE_FRAME: UplinkCount.OUT_OF_ORDER,
+    FarmEvent.NEGATIVE_FRAME: UplinkCount.DUPLICATE,
+    FarmEvent.OUTSIDE_FRAME: UplinkCount.LOCKED_OUT,
+}
+
+
+class LinkCounts:
+    """The counts of one spacecraft's uplink since its start."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[Uplink, UplinkCount]] = Counter()
+        # The highest counter of link security that came, by SPI; there are no more than the key file has.
+        self._highest: dict[int, int] = {}
+        self.cltus_rejected = 0
+        self.frames_malformed = 0
+
+    def add(self, channel: Uplink, count: UplinkCount, number: int = 1) -> None:
+        """Count something of a channel."""
+        self._counts[channel, count] += number
+
+    def discarded(self, channel: Uplink, event: FarmEvent, state: FarmState) -> None:
+        """Count a frame that FARM-1 discarded, by the event that it was and the state that it fell into."""
+        is_locked_out = state is FarmState.LOCKOUT and event is not FarmEvent.INVALID_FRAME
+        self.add(channel, UplinkCount.LOCKED_OUT if is_locked_out else _DISCARDED.get(event, UplinkCount.INVALID))
+
+    def authentic(self, channel: Uplink, spi: int, counter: int) -> None:
+        """Note the counter of an authentic frame. One that comes late, as a retransmission does, is no gap."""
+        highest = self._highest.get(spi)
+        if highest is not None and counter > highest + 1:
+            self.add(channel, UplinkCount.COUNTER_GAPS)
+        self._highest[spi] = counter if highest is None else max(counter, highest)
+
+    def sources(self) -> dict[str, Source]:
+        """Give where the parameters of the link have their values from."""
+        counts: dict[str, Source] = {
+            parameter.name: lambda _, key=key: self._counts[key] for key, parameter in UPLINK_COUNTS.items()
+        }
+        return {
+            **counts,
+            CLTUS_REJECTED.name: lambda _: self.cltus_rejected,
+            TC_FRAMES_MALFORMED.name: lambda _: self.frames_malformed,
+        }
