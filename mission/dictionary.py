@@ -5,6 +5,7 @@ the argument checks at the ground and again on board, and the help an operator r
 sent. Both ends compare the `Dictionary.digest`.
 """
 
+import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -186,7 +187,8 @@ class Dictionary:
             MisuseError: There is none, naming the nearest.
         """
         if name not in self.commands:
-            raise MisuseError(f"unknown command {name!r}: expected one of {', '.join(sorted(self.commands))}")
+            near = difflib.get_close_matches(name, self.commands, n=3, cutoff=0.5)
+            raise MisuseError(f"unknown command {name!r}: expected one of {', '.join(near or sorted(self.commands))}")
         return self.commands[name]
 
     def command_of(self, service: int, subtype: int) -> Command:

@@ -84,6 +84,7 @@ JOBS = {
     "job_loss": 2.5,
     "job_tokens_per_s": float("nan"),
     "worker_restarts": 0,
+    "faults_mended": 0,
 }
 BODIES = {
     "CFDP Metadata": Metadata(
