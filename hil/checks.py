@@ -47,6 +47,7 @@ def judge(
     if submitted is not None:
         report = evidence.job_reports.get(submitted["job_id"], {})
         checks += _job(scenario, submitted["job_id"], report, evidence, reference)
+    checks += _files(scenario, evidence)
     checks += _link(scenario, evidence)
     return checks
 
@@ -100,6 +101,13 @@ def _job(
     if expect.sample:
         sample = evidence.samples.get(job_id, "")
         yield Check("the sample text arrived", bool(sample), f"{len(sample)} characters")
+
+
+def _files(scenario: Scenario, evidence: Evidence) -> Iterator[Check]:
+    for name in dict.fromkeys(step.wait_for_file for step in scenario.procedure if step.wait_for_file is not None):
+        sent, arrived = evidence.files.get(name, ("", ""))
+        text = f"{arrived[:16] or 'none'} arrived, {sent[:16] or 'none'} sent"
+        yield Check(f"the file {name} arrived as it was sent", bool(sent) and sent == arrived, text)
 
 
 def _link(scenario: Scenario, evidence: Evidence) -> Iterator[Check]:

@@ -41,6 +41,8 @@ class Evidence:
         """(mission time in s, direction, octets sent by then)."""
         self.dropouts: list[tuple[str, float, float]] = []
         """(direction, start and end in s of mission time) of each span in which octets were lost."""
+        self.files: dict[str, tuple[str, str]] = {}
+        """For each file that was laid before the run, its SHA-256 and that of what is at the other end."""
         self.line_counts: dict[str, dict[str, int]] = {}
         """For each direction, what its line did in all."""
 

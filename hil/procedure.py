@@ -1,8 +1,8 @@
 """What the ground does in a scenario, step by step: a sans-IO core fed with the station's events.
 
-It sends a command, waits until the tracker knows how it ended, and goes on; or it waits for a job to end, or for a time
-to pass. It breaks off at the first command that does not complete. It sees only what a person at the station would see,
-so it is the same in virtual and in real time.
+It sends a command, waits until the tracker knows how it ended, and goes on; or it sends a file, or waits for a job to
+end, a file to arrive, or a time to pass. It breaks off at the first command that does not complete. It sees only what a
+person at the station would see, so it is the same in virtual and in real time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +27,8 @@ class Procedure:
         steps: What to do.
         send: Sends a command, by name and arguments, and gives the station's number for it.
         before: Called with the name of a step just before it begins.
+        put: Begins to send a file, by its names here and there, and gives the name of its transfer; None where no
+            files can be sent.
     """
 
     def __init__(
@@ -34,19 +36,22 @@ class Procedure:
         steps: Sequence[StepTable],
         send: Callable[[str, Mapping[str, Any]], int],
         before: Callable[[str], None],
+        put: Callable[[str, str], str] | None = None,
     ) -> None:
         self._steps = list(steps)
         self._send = send
         self._before = before
+        self._put = put
         self._position = -1
         self._awaited_command: int | None = None
         self._job_states: dict[int, str] = {}
+        self._files_arrived: set[str] = set()
         self._heard_ns = 0
         # When the step of the present ends, if it is one that only waits.
         self._until_ns: int | None = None
         self._has_contact = True
         self.failures: list[str] = []
-        """Commands that did not complete, one line each."""
+        """Commands that did not complete and files that did not arrive, one line each."""
 
     @property
     def is_done(self) -> bool:
@@ -92,6 +97,10 @@ class Procedure:
                     self._awaited_command = None
                 if stage != "COMPLETED":
                     self.failures.append(f"{event['name']} {stage}: {event['text']}")
+            case {"type": "TransferFinished", "destination_name": name}:
+                self._files_arrived.add(name)
+            case {"type": "TransferFailed", "text": text}:
+                self.failures.append(f"transfer of {event['destination_name'] or 'a file'} failed: {text}")
             case {"type": "ReportReceived", "name": "job_report", "values": values}:
                 self._hear(values["job_id"], values["state"], now_ns)
             case {"type": "ReportReceived", "name": "job_progress", "values": values}:
@@ -107,9 +116,11 @@ class Procedure:
             return True
         if self._until_ns is not None:
             return now_ns >= self._until_ns
-        job_id = self._steps[self._position].wait_for_job
-        if job_id is not None:
-            return self._job_states.get(job_id) in _JOB_ENDED
+        step = self._steps[self._position]
+        if step.wait_for_job is not None:
+            return self._job_states.get(step.wait_for_job) in _JOB_ENDED
+        if step.wait_for_file is not None:
+            return step.wait_for_file in self._files_arrived
         return self._awaited_command is None
 
     def _awaits_job(self) -> bool:
@@ -121,5 +132,7 @@ class Procedure:
     def _begin(self, step: StepTable, now_ns: int) -> None:
         self._before(step.name)
         self._until_ns = None if step.wait_s is None else now_ns + round(step.wait_s * NS_PER_S)
+        if step.put_file is not None and self._put is not None:
+            self._put(step.put_file, step.put_file)
         if step.command is not None:
             self._awaited_command = self._send(step.command, step.arguments)

@@ -255,6 +255,9 @@ def check_real_time(scenario: Scenario) -> None:
     """
     if scenario.link.passes:
         raise MisuseError("link.passes: expected none in real time, where there is one contact; run it in virtual time")
+    for number, step in enumerate(scenario.procedure):
+        if step.put_file is not None or step.wait_for_file is not None:
+            raise MisuseError(f"procedure[{number}]: expected no files in real time; run it in virtual time")
     for number, fault in enumerate(scenario.faults):
         if fault.kind != "kill_worker":
             raise MisuseError(f"faults[{number}].kind: expected kill_worker in real time, found {fault.kind}")

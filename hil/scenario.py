@@ -20,10 +20,16 @@ from mission.profiles import find_profile
 
 Seconds = Annotated[float, Meta(ge=0, le=10 * 365 * 86_400)]
 Probability = Annotated[float, Meta(ge=0, lt=1)]
+STEP_KINDS = ("command", "wait_for_job", "put_file", "wait_for_file", "wait_s")
+"""What a step of the procedure can be."""
+
 Label = Annotated[str, Meta(min_length=1, max_length=64)]
 
 # Ten years of fourteen passes a day.
 PASSES_MAX = 51_100
+
+# Drawn and written before the run begins; CFDP itself takes more.
+FILE_OCTETS_MAX = 8 << 30
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,6 +47,13 @@ class WorkDurations(_Table, frozen=True, kw_only=True):
     finish_s: Seconds = 0.1
 
 
+class FileTable(_Table, frozen=True, kw_only=True):
+    """A file that is there before the run, with content drawn from the seed."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")]
+    octets: Annotated[int, Meta(ge=0, le=FILE_OCTETS_MAX)]
+
+
 class SpacecraftTable(_Table, frozen=True, kw_only=True):
     """The spacecraft."""
 
@@ -49,6 +62,15 @@ class SpacecraftTable(_Table, frozen=True, kw_only=True):
     tai_s: Annotated[float, Meta(ge=0, lt=1 << 32)] = 2_174_000_000.0
     """On-board time at the start, in seconds of TAI since 1958 (late November 2026 by default)."""
     work: WorkDurations = WorkDurations()
+    files: list[FileTable] = []
+    """In its store of files."""
+
+
+class StationTable(_Table, frozen=True, kw_only=True):
+    """The ground station."""
+
+    files: list[FileTable] = []
+    """In its directory of files."""
 
 
 class DirectionTable(_Table, frozen=True, kw_only=True):
@@ -112,11 +134,15 @@ class FaultTable(_Table, frozen=True, kw_only=True):
 
 
 class StepTable(_Table, frozen=True, kw_only=True):
-    """One step of the ground's procedure: a command that is awaited, a job whose end is awaited, or a pause."""
+    """One step of the ground's procedure: something that is done, or awaited. Exactly one of `STEP_KINDS`."""
 
     command: str | None = None
     arguments: dict[str, Any] = {}
     wait_for_job: Annotated[int, Meta(ge=1)] | None = None
+    put_file: str | None = None
+    """A file of the station, which is sent up to the same name."""
+    wait_for_file: str | None = None
+    """The name under which a file comes down, or up; its transfer's end is awaited."""
     wait_s: Annotated[float, Meta(gt=0)] | None = None
     label: Label | None = None
 
@@ -125,7 +151,11 @@ class StepTable(_Table, frozen=True, kw_only=True):
         """By which dropouts refer to it: its label, or its command."""
         if self.label or self.command:
             return self.label or self.command or ""
-        return f"job {self.wait_for_job}" if self.wait_for_job is not None else f"wait {self.wait_s} s"
+        return " ".join(f"{kind} {getattr(self, kind)}" for kind in self.kinds())
+
+    def kinds(self) -> list[str]:
+        """Give which of `STEP_KINDS` it has."""
+        return [kind for kind in STEP_KINDS if getattr(self, kind) is not None]
 
 
 class ExpectTable(_Table, frozen=True, kw_only=True):
@@ -154,6 +184,7 @@ class Scenario(_Table, frozen=True, kw_only=True):
     duration_s: Annotated[float, Meta(gt=0, le=10 * 365 * 86_400)] = 3_600.0
     """Mission time after which it is given up."""
     spacecraft: SpacecraftTable = SpacecraftTable()
+    station: StationTable = StationTable()
     link: LinkTable = LinkTable()
     faults: list[FaultTable] = []
     procedure: list[StepTable]
@@ -230,10 +261,10 @@ def _check(scenario: Scenario) -> None:
     names = [step.name for step in scenario.procedure]
     for number, step in enumerate(scenario.procedure):
         key = f"procedure[{number}]"
-        chosen = [each for each in ("command", "wait_for_job", "wait_s") if getattr(step, each) is not None]
+        chosen = step.kinds()
         if len(chosen) != 1:
-            found = " and ".join(f"`{each}`" for each in chosen) or "none"
-            raise MisuseError(f"{key}: expected one of `command`, `wait_for_job` and `wait_s`, found {found}")
+            found = " and ".join(chosen) or "none"
+            raise MisuseError(f"{key}: expected one of {', '.join(STEP_KINDS)}, found {found}")
         if step.command is not None:
             try:
                 command: Command = DICTIONARY.command(step.command)

@@ -2,7 +2,8 @@
 
 It keeps what `ground.serve` keeps, in the same order: what the core said is in the archive before anything more leaves,
 telemetry is committed and what was received under keys is made durable each second. A station that lost its power takes
-a new source identifier, as its archive has it, and gives up the commands that were on their way.
+a new source identifier, as its archive has it, and gives up the commands that were on their way; files go on, from the
+archive's journal and from a disk that forgets what was not synced.
 """
 
 import contextlib
@@ -17,7 +18,9 @@ from ccsds.sdls.security import Security
 from ccsds.time import unix_ns_from_tai
 from ground.archive import STOPPED, Archive
 from ground.events import FINAL, CommandStaged, Stage, StationEvent
+from ground.files import FilesHome
 from ground.station import Station, StationConfig
+from hil.disk import SimulatedDisk
 from hil.end import End
 from hil.streams import Streams
 from mission.profiles import LinkProfile
@@ -35,6 +38,7 @@ class StationEnd(End[Station]):
     Args:
         profile: How the link is run.
         archive_path: Of its archive.
+        files: Directory of its files.
         keys_path: Of its key file, or None: then it believes every frame.
         tai_offset_ns: TAI less virtual time.
         streams: Of the seed; source identifiers are drawn from ``station``.
@@ -43,11 +47,18 @@ class StationEnd(End[Station]):
     name = "station"
 
     def __init__(
-        self, profile: LinkProfile, archive_path: Path, keys_path: Path | None, tai_offset_ns: int, streams: Streams
+        self,
+        profile: LinkProfile,
+        archive_path: Path,
+        files: Path,
+        keys_path: Path | None,
+        tai_offset_ns: int,
+        streams: Streams,
     ) -> None:
         super().__init__()
         self._profile = profile
         self._archive_path = archive_path
+        self.disk = SimulatedDisk(files, streams.scoped("station"))
         self._keys_path = keys_path
         self._tai_offset_ns = tai_offset_ns
         self._streams = streams
@@ -71,6 +82,17 @@ class StationEnd(End[Station]):
         command_id = self.core.command(name, arguments, now_ns=now_ns)
         self._told += self._take()
         return command_id
+
+    def put_file(self, name: str, destination: str, now_ns: int) -> str:
+        """Begin to send a file, and give the name of its transfer.
+
+        Raises:
+            MisuseError: See `Station.put_file`; or it is off.
+        """
+        self._now_ns = now_ns
+        transaction = self.core.put_file(name, destination, now_ns=now_ns)
+        self._told += self._take()
+        return str(transaction)
 
     def advance(self, now_ns: int) -> None:
         """Do what is due, and what the program around a station does regularly."""
@@ -117,7 +139,9 @@ class StationEnd(End[Station]):
             for event in self._open.values()
         ]
         self._open.clear()
-        return Station(config, security=self._security)
+        transfers = self._archive.transfers
+        home = FilesHome(store=self.disk, journal=transfers, records=transfers.records())
+        return Station(config, security=self._security, files=home)
 
     def _lose(self) -> str:
         if self._archive is not None:
@@ -125,7 +149,9 @@ class StationEnd(End[Station]):
             self._archive = None
         self._keys.close()
         self._commit_ns = None
-        return f"{len(self._open)} commands were on their way"
+        forgot = self.disk.power_cut()
+        self.disk.power_on()
+        return f"{forgot}; {len(self._open)} commands were on their way"
 
     def _commit(self) -> None:
         """Make durable which telemetry was received, then what it said."""

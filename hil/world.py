@@ -22,6 +22,7 @@ from hil.channel.line import Line, LineConfig
 from hil.contact_plan import ContactPlan
 from hil.end import End
 from hil.evidence import Evidence
+from hil.files import digest_of, lay_files
 from hil.keys import lay_keys
 from hil.procedure import Procedure
 from hil.scenario import DirectionTable, FaultTable, Scenario
@@ -29,6 +30,7 @@ from hil.spacecraft_end import SpacecraftEnd
 from hil.station_end import StationEnd
 from hil.streams import Streams
 from hil.worker import VirtualWorker
+from mission.files import FILES_DIRECTORY
 from mission.profiles import LinkProfile, find_profile
 
 NS_PER_S = 1_000_000_000
@@ -91,8 +93,13 @@ class World:
             corpora,
             streams,
         )
-        self.station = StationEnd(profile, folder / "archive.sqlite", keys.get(KeyEnd.GROUND), tai_offset_ns, streams)
-        self.procedure = Procedure(scenario.procedure, self._send, self._before)
+        self.station = StationEnd(
+            profile, folder / "archive.sqlite", folder / "files", keys.get(KeyEnd.GROUND), tai_offset_ns, streams
+        )
+        self._file_roots = (folder / "store" / FILES_DIRECTORY, folder / "files")
+        for root, files in zip(self._file_roots, (scenario.spacecraft.files, scenario.station.files), strict=True):
+            lay_files(root, files, streams)
+        self.procedure = Procedure(scenario.procedure, self._send, self._before, self._put)
         self._plan = ContactPlan.of_tables(link.passes)
         self._has_contact = False
         self._worker_faults = [fault for fault in scenario.faults if fault.kind == "kill_worker"]
@@ -137,6 +144,10 @@ class World:
                 line.finish()
                 self._collect_line(line)
                 self.evidence.line_counts[line.config.name] = msgspec.structs.asdict(line.counts)
+            here, there = self._file_roots
+            for root, other, table in ((here, there, self._scenario.spacecraft), (there, here, self._scenario.station)):
+                for file in table.files:
+                    self.evidence.files[file.name] = (digest_of(root / file.name), digest_of(other / file.name))
             return self.evidence
         finally:
             self.spacecraft.close()
@@ -268,6 +279,9 @@ class World:
 
     def _send(self, name: str, arguments: Mapping[str, Any]) -> int:
         return self.station.command(name, arguments, self.now_ns)
+
+    def _put(self, name: str, destination: str) -> str:
+        return self.station.put_file(name, destination, self.now_ns)
 
     def _before(self, step: str) -> None:
         for dropout in self._scenario.link.dropouts:

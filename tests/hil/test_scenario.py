@@ -38,7 +38,8 @@ def test_a_shipped_scenario_is_right_and_says_what_it_is(name):
         (GOOD + "[expect]\nsample = true", "expect: a job is expected, but no step of the procedure submits one"),
         (
             'name = "x"\nprocedure = [{ wait_s = 1, command = "test.connection" }]',
-            "procedure[0]: expected one of `command`, `wait_for_job` and `wait_s`, found `command` and `wait_s`",
+            "procedure[0]: expected one of command, wait_for_job, put_file, wait_for_file, wait_s, found "
+            "command and wait_s",
         ),
         (
             GOOD + '[[faults]]\nkind = "reboot_station"',
@@ -59,7 +60,7 @@ def test_a_shipped_scenario_is_right_and_says_what_it_is(name):
         ('name = "x"', "missing required field `procedure`"),
         (
             'name = "x"\nprocedure = [{}]',
-            "procedure[0]: expected one of `command`, `wait_for_job` and `wait_s`, found none",
+            "procedure[0]: expected one of command, wait_for_job, put_file, wait_for_file, wait_s, found none",
         ),
         ('name = "x"\nprocedure = [{ command = "fly" }]', "procedure[0]: unknown command 'fly'"),
         (

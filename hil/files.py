@@ -1,0 +1,39 @@
+"""The files of a run: laid before it with content drawn from its seed, compared after it."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from hil.scenario import FileTable
+from hil.streams import Streams
+
+# Content is drawn and read in pieces of this, so that a file of any length takes no more memory.
+PIECE_OCTETS = 1 << 20
+
+
+def lay_files(root: Path, files: Iterable[FileTable], streams: Streams) -> None:
+    """Write files of random octets.
+
+    Args:
+        root: The directory of their names; it is made if there are files.
+        files: Which.
+        streams: Content is drawn from ``files/NAME``, a piece a block.
+    """
+    for file in files:
+        path = root / file.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as content:
+            for number in range(-(-file.octets // PIECE_OCTETS)):
+                octets = min(PIECE_OCTETS, file.octets - number * PIECE_OCTETS)
+                content.write(streams.block(f"files/{file.name}", number).bytes(octets))
+
+
+def digest_of(path: Path) -> str:
+    """Give the SHA-256 of a file in hexadecimal, empty if there is none."""
+    if not path.is_file():
+        return ""
+    digest = hashlib.sha256()
+    with path.open("rb") as content:
+        while piece := content.read(PIECE_OCTETS):
+            digest.update(piece)
+    return digest.hexdigest()
