@@ -38,6 +38,8 @@ def lay_keys(folder: Path, streams: Streams, profile: LinkProfile | None = None)
     paths = {}
     segmented = profile.segmented_channels if profile else ()
     for end, file in generate_keys(PROTECTED_CHANNELS, draw, segmented=segmented).items():
-        paths[end] = place / f"{end.value}.keys"
+        # Each in a directory of its own, which an end may have on a disk that loses its power.
+        (place / end.value).mkdir(mode=0o700)
+        paths[end] = place / end.value / f"{end.value}.keys"
         create_key_file(paths[end], file.encode())
     return paths

@@ -1,21 +1,18 @@
 """The spacecraft of a run: its disk, its keys, its worker, and the core that is built from them at each boot.
 
-Its disk forgets what was not synced when power is cut (`hil.disk`). Its key store is on a directory of its own, whose
-every change is synced before it is used.
+Its disk forgets what was not synced when power is cut (`hil.disk`), and so does the one of its keys.
 """
 
-import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from ccsds.sdls.key_file import End as KeyEnd
+from ccsds.sdls.key_store import KeyStore
 from flight.jobs.corpus import CorpusFile
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from hil.disk import SimulatedDisk
 from hil.end import End
 from hil.streams import Streams
 from hil.worker import VirtualWorker, WorkerLostError
-from ports.key_directory import opened_keys
 
 
 class SpacecraftEnd(End[Spacecraft]):
@@ -43,11 +40,11 @@ class SpacecraftEnd(End[Spacecraft]):
     ) -> None:
         super().__init__()
         self._config = config
-        self._keys_path = keys_path
+        self._key_name = keys_path.name if keys_path is not None else ""
+        self._key_disk = SimulatedDisk(keys_path.parent, streams.scoped("spacecraft/keys")) if keys_path else None
         self._corpora = corpora
         self.worker = worker
         self.disk = SimulatedDisk(store, streams.scoped("spacecraft"))
-        self._held = contextlib.ExitStack()
 
     def work(self, now_ns: int) -> None:
         """Hand over the replies of the worker that are due."""
@@ -69,17 +66,16 @@ class SpacecraftEnd(End[Spacecraft]):
     def close(self) -> None:
         """See `hil.end.End.close`."""
         self.worker.kill()
-        self._held.close()
 
     def _build(self, now_ns: int) -> Spacecraft:
-        keys = None
-        if self._keys_path is not None:
-            keys = self._held.enter_context(opened_keys(self._keys_path, KeyEnd.SPACECRAFT))
+        keys = KeyStore.open(self._key_disk, self._key_name) if self._key_disk is not None else None
         return Spacecraft(self._config, self.disk, self.worker, self._corpora, now_ns, keys)
 
     def _lose(self) -> str:
         self.worker.kill()
-        self._held.close()
+        if self._key_disk is not None:
+            self._key_disk.power_cut()
+            self._key_disk.power_on()
         forgot = self.disk.power_cut()
         self.disk.power_on()
         return str(forgot)

@@ -3,17 +3,16 @@
 It keeps what `ground.serve` keeps, in the same order: what the core said is in the archive before anything more leaves,
 telemetry is committed and what was received under keys is made durable each second. A station that lost its power takes
 a new source identifier, as its archive has it, and gives up the commands that were on their way; files go on, from the
-archive's journal and from a disk that forgets what was not synced.
+archive's journal and from a disk that forgets what was not synced, as the one of its keys does.
 """
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from ccsds.sdls.key_file import End as KeyEnd
+from ccsds.sdls.key_store import KeyStore
 from ccsds.sdls.security import Security
 from ccsds.time import unix_ns_from_tai
 from ground.archive import STOPPED, Archive
@@ -24,7 +23,6 @@ from hil.disk import SimulatedDisk
 from hil.end import End
 from hil.streams import Streams
 from mission.profiles import LinkProfile
-from ports.key_directory import opened_keys
 
 NS_PER_S = 1_000_000_000
 
@@ -59,14 +57,14 @@ class StationEnd(End[Station]):
         self._profile = profile
         self._archive_path = archive_path
         self.disk = SimulatedDisk(files, streams.scoped("station"))
-        self._keys_path = keys_path
+        self._key_name = keys_path.name if keys_path is not None else ""
+        self._key_disk = SimulatedDisk(keys_path.parent, streams.scoped("station/keys")) if keys_path else None
         self._tai_offset_ns = tai_offset_ns
         self._streams = streams
         self._draws = 0
         self._now_ns = 0
         self._archive: Archive | None = None
         self._security: Security | None = None
-        self._keys = contextlib.ExitStack()
         self._commit_ns: int | None = None
         # Commands on their way, by number: their latest stage, to be told when power is lost.
         self._open: dict[int, CommandStaged] = {}
@@ -119,13 +117,12 @@ class StationEnd(End[Station]):
             self._commit()
             self._archive.close()
             self._archive = None
-        self._keys.close()
 
     def _build(self, now_ns: int) -> Station:
         self._now_ns = now_ns
         self._security = None
-        if self._keys_path is not None:
-            self._security = Security(self._keys.enter_context(opened_keys(self._keys_path, KeyEnd.GROUND)))
+        if self._key_disk is not None:
+            self._security = Security(KeyStore.open(self._key_disk, self._key_name))
         self._archive = Archive.open(self._archive_path, draw_source_id=self._draw_source_id, unix_ns=self._unix_ns())
         identity = self._archive.identity
         config = StationConfig(
@@ -147,8 +144,10 @@ class StationEnd(End[Station]):
         if self._archive is not None:
             self._archive.abandon()
             self._archive = None
-        self._keys.close()
         self._commit_ns = None
+        if self._key_disk is not None:
+            self._key_disk.power_cut()
+            self._key_disk.power_on()
         forgot = self.disk.power_cut()
         self.disk.power_on()
         return f"{forgot}; {len(self._open)} commands were on their way"

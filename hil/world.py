@@ -170,9 +170,9 @@ class World:
         if self.station.is_on:
             self.procedure.advance(now_ns)
         if self.up.free_at_ns <= now_ns:
-            self._transmit(self.up, self.station)
+            self._transmit(self.up, self.station, self.spacecraft)
         if self.down.free_at_ns <= now_ns:
-            self._transmit(self.down, self.spacecraft)
+            self._transmit(self.down, self.spacecraft, self.station)
         self._collect()
 
     def _carry(self, line: Line, end: End) -> None:
@@ -185,11 +185,12 @@ class World:
             end.receive(arrived, self.now_ns)
         self._collect_line(line)
 
-    def _transmit(self, line: Line, end: End) -> None:
+    def _transmit(self, line: Line, end: End, far_end: End) -> None:
         octets = end.transmit(self.now_ns)
         if not octets:
             return
         line.send(octets, self.now_ns)
+        self.evidence.count(end.name, "FrameSent" if far_end.is_on else "FrameSentToNobody")
         self.captures[line].write(octets)
         if self.now_ns >= self._sampled_ns[line]:
             self._sampled_ns[line] = self.now_ns + SAMPLE_NS

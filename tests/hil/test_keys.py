@@ -56,7 +56,7 @@ def test_equal_seeds_give_equal_octets_and_other_seeds_other_keys(tmp_path):
         fly(tmp_path / name, seed)
     assert octets(tmp_path / "a") == octets(tmp_path / "b")
     assert octets(tmp_path / "a") != octets(tmp_path / "c")
-    files = [(tmp_path / name / "keys" / "ground.keys").read_bytes() for name in runs]
+    files = [(tmp_path / name / "keys" / "ground" / "ground.keys").read_bytes() for name in runs]
     assert files[0] == files[1] != files[2]
 
 
