@@ -84,7 +84,7 @@ class Crossing:
     """Needed, without the time in which an end was off."""
     passes: int
     frame_loss: float
-    """Of the frames in the file's direction, both ends being on."""
+    """Of the frames in the file's direction, both ends being on: measured going down, as configured going up."""
     fill: float
     """Useful octets over what framing leaves of the contact time, each pass's first round trip taken off."""
 
@@ -180,7 +180,8 @@ def _row(case: Case) -> Row:
         group=GROUP,
         name=(
             f"file of {octets} {way} over {case.profile}, {crossing.passes} passes of {case.pass_s:g} s, "
-            f"both ends rebooted, {crossing.frame_loss:.1%} lost: {found}, share of contact filled"
+            f"both ends rebooted, {crossing.frame_loss:.1%} lost{' (as set)' if case.goes_up else ''}: {found}, "
+            "share of contact filled"
         ),
         value=round(crossing.fill, 4),
         unit="",
