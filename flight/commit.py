@@ -5,7 +5,8 @@ import msgspec
 from ccsds.sdls.window import Receipt
 from flight.books.boots import Booted
 from flight.books.commands import Begun, Executed
-from flight.books.housekeeping import HousekeepingSwitched
+from flight.books.events import EventSwitched
+from flight.books.housekeeping import HousekeepingChange
 from flight.books.jobs import JobChange
 from flight.books.keys import KeySetLoaded
 from flight.books.monitoring import MonitoringChange
@@ -21,7 +22,8 @@ Change = (
     | Booted
     | KeySetLoaded
     | Receipt
-    | HousekeepingSwitched
+    | EventSwitched
+    | HousekeepingChange
     | JobChange
     | ScheduleChange
     | ProcedureChange

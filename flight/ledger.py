@@ -14,6 +14,7 @@ from ccsds.sdls.window import Receipt
 from flight.books.book import Book
 from flight.books.boots import BootBook
 from flight.books.commands import Answer, CommandBook, Identity
+from flight.books.events import EventBook
 from flight.books.housekeeping import HousekeepingBook
 from flight.books.jobs import JobBook, JobRecord
 from flight.books.keys import KeyBook, KeySetLoaded
@@ -26,6 +27,7 @@ from flight.books.time import ClockKept, TimeBook
 from flight.commit import Change, Commit
 from flight.disk import Disk
 from flight.journal import Journal, UncertainStoreError
+from mission.housekeeping import StructureKind
 
 JOURNAL_PATH = "journal"
 
@@ -52,6 +54,8 @@ class Ledger:
         self._boots = BootBook()
         self._keys = KeyBook()
         self._commands = CommandBook()
+        self.events = EventBook()
+        """Which events are not reported. It is read, never written to."""
         self._housekeeping = HousekeepingBook()
         self._jobs = JobBook()
         self._parameters = ParameterBook()
@@ -67,6 +71,7 @@ class Ledger:
             self._time,
             self._keys,
             self._parameters,
+            self.events,
             self._housekeeping,
             self._jobs,
             self.schedule,
@@ -95,8 +100,14 @@ class Ledger:
 
     @property
     def housekeeping(self) -> Mapping[int, bool]:
-        """By structure number, whether it is reported periodically."""
-        return self._housekeeping.switched
+        """By number of a housekeeping structure, whether it is reported by itself."""
+        switched = self._housekeeping.switched
+        return {number: is_on for (kind, number), is_on in switched.items() if kind == StructureKind.HOUSEKEEPING}
+
+    @property
+    def structures(self) -> HousekeepingBook:
+        """What was said of structures. It is read, never written to."""
+        return self._housekeeping
 
     @property
     def settings(self) -> Mapping[int, bytes]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from flight.books.commands import Answer
 from mission.dictionary import Dictionary, EventDefinition, Structure
-from mission.words.housekeeping import HOUSEKEEPING_REPORT
+from mission.housekeeping import REPORT_TYPES, StructureKind
 
 # What the text fields of event reports and of failed ST[01] reports hold (`mission.words`, `ccsds.pus.verification`).
 REASON_OCTETS_MAX = 200
@@ -70,10 +70,10 @@ class Reporter:
         answer = Answer(5, definition.severity, data)
         self._add(answer, Priority.EVENT, 0, definition.name, values, definition.describe(values))
 
-    def housekeeping(self, structure: Structure, values: Mapping[str, Any]) -> None:
-        """Say the parameters of a housekeeping structure."""
+    def housekeeping(self, kind: StructureKind, structure: Structure, values: Mapping[str, Any]) -> None:
+        """Say the parameters of a structure."""
         data = structure.id.to_bytes(1, "big") + structure.layout.encode(values)
-        self._add(Answer(*HOUSEKEEPING_REPORT, data), Priority.HOUSEKEEPING, 0, structure.name, values)
+        self._add(Answer(*REPORT_TYPES[kind], data), Priority.HOUSEKEEPING, 0, structure.name, values)
 
     def answer(self, answer: Answer, destination_id: int, name: str) -> None:
         """Say again, or for the first time, what a telecommand is answered with.

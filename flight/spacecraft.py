@@ -30,6 +30,7 @@ from flight.receipts import ReceiptKeeper
 from flight.reporter import Priority, Reporter, clip_reason
 from flight.router import Router
 from flight.services.connection_test import ConnectionTestService
+from flight.services.events import EventService
 from flight.services.files import FileService
 from flight.services.housekeeping import HousekeepingService
 from flight.services.jobs import JobService
@@ -121,6 +122,7 @@ class Spacecraft:
             now_ns,
         )
         self._housekeeping = HousekeepingService(config.dictionary, self._ledger, self._reporter, self._pool)
+        self._event_service = EventService(config.dictionary, self._ledger, self._reporter, self._pool)
         self._time = TimeService(self._clock, self._ledger, self._reporter, self._pool)
         services = (
             ConnectionTestService(self._reporter),
@@ -128,6 +130,7 @@ class Spacecraft:
             JobService(self._engine, self._reporter),
             self._keys,
             self._time,
+            self._event_service,
             ParameterService(self._pool, self._reporter),
             self._file_service,
             *self._autonomy.services,
@@ -153,6 +156,7 @@ class Spacecraft:
         self._housekeeping.advance(now_ns)
         self._keys.tell_refusals(now_ns)
         self._time.advance(now_ns)
+        self._event_service.advance(now_ns)
         self._settle(now_ns)
 
     def next_deadline(self) -> int | None:
@@ -166,6 +170,7 @@ class Spacecraft:
             self._files.next_deadline(),
             self._file_service.next_deadline(),
             self._receipts.next_deadline(),
+            self._event_service.next_deadline(),
         ]
         if self._is_in_contact:
             deadlines.append(self._downlink.next_deadline())
@@ -244,6 +249,8 @@ class Spacecraft:
             if isinstance(event, TelemetryHeld):
                 self._keys.telemetry_held(event.reason)
         for said in self._reporter.take():
+            if said.priority is Priority.EVENT and not self._event_service.admit(said.name, now_ns):
+                continue
             tai_ns = self._clock.tai_ns(now_ns)
             self._downlink.put(said.answer, said.priority, said.destination_id, tai_ns, self._clock.status)
             if said.priority is Priority.EVENT:

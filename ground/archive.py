@@ -39,7 +39,7 @@ from ground.events import (
     encode_json,
 )
 from ground.transfer_log import TransferLog
-from mission.words.housekeeping import HOUSEKEEPING_REPORT
+from mission.housekeeping import REPORT_TYPES
 
 SCHEMA_VERSION = 2
 SEQUENCE_COUNTS = 1 << 14
@@ -224,7 +224,7 @@ class Archive:
             case ReportReceived():
                 self._insert_packet(event, event.service, event.subtype, unix_ns)
             case HousekeepingReceived():
-                self._insert_packet(event, *HOUSEKEEPING_REPORT, unix_ns)
+                self._insert_packet(event, *REPORT_TYPES[event.kind], unix_ns)
             case EventReported():
                 self._insert_packet(event, EVENT_SERVICE, int(event.severity), unix_ns)
                 self._insert_event(event, unix_ns)

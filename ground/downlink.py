@@ -33,11 +33,12 @@ from ground.events import (
     one_line,
 )
 from ground.link_statistics import LinkStatistics
+from ground.structures import StructureBook
 from mission.channels import SPACECRAFT_ID, Apid
 from mission.channels import Downlink as Channel
 from mission.dictionary import Dictionary, Severity
+from mission.housekeeping import KIND_OF_REPORT, StructureKind
 from mission.profiles import LinkProfile
-from mission.words.housekeeping import HOUSEKEEPING_REPORT
 
 EVENT_SERVICE = 5
 _EVENT_NUMBER_OCTETS = 2
@@ -80,6 +81,8 @@ class Downlink:
     def __init__(self, profile: LinkProfile, dictionary: Dictionary, security: Security | None = None) -> None:
         self._security = security
         self._dictionary = dictionary
+        self.structures = StructureBook(dictionary)
+        """What report structures are made of."""
         self._deframer = sync.TmDeframer(profile.tm_coding)
         self._assemblers: dict[int, PacketAssembler] = {}
         self._items: list[Item] = []
@@ -215,12 +218,13 @@ class Downlink:
             return [event, Verified(telemetry.destination_id, report)]
         if telemetry.service == EVENT_SERVICE:
             return [self._decode_event(telemetry, virtual_channel, now_ns)]
-        if message_type == HOUSEKEEPING_REPORT:
-            return [self._decode_housekeeping(telemetry, virtual_channel, now_ns)]
+        if message_type in KIND_OF_REPORT:
+            kind = KIND_OF_REPORT[message_type]
+            return [self._decode_housekeeping(kind, telemetry, virtual_channel, now_ns)]
         declared = self._dictionary.report_of(*message_type)
-        return [
-            _report_event(telemetry, declared.name, declared.fields.decode(telemetry.data), virtual_channel, now_ns)
-        ]
+        values = declared.fields.decode(telemetry.data)
+        self.structures.learn_report(declared.name, values)
+        return [_report_event(telemetry, declared.name, values, virtual_channel, now_ns)]
 
     def _decode_event(self, telemetry: Telemetry, virtual_channel: int, now_ns: int) -> EventReported:
         number = telemetry.data[:_EVENT_NUMBER_OCTETS]
@@ -240,17 +244,18 @@ class Downlink:
             values=values,
         )
 
-    def _decode_housekeeping(self, telemetry: Telemetry, virtual_channel: int, now_ns: int) -> HousekeepingReceived:
-        if not telemetry.data:
-            raise MalformedError("housekeeping report: expected a structure number, found 0 octets")
-        structure = self._dictionary.structure_of(telemetry.data[0])
+    def _decode_housekeeping(
+        self, kind: StructureKind, telemetry: Telemetry, virtual_channel: int, now_ns: int
+    ) -> HousekeepingReceived:
+        number, name, values = self.structures.decode(kind, telemetry.data)
         return HousekeepingReceived(
             time_ns=now_ns,
             tai_ns=telemetry.time_tai_ns,
             virtual_channel=virtual_channel,
-            structure=structure.id,
-            name=structure.name,
-            values=structure.layout.decode(telemetry.data[1:]),
+            kind=kind,
+            structure=number,
+            name=name,
+            values=values,
         )
 
     def _reject_frame(self, reason: str, now_ns: int) -> None:

@@ -16,6 +16,7 @@ from ccsds.cfdp.codes import ConditionCode, FileStatus
 from ccsds.cop1.fop import Service
 from ccsds.errors import MisuseError
 from mission.dictionary import Severity
+from mission.housekeeping import StructureKind
 
 # A line of a terminal; the whole value is in the record itself.
 SHOWN_CHARACTERS_MAX = 60
@@ -112,13 +113,14 @@ class HousekeepingReceived(StationEvent, frozen=True, kw_only=True, tag=True):
 
     tai_ns: int
     virtual_channel: int
+    kind: StructureKind
     structure: int
     name: str
     values: dict[str, Any]
 
     def __str__(self) -> str:
         given = " ".join(f"{name}={show(value)}" for name, value in self.values.items())
-        return f"housekeeping {self.structure} {self.name} {given}"
+        return f"{self.kind.name.lower()} {self.structure} {self.name} {given}"
 
 
 class EventReported(StationEvent, frozen=True, kw_only=True, tag=True):

@@ -23,6 +23,7 @@ from ccsds.pus.telecommand import Telecommand
 from ccsds.sdls.security import Security
 from ground.downlink import Downlink, FilePdu, Heard, Verified
 from ground.events import (
+    FINAL,
     CommandIssued,
     CopAlert,
     CopInitialised,
@@ -32,6 +33,7 @@ from ground.events import (
     LinkChanged,
     LinkState,
     ReportReceived,
+    Stage,
     StationEvent,
     plain,
 )
@@ -42,8 +44,11 @@ from ground.uplink import Acknowledged, Released, Undelivered, Uplink
 from mission.channels import Apid
 from mission.definition import DICTIONARY
 from mission.dictionary import Dictionary
+from mission.housekeeping import StructureKind
 from mission.profiles import LinkProfile
 from mission.words.core import BOOTED, DICTIONARY_DIGEST
+
+HOUSEKEEPING_SERVICE = 3
 
 TRIES_MAX_DEFAULT = 4
 """Four tries that are all cut have a chance of one in a million where one in thirty frames is lost."""
@@ -142,7 +147,9 @@ class Station:
         self._driver_has_contact = False
         self._link = LinkState.DOWN
         self._last_frame_ns = 0
-        self._housekeeping: dict[int, HousekeepingReceived] = {}
+        self._housekeeping: dict[tuple[StructureKind, int], HousekeepingReceived] = {}
+        # Commands that define structures on board, until they end.
+        self._defining: dict[int, tuple[str, dict[str, Any]]] = {}
         self._digests_found: set[bytes] = set()
         self._now_ns = 0
 
@@ -362,7 +369,7 @@ class Station:
             "counters": {**self._downlink.counters, **self._uplink.counters},
             "channels": self._downlink.statistics.snapshot(),
             "housekeeping": {
-                str(each.structure): {
+                str(each.structure) if each.kind is StructureKind.HOUSEKEEPING else each.name: {
                     "name": each.name,
                     "tai_ns": each.tai_ns,
                     "time_ns": each.time_ns,
@@ -409,6 +416,8 @@ class Station:
         self._next_command_id += 1
         self._next_sequence_count = (self._next_sequence_count + 1) % (SEQUENCE_COUNT_MAX + 1)
         self._packets[command_id] = (octets, service)
+        if service_type == HOUSEKEEPING_SERVICE:
+            self._defining[command_id] = (name, arguments)
         self._uplink.put(command_id, octets, service)
         self._events.append(
             CommandIssued(
@@ -451,9 +460,10 @@ class Station:
         """Take what a report says into the station's own picture."""
         match event:
             case HousekeepingReceived():
-                latest = self._housekeeping.get(event.structure)
+                key = (event.kind, event.structure)
+                latest = self._housekeeping.get(key)
                 if latest is None or event.tai_ns >= latest.tai_ns:
-                    self._housekeeping[event.structure] = event
+                    self._housekeeping[key] = event
                 self._compare_digest(event.values.get(DICTIONARY_DIGEST.name), now_ns)
             case EventReported():
                 self._jobs.note(event.name, event.values, event.tai_ns)
@@ -488,7 +498,12 @@ class Station:
         self._events.extend(self._files.take_events())
 
     def _follow_tracker(self, now_ns: int) -> None:
-        self._events.extend(self._tracker.take_events())
+        for event in self._tracker.take_events():
+            self._events.append(event)
+            if event.stage in FINAL and event.command_id in self._defining:
+                name, arguments = self._defining.pop(event.command_id)
+                if event.stage is Stage.COMPLETED:
+                    self._downlink.structures.learn_command(name, arguments)
         for order in self._tracker.take_orders():
             match order.action:
                 case Action.RESEND:

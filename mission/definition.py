@@ -4,6 +4,7 @@ from mission.dictionary import Dictionary
 from mission.words import (
     connection_test,
     core,
+    events,
     files,
     housekeeping,
     jobs,
@@ -24,6 +25,7 @@ _OWNERS = (
     jobs.WORDS,
     keys.WORDS,
     link.WORDS,
+    events.OWN,
     schedule.WORDS,
     files.WORDS,
     procedures.WORDS,
@@ -32,11 +34,14 @@ _OWNERS = (
 )
 """The services that have words of their own."""
 
+_PARAMETERS = parameters.words(_OWNERS)
+
 SERVICES = (
     *_OWNERS,
-    housekeeping.WORDS,
     # These speak of what the others have declared.
-    parameters.words(_OWNERS),
+    housekeeping.words(_OWNERS),
+    _PARAMETERS,
+    events.words((*_OWNERS, _PARAMETERS)),
 )
 
 DICTIONARY = Dictionary(*SERVICES)

@@ -7,7 +7,15 @@ import pytest
 import flight.ledger
 from flight.books.boots import Booted
 from flight.books.commands import REMEMBERED_COMMANDS_MAX, Answer, Begun, Executed, Identity
-from flight.books.housekeeping import HousekeepingSwitched
+from flight.books.events import EventSwitched
+from flight.books.housekeeping import (
+    DeadBand,
+    HousekeepingSwitched,
+    IntervalChanged,
+    ReportedOnChange,
+    StructureDeleted,
+    StructureMade,
+)
 from flight.books.jobs import (
     CheckpointDropped,
     CheckpointMade,
@@ -18,6 +26,8 @@ from flight.books.jobs import (
     JobSubmitted,
     WorkerRestarted,
 )
+from flight.books.parameters import SettingChanged
+from flight.books.time import ClockKept
 from flight.disk import RealDisk
 from flight.ledger import Ledger
 from mission.jobs import REMEMBERED_JOBS_MAX, JobState, PauseCause
@@ -44,6 +54,21 @@ CHANGES = (
     WorkerRestarted(1),
     JobSampled(1, "to be"),
     JobFinished(1, 20, 1.0, 2.0, b"\x02" * 32),
+    ClockKept("run", 10**18, 3, 10**18, 10**18 + 5, None),
+    SettingChanged(200, b"\x00\x00\x01\xf4"),
+    SettingChanged(201, b"\x00\x00\x00\x0a"),
+    SettingChanged(201, None),
+    EventSwitched(5, False),
+    EventSwitched(6, False),
+    EventSwitched(6, True),
+    StructureMade(1, 130, (1, 2)),
+    IntervalChanged(1, 130, 500),
+    ReportedOnChange(1, 130, (DeadBand(2, 0.5),)),
+    ReportedOnChange(2, 130, (DeadBand(2, 0.5),)),
+    ReportedOnChange(2, 130, None),
+    StructureMade(2, 131, (1,)),
+    StructureDeleted(2, 131),
+    HousekeepingSwitched(130, True, 2),
     Begun(identity(1), b"1234"),
     Executed(identity(2), (Answer(1, 1, b"yes"),)),
 )
@@ -54,7 +79,10 @@ def contents(ledger):
     jobs = {job_id: tuple(getattr(job, name) for name in job.__slots__) for job_id, job in ledger.jobs.items()}
     commands = [ledger.answers_to(identity(number)) for number in range(9)]
     begun = [ledger.request_begun(identity(number)) for number in range(9)]
-    return ledger.boot_count, ledger.housekeeping, jobs, commands, begun
+    structures = ledger.structures
+    kept = (structures.made, structures.switched, structures.intervals_ms, structures.bands)
+    others = (kept, ledger.clock, ledger.settings, ledger.events.disabled)
+    return ledger.boot_count, ledger.housekeeping, jobs, commands, begun, others
 
 
 def test_every_kind_of_change_survives_a_reboot(tmp_path):

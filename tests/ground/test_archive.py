@@ -27,6 +27,7 @@ from ground.events import (
 )
 from ground.history import History
 from mission.dictionary import Severity
+from mission.housekeeping import StructureKind
 
 ROOT = Path(__file__).parents[2]
 
@@ -161,7 +162,9 @@ def test_telemetry_is_read_back_decoded(path, draw):
         [
             frame(b"\x00\x01"),
             ReportReceived(**where, apid=0x42, service=128, subtype=130, name="job_progress", values=values),
-            HousekeepingReceived(**where, structure=2, name="jobs", values={"job_id": 1}),
+            HousekeepingReceived(
+                **where, kind=StructureKind.HOUSEKEEPING, structure=2, name="jobs", values={"job_id": 1}
+            ),
             EventReported(**where, severity=Severity.HIGH, name="store_failed", text="it failed", values={}),
             LinkChanged(time_ns=0, state=LinkState.UP),
         ],

@@ -9,6 +9,7 @@ from ccsds.errors import MisuseError
 from ground import events
 from ground.events import LinkState, Stage, StationEvent, TransferDirection, encode_json, one_line, plain, show
 from mission.dictionary import Severity
+from mission.housekeeping import StructureKind
 from mission.jobs import JobState
 
 VALUES = {"digest": b"\x01\xff", "loss": float("nan"), "state": JobState.RUNNING, "list": [1, 2], "text": "a\u2028b"}
@@ -30,6 +31,7 @@ FIELDS = {
     "subtype": 1,
     "values": VALUES,
     "structure": 1,
+    "kind": StructureKind.DIAGNOSTIC,
     "severity": Severity.HIGH,
     "corrected": 3,
     "reason": "because",

@@ -321,7 +321,7 @@ def test_reports_events_and_housekeeping_come_out_decoded_with_on_board_time(lad
     [
         (17, 9, b"", r"expected a declared report, found message type \[17,9\]"),
         (3, 25, b"", "expected a structure number, found 0 octets"),
-        (3, 25, b"\x63", "unknown housekeeping structure 99"),
+        (3, 26, b"", "expected a structure number, found 0 octets"),
         (3, 25, b"\x02\x00", "expected jobs_waiting"),
         (5, 1, b"\x00", "expected 2 octets of number, found 1"),
         (5, 1, b"\xff\xff", "expected a declared event, found number 65535"),
@@ -338,6 +338,21 @@ def test_a_report_that_the_dictionary_does_not_hold_is_rejected_with_a_reason(la
     with pytest.raises(AssertionError, match=reason):
         raise AssertionError(rejected.reason)
     assert ladder.station.snapshot()["counters"]["packets_rejected"] == 1
+
+
+def test_a_structure_made_in_flight_is_decoded_once_it_was_defined_and_kept_as_octets_before(ladder):
+    ladder.spacecraft.say(3, 25, b"\x82\x00\x00\x00\x07")
+    ladder.run(0.2)
+    definition = DICTIONARY.reports["housekeeping_structure"].fields.encode(
+        {"structure": 130, "reporting": "ENABLED", "interval": 500, "mode": "PERIODIC", "parameters": ["uptime"]}
+    )
+    ladder.spacecraft.say(3, 10, definition)
+    ladder.spacecraft.say(3, 25, b"\x82\x00\x00\x00\x07")
+    ladder.run(0.2)
+    first, second = ladder.of(HousekeepingReceived)
+    assert (first.name, first.values) == ("housekeeping_130", {"octets": b"\x00\x00\x00\x07"})
+    assert second.values == {"uptime": 7}
+    assert ladder.station.snapshot()["housekeeping"]["130"]["values"] == {"uptime": 7}
 
 
 def test_another_dictionary_on_board_is_told_once(ladder):

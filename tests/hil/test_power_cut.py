@@ -41,6 +41,19 @@ def telecommand(sequence, name, **arguments):
     return Telecommand(Apid.CORE, sequence, command.service, command.subtype, SOURCE, data=data).encode()
 
 
+AUTONOMY = [
+    telecommand(0, "housekeeping.create", structure=130, interval=500, parameters=["uptime"]),
+    telecommand(1, "housekeeping.append", structure=130, parameters=["boot_count"]),
+    telecommand(2, "housekeeping.on_change", structure=130, bands=[{"parameter": "uptime", "band": 9.0}]),
+    telecommand(3, "housekeeping.enable", structures=[130]),
+    telecommand(4, "diagnostics.create", structure=7, interval=500, parameters=["uptime"]),
+    telecommand(5, "diagnostics.delete", structures=[7]),
+    telecommand(6, "parameter.set", values={"keep_alive": 500, "clock_drift": 2.0}),
+    telecommand(7, "event.disable", events=["booted", "clock_started"]),
+    telecommand(8, "time.set", tai=2 * 10**18),
+    telecommand(9, "time.adjust", offset=-(10**9)),
+]
+
 SESSION = [
     telecommand(0, "housekeeping.enable", structures=[1]),
     telecommand(1, "job.submit", job_id=1, recipe="tiny", corpus="text"),
@@ -71,15 +84,15 @@ def send(spacecraft, packet):
     return {report.request_id.sequence_count for report in reports if report.stage == COMPLETED}
 
 
-def session(spacecraft, acknowledged):
-    for packet in SESSION:
+def session(spacecraft, acknowledged, packets=SESSION):
+    for packet in packets:
         acknowledged |= send(spacecraft, packet)
 
 
-def executed_again(spacecraft, acknowledged):
+def executed_again(spacecraft, acknowledged, packets=SESSION):
     """Send the whole session again, the same octets; give what acted although it was acknowledged before."""
     again = []
-    for sequence, packet in enumerate(SESSION):
+    for sequence, packet in enumerate(packets):
         send(spacecraft, packet)
         (answered,) = [event for event in spacecraft.take_events() if type(event).__name__ == "CommandAnswered"]
         if sequence in acknowledged and answered.outcome != "repeated":
@@ -121,6 +134,39 @@ def test_a_power_cut_at_each_disk_operation_loses_nothing_acknowledged_and_repea
             housekeeping, jobs = state(disk)
             assert (housekeeping, jobs) == expected
             assert jobs[1][0] is JobState.CANCELLED
+
+
+def kept(disk):
+    """Give what the store has of the clock, of settings, of structures and of events."""
+    ledger = Ledger(disk)
+    structures = ledger.structures
+    made = (structures.made, structures.switched, structures.intervals_ms, structures.bands)
+    assert ledger.clock is not None
+    return made, ledger.settings, ledger.events.disabled, ledger.clock.tai_ns
+
+
+def test_a_power_cut_at_each_disk_operation_leaves_clock_settings_structures_and_events_whole(tmp_path):
+    disk = SimulatedDisk(tmp_path / "undisturbed", Streams(0))
+    acknowledged = set()
+    session(boot(disk), acknowledged, AUTONOMY)
+    assert acknowledged == set(range(len(AUTONOMY)))
+    operations = disk.operations
+    *expected, tai_ns = kept(disk)
+    assert tai_ns == 2 * 10**18 - 10**9
+    for operation in range(1, operations + 1):
+        disk = SimulatedDisk(tmp_path / f"{operation}", Streams(operation))
+        disk.cut_at(operation)
+        acknowledged = set()
+        with pytest.raises(PowerCut):
+            session(boot(disk), acknowledged, AUTONOMY)
+        disk.power_on()
+        spacecraft = boot(disk)
+        assert executed_again(spacecraft, acknowledged, AUTONOMY) == []
+        *found, tai_ns = kept(disk)
+        assert found == expected
+        # The clock went on from the latest it can have been, so that no time is given out twice; nothing acted twice.
+        late_ns = tai_ns - (2 * 10**18 - 10**9)
+        assert late_ns in (0, 300 * 10**9)
 
 
 class Killed(BaseException):

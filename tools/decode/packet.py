@@ -23,8 +23,8 @@ from ccsds.pus.telemetry import Telemetry
 from ccsds.time import CUC_OCTETS, cuc_decode, unix_ns_from_tai
 from mission.channels import Apid
 from mission.definition import DICTIONARY
+from mission.housekeeping import KIND_OF_REPORT
 from mission.time import TimeStatus
-from mission.words.housekeeping import HOUSEKEEPING_REPORT
 from tools.decode.cfdp import read_pdu
 from tools.decode.node import Bits, Kind, Node, Walk, name_of, words
 from tools.decode.octets import Octets
@@ -153,9 +153,9 @@ class PacketReader:
             node.name += " event"
             node.meaning = read_event(walk, subtype)
             node.label = node.meaning.partition(":")[0]
-        elif (service, subtype) == HOUSEKEEPING_REPORT:
+        elif (service, subtype) in KIND_OF_REPORT:
             node.name += " housekeeping"
-            node.meaning = node.label = read_housekeeping(walk)
+            node.meaning = node.label = read_housekeeping(walk, KIND_OF_REPORT[service, subtype])
         else:
             report = DICTIONARY.report_of(service, subtype)
             node.name += f" {report.name}"

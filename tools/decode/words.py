@@ -12,6 +12,7 @@ from mission.definition import DICTIONARY
 from mission.dictionary import Severity
 from mission.failures import FailureCode
 from mission.fields import Field, FieldType, Layout
+from mission.housekeeping import StructureKind
 from tools.decode.node import Node, Walk, plain, words
 
 EVENT_SERVICE = 5
@@ -89,9 +90,17 @@ def read_event(walk: Walk, subtype: int) -> str:
     return f"{words(Severity(subtype).name)} event {declared.name}: {declared.describe(values)}"
 
 
-def read_housekeeping(walk: Walk) -> str:
-    """Read the source data of a housekeeping report; give it in a line."""
+def read_housekeeping(walk: Walk, kind: StructureKind) -> str:
+    """Read the source data of a housekeeping or diagnostic report; give it in a line.
+
+    What a structure made in flight holds is told by other packets; its octets are shown as they are.
+    """
     number = walk.number("structure", 1)
+    if kind is not StructureKind.HOUSEKEEPING or number not in DICTIONARY.structures:
+        name = f"{kind.name.lower()} structure {number}, made in flight"
+        walk.nodes[-1].meaning = name
+        walk.raw("parameters", walk.left_octets, "not declared")
+        return name
     structure = DICTIONARY.structure_of(number)
     walk.nodes[-1].meaning = f"{structure.name}: {structure.description}"
     read_layout(walk, structure.layout)
