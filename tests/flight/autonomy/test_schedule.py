@@ -401,6 +401,39 @@ def test_what_was_due_in_a_reset_is_released_or_skipped_as_it_was_declared(
     assert waiting(again) == []
 
 
+def test_only_those_that_are_to_be_skipped_are_and_the_others_keep_their_place(enabled, make_board, tmp_path):
+    rows = [
+        relative(enabled, 1, anchor=Anchor.ABSOLUTE, release_time=EPOCH + 10 * SECOND),
+        relative(enabled, 2, "once", anchor=Anchor.ABSOLUTE, release_time=EPOCH + 11 * SECOND, late=Late.RUN, limit=60),
+        relative(enabled, 3, anchor=Anchor.ABSOLUTE, release_time=EPOCH + 12 * SECOND),
+        relative(enabled, 4, "once", anchor=Anchor.ABSOLUTE, release_time=EPOCH + 13 * SECOND, late=Late.RUN, limit=60),
+    ]
+    assert enabled.send("schedule.insert_relative", activities=rows) == ""
+    again = make_board(RealDisk(tmp_path), now_ns=30 * SECOND, done=enabled.done)
+    assert skips(again.run_to(30 * SECOND)) == [(Fate.SKIPPED_LATE, [key(1)]), (Fate.SKIPPED_LATE, [key(3)])]
+    assert enabled.done == [(Repeat.ONCE, 2), (Repeat.ONCE, 4)]
+    assert [row[0] for row in again.ledger.schedule.fates] == [key(1), key(2), key(3), key(4)]
+
+
+def test_that_one_has_begun_outlasts_a_rewritten_journal(enabled, make_board, tmp_path):
+    insert(enabled, at(enabled, 1, 10, "once"))
+    append = enabled.disk.append
+
+    def full_after_the_act(path, data):
+        if enabled.done:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(path, data)
+
+    enabled.disk.append = full_after_the_act
+    enabled.run_to(11 * SECOND)
+    enabled.disk.append = append
+    enabled.ledger._compact()
+    again = make_board(RealDisk(tmp_path), now_ns=12 * SECOND, done=enabled.done)
+    events = again.run_to(13 * SECOND)
+    assert ("activity_failed", {"request": key(1), "fate": Fate.OUTCOME_UNKNOWN}) in events
+    assert enabled.done == [(Repeat.ONCE, 1)]
+
+
 def test_a_clock_that_jumps_ahead_skips_what_it_jumped_over_and_one_that_jumps_back_repeats_nothing(enabled):
     insert(enabled, at(enabled, 1, 10), at(enabled, 2, 20), at(enabled, 3, 3600))
     enabled.run_to(10 * SECOND)
