@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from ccsds.cfdp.entity import Entity
 from ccsds.cfdp.events import Role
+from ccsds.cfdp.filestore import refusal_of
 from ccsds.cfdp.records import (
     ClosedRecord,
     ReceiverRecord,
@@ -212,14 +213,16 @@ class Files:
             return Entity(self._mib, self.folder, journal, records, now_ns)
 
     def _knows(self, data: bytes) -> bool:
-        """Tell whether a record is one of CFDP, and of a far end that there is."""
+        """Tell whether a record is one of CFDP, of a far end that there is, and of a file that may be named."""
         try:
             record = decode_record(data)
         except MalformedError:
             return False
         match record:
-            case SenderRecord(header=header):
-                return self._mib.remote(header.destination) is not None
+            case SenderRecord(header=header, request=request):
+                name = request.source_name
+                is_plain = not name or refusal_of(self.folder, name, self.part_directory) is None
+                return is_plain and self._mib.remote(header.destination) is not None
             case ReceiverRecord(header=header):
                 return self._mib.remote(header.source) is not None
             case ClosedRecord() | SequenceRecord():

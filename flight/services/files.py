@@ -202,13 +202,17 @@ class FileService:
         return name
 
     def _below(self, directory: str) -> dict[str, FileKind]:
-        """Give what is in a directory, in order of names."""
+        """Give what is in a directory, in order of names, without links that leave the store."""
         start = f"{directory}/" if directory else ""
         kinds = {path: FileKind.FILE for path in self._folder.list(directory)}
         kinds.update(dict.fromkeys(self._folder.list_directories(directory), FileKind.DIRECTORY))
         names = {path[len(start) :]: kind for path, kind in kinds.items()}
         hidden = self._files.part_directory if not directory else None
-        return {name: names[name] for name in sorted(names) if "/" not in name and name != hidden}
+        return {
+            name: names[name]
+            for name in sorted(names)
+            if "/" not in name and name != hidden and self._folder.is_inside(start + name)
+        }
 
     def _tell_digest(self, digest: FileDigest) -> None:
         self._reporter.report(

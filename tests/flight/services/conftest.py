@@ -20,7 +20,8 @@ from ccsds.sync import TmDeframer
 from ccsds.tc_frame import TcFrame, TcFrameKind
 from ccsds.tm_frame import TmFrame
 from ccsds.tm_packets import PacketAssembler
-from flight.events import Announced, CommandAnswered
+from flight.disk import directory_of
+from flight.events import Announced, CommandAnswered, Rejected
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from hil.disk import PowerCut, SimulatedDisk
 from hil.keys import lay_keys
@@ -52,10 +53,10 @@ class IdleWorker:
 class Sky:
     """A spacecraft, the ground's entity, and lines that carry one frame a step each way."""
 
-    def __init__(self, folder, profile="serial", with_keys=False, stack=None):
+    def __init__(self, folder, profile, with_keys, stack, seed, disk):
         self.profile = find_profile(profile)
         self.folder = folder
-        self.disk = SimulatedDisk(folder / "store", Streams(1))
+        self.disk = disk or SimulatedDisk(folder / "store", Streams(seed))
         self.paths = lay_keys(folder, Streams(3)) if with_keys else None
         self.security = None
         if self.paths:
@@ -66,22 +67,27 @@ class Sky:
         self.now_ns = 0
         self.held = contextlib.ExitStack()
         self.answered, self.announced, self.finished = [], [], []
-        self.frames, self.reports, self.sent = [], [], []
-        self.sequence = 0
+        self.frames, self.reports, self.sent, self.rejected = [], [], [], []
+        self.sequence = self.sources = 0
         self.loses = lambda direction, number: False
         self.frames_up = 0
         self.boot()
         self.ground.contact(True, 0)
 
     def boot(self):
-        """Start the flight software, again if it ran."""
+        """Start the flight software, again if it ran; power may go in the middle of that too."""
         self.held.close()
-        store = None
+        self.keys = None
         if self.paths:
-            store = self.held.enter_context(opened_keys(self.paths[End.SPACECRAFT], End.SPACECRAFT))
+            self.keys = self.held.enter_context(opened_keys(self.paths[End.SPACECRAFT], End.SPACECRAFT))
         config = SpacecraftConfig(profile=self.profile, tai_offset_ns=10**18)
-        self.spacecraft = Spacecraft(config, self.disk, IdleWorker(), {}, self.now_ns, store)
-        self.spacecraft.contact(True, self.now_ns)
+        while True:
+            try:
+                self.spacecraft = Spacecraft(config, self.disk, IdleWorker(), {}, self.now_ns, self.keys)
+                self.spacecraft.contact(True, self.now_ns)
+                break
+            except PowerCut:
+                self.disk.power_on()
         self.deframer = TmDeframer(self.profile.tm_coding)
         self.assemblers = {channel: PacketAssembler() for channel in Downlink}
 
@@ -96,8 +102,8 @@ class Sky:
     def file(self, name, content):
         """Put a durable file into the store on board."""
         self.disk.pwrite(f"files/{name}", 0, content)
-        for path in (f"files/{name}", "files", ""):
-            self.disk.fsync(path)
+        self.disk.fsync(f"files/{name}")
+        self.disk.fsync(directory_of(f"files/{name}"))
 
     def command(self, word, /, **arguments):
         """Send a command; give what became of it and its own reports."""
@@ -119,6 +125,7 @@ class Sky:
             frame = TcFrame(TcFrameKind.BD, SPACECRAFT_ID, channel, 0, packet)
             frame = self.security.sender.protect_tc(frame) if self.security else frame
         self.sent.append(frame)
+        self.sending = frame
         try:
             self.spacecraft.receive(cltu_encode(frame.encode()), self.now_ns)
         except PowerCut:
@@ -130,10 +137,10 @@ class Sky:
 
     def put(self, content, destination="in", **request):
         """Have the ground begin to send a file."""
-        self.store.pwrite("source", 0, content)
-        request = PutRequest(
-            destination=SPACECRAFT_ENTITY, source_name="source", destination_name=destination, **request
-        )
+        self.sources += 1
+        name = f"source {self.sources}"
+        self.store.pwrite(name, 0, content)
+        request = PutRequest(destination=SPACECRAFT_ENTITY, source_name=name, destination_name=destination, **request)
         return self.ground.put(request, self.now_ns)
 
     def step(self):
@@ -193,6 +200,8 @@ class Sky:
                 self.answered.append(event)
             elif isinstance(event, Announced):
                 self.announced.append((event.name, event.values))
+            elif isinstance(event, Rejected):
+                self.rejected.append(event.reason)
         self.finished += [event for event in self.ground.take_events() if isinstance(event, TransactionFinished)]
 
     def run(self, seconds=60, until=None):
@@ -203,6 +212,12 @@ class Sky:
             if until() if until else self.is_quiet:
                 return True
         return False
+
+    def parameter(self, name):
+        """Give a parameter of the files structure as housekeeping has it."""
+        structure = DICTIONARY.structures[23]
+        self.spacecraft.advance(self.now_ns)
+        return self.spacecraft._pool.sample(structure.parameters, self.now_ns)[name]
 
     @property
     def is_quiet(self):
@@ -225,9 +240,9 @@ def make_sky(tmp_path):
     """Gives a `Sky`; its arguments are those of the class but the folder."""
     with contextlib.ExitStack() as stack:
 
-        def make(profile="serial", with_keys=False, folder="sky"):
+        def make(profile="serial", with_keys=False, folder="sky", seed=1, disk=None):
             (tmp_path / folder).mkdir()
-            sky = Sky(tmp_path / folder, profile, with_keys, stack)
+            sky = Sky(tmp_path / folder, profile, with_keys, stack, seed, disk)
             stack.callback(lambda: sky.held.close())
             return sky
 
