@@ -15,6 +15,7 @@ import msgspec
 from ccsds.cfdp.codes import ConditionCode, FileStatus
 from ccsds.cop1.fop import Service
 from ccsds.errors import MisuseError
+from ground.file_names import shown_name
 from mission.dictionary import Severity
 from mission.housekeeping import StructureKind
 
@@ -266,7 +267,9 @@ class TransferEvent(StationEvent, frozen=True, kw_only=True, tag=True):
     @property
     def named(self) -> str:
         """The transfer, as the lines of all its records begin."""
-        names = f" {show(self.source_name)} -> {show(self.destination_name)}" if self.destination_name else ""
+        names = (
+            f" {show(shown_name(self.source_name))} -> {show(self.destination_name)}" if self.destination_name else ""
+        )
         return f"transfer {self.transaction} {self.direction.value}{names}"
 
 

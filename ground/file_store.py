@@ -11,9 +11,7 @@ import os
 from pathlib import Path, PurePosixPath
 
 from ccsds.errors import MisuseError
-
-OUTBOX = ".outbox"
-"""Where copies of the files are that are being sent, so that nobody changes one on its way."""
+from ground.file_names import OUTBOX
 
 # Room that no file takes: the archive and the keys lie on the same disk, and must go on when files have filled it.
 RESERVE_OCTETS = 64 << 20

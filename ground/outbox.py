@@ -1,6 +1,6 @@
 """Files on their way up: a copy of each, made before it is sent, so that its source may change or go meanwhile.
 
-The copy is a file of the station's store, in a directory of its own below `ground.file_store.OUTBOX`. Whoever puts a
+The copy is a file of the station's store, in a directory of its own below `ground.file_names.OUTBOX`. Whoever puts a
 file makes it (`copy_in`); the station removes it once its transfer is over, and at its start those that belong to none.
 """
 
@@ -10,10 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from ccsds.errors import MisuseError
-from ground.file_store import OUTBOX, sync
-
-# Of a name in the outbox; it travels in the Metadata, whose name field has 255 octets.
-NAME_CHARACTERS_MAX = 48
+from ground.file_names import OUTBOX, is_in_outbox, plain_name
+from ground.file_store import sync
 
 
 def copy_in(root: Path, source: Path) -> str:
@@ -28,7 +26,7 @@ def copy_in(root: Path, source: Path) -> str:
     outbox = root / OUTBOX
     outbox.mkdir(exist_ok=True)
     own = Path(tempfile.mkdtemp(dir=outbox))
-    target = own / _plain_name(source.name)
+    target = own / plain_name(source.name)
     try:
         shutil.copyfile(source, target)
         for each in (target, own, outbox, root):
@@ -37,17 +35,6 @@ def copy_in(root: Path, source: Path) -> str:
         shutil.rmtree(own, ignore_errors=True)
         raise
     return target.relative_to(root).as_posix()
-
-
-def is_in_outbox(name: str) -> bool:
-    """Tell whether a name in the store is of a copy in the outbox."""
-    parts = PurePosixPath(name).parts
-    return len(parts) == 3 and parts[0] == OUTBOX and ".." not in parts
-
-
-def shown_name(name: str) -> str:
-    """Give a name as a person knows it: without the outbox, if it is in there."""
-    return PurePosixPath(name).name if is_in_outbox(name) else name
 
 
 def remove(root: Path, name: str) -> None:
@@ -64,9 +51,3 @@ def clear(root: Path, kept: Iterable[str]) -> None:
         for each in outbox.iterdir():
             if each.name not in wanted:
                 shutil.rmtree(each, ignore_errors=True)
-
-
-def _plain_name(name: str) -> str:
-    """Give a name that CFDP lets through: of it, what can be printed, cut from the left so that its ending stays."""
-    plain = "".join(each if each.isprintable() and each.isascii() and each not in "\\/" else "_" for each in name)
-    return plain[-NAME_CHARACTERS_MAX:]

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ground.events import show
-from ground.outbox import shown_name
+from ground.file_names import shown_name
 from mission.channels import Downlink, Uplink
 from mission.dictionary import Command, Dictionary, Hazard
 from mission.fields import REQUIRED, describe
@@ -133,6 +133,8 @@ def job_details(job_id: int, job: Mapping[str, Any]) -> Group:
 def transfers_table(transfers: Iterable[Mapping[str, Any]]) -> Table:
     """Give transfers, of the archive or of a snapshot, with how far they are."""
     table = _table("transfer", "", "file", "size", "done", "state", "began")
+    for column in table.columns[:2] + table.columns[3:5] + table.columns[6:]:
+        column.no_wrap = True
     for transfer in transfers:
         size, done = transfer["size_octets"], transfer["done_octets"]
         outcome = transfer.get("outcome", "UNDER_WAY")
@@ -145,7 +147,7 @@ def transfers_table(transfers: Iterable[Mapping[str, Any]]) -> Table:
             Text("-" if size is None else octets_text(size)),
             Text(share),
             Text(transfer_state(transfer), style=_STYLE_OF_OUTCOME.get(outcome, "none")),
-            Text("-" if began is None else utc(began)),
+            Text("-" if began is None else utc(began)[5:16].replace("T", " ")),
         )
     return table
 

@@ -21,6 +21,7 @@ from ccsds.sdls.key_state import KeyOperation
 from ccsds.sdls.security import KeyStatus
 from ground import outbox
 from ground.events import KeyChanged
+from ground.file_names import is_in_outbox
 from ground.files import PRIORITY_DEFAULT, parse_transaction
 from ground.history import CommandRecord, History
 from ground.socket_server import Connection
@@ -203,7 +204,7 @@ def _files(host: "StationService", request: _NoArguments, connection: Connection
 
 
 def _put(host: "StationService", request: _PutRequest, connection: Connection) -> dict[str, Any]:
-    if not outbox.is_in_outbox(request.source_name):
+    if not is_in_outbox(request.source_name):
         raise MisuseError(f"put: expected a file in the outbox, found {request.source_name!r}")
     mode = TransmissionMode.ACKNOWLEDGED if request.is_acknowledged else TransmissionMode.UNACKNOWLEDGED
     try:

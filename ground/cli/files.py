@@ -15,12 +15,12 @@ from typing import Any
 import click
 from rich.console import Console
 
-from ccsds.errors import MisuseError
+from ccsds.errors import MisuseError, StarloopError
 from ground import presentation
 from ground.cli.commands import send_and_follow
 from ground.cli.options import FAILED_STATUS, json_option, plain_errors, socket_option, to_json
 from ground.cli.transfer_display import ENDS, TransferDisplay
-from ground.client import Client
+from ground.client import Client, StationGoneError
 from ground.events import FINAL, Stage
 from ground.files import PRIORITY_DEFAULT, parse_transaction
 from ground.history import History
@@ -140,11 +140,7 @@ def get(
         with TransferDisplay(console, as_json, state["link"]) as display:
             if state["link"] != "UP":
                 display.say("link DOWN: the command waits until the spacecraft is heard")
-            try:
-                end = _watch(client, display, None, timeout_s, is_ours)
-            except _NotDoneError as refused:
-                click.echo(to_json(refused.event) if as_json else presentation.stage_line(refused.event).plain)
-                sys.exit(FAILED_STATUS)
+            end = _watch(client, display, None, timeout_s, is_ours)
         if end["type"] == "TransferFailed":
             sys.exit(FAILED_STATUS)
         kept = client.files_directory() / remote
@@ -270,11 +266,11 @@ def transfer(action: str, transaction: str, as_json: bool, socket_path: Path) ->
         sys.exit(FAILED_STATUS)
 
 
-class _NotDoneError(Exception):
-    """A command that was to begin a transfer did not."""
+class _NotDoneError(StarloopError):
+    """A command ended before it was done."""
 
     def __init__(self, event: Mapping[str, Any]) -> None:
-        self.event = event
+        super().__init__(presentation.stage_line(event).plain)
 
 
 def _watch(
@@ -311,6 +307,10 @@ def _watch(
         known = "the command is on its way" if transaction is None else f"transfer {transaction} goes on"
         display.say(f"{known}; see: ground transfers")
         sys.exit(INTERRUPTED_STATUS)
+    except StationGoneError:
+        if transaction is not None:
+            display.say(f"transfer {transaction} goes on once a station serves again")
+        raise
     known = "the transfer" if transaction is None else f"transfer {transaction}"
     raise TimeoutError(f"expected {known} to be over within {timeout_s:g} s, found it on its way still; it goes on")
 
@@ -319,7 +319,7 @@ def _listed(client: Client, directory: str) -> list[dict[str, Any]]:
     """Ask for a directory, page by page.
 
     Raises:
-        MisuseError: The spacecraft refuses.
+        _NotDoneError: The spacecraft refuses.
         TimeoutError: No answer came.
     """
     entries: list[dict[str, Any]] = []
@@ -340,7 +340,7 @@ def _page(client: Client, directory: str, first: int) -> dict[str, Any] | None:
     command_id = client.send("file.list", {"directory": directory, "first": first})
     final = client.wait(command_id)
     if final["stage"] != Stage.COMPLETED.name:
-        raise MisuseError(f"file.list: {final['stage']}{': ' if final['text'] else ''}{final['text']}")
+        raise _NotDoneError(final)
     for event in client.events(REPORT_TIMEOUT_S):
         if event["type"] == "ReportReceived" and event["name"] == "file_list":
             values = event["values"]

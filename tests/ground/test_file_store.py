@@ -7,7 +7,8 @@ import pytest
 from ccsds.cfdp.filestore import refusal_of
 from ccsds.errors import MisuseError
 from ground import outbox
-from ground.file_store import OUTBOX, DirectoryStore
+from ground.file_names import OUTBOX, shown_name
+from ground.file_store import DirectoryStore
 
 
 @pytest.fixture
@@ -122,8 +123,8 @@ def test_a_copy_in_the_outbox_is_free_of_its_source_and_goes_with_its_transfer(s
     source.write_bytes(b"another")
     assert first != second
     assert store.read(first) == store.read(second) == b"picture"
-    assert outbox.shown_name(first) == "photo.png"
-    assert outbox.shown_name("plain/name") == "plain/name"
+    assert shown_name(first) == "photo.png"
+    assert shown_name("plain/name") == "plain/name"
     outbox.clear(store.root, kept=[first])
     assert store.list() == [first]
     outbox.remove(store.root, "plain/name")
