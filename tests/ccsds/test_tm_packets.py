@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccsds.errors import MisuseError
-from ccsds.packet import PACKET_OCTETS_MAX, PacketType, SpacePacket, split_packets
+from ccsds.packet import PACKET_OCTETS_MAX, PacketType, SpacePacket, idle_packet, split_packets
 from ccsds.tm_frame import NO_PACKET_START, ONLY_IDLE
 from ccsds.tm_packets import EVENTS_MAX, PENDING_OCTETS_MAX, FrameGap, OctetsDropped, PacketAssembler, TmFramer
 
@@ -94,6 +94,18 @@ def test_fill_that_does_not_fit_goes_out_before_the_next_packet():
     assert pointer == 3
     assert second[3:] == packet(2, 17)
     assert [len(octets) for octets in split_packets(first + second)] == [16, 7, 17]
+
+
+def test_a_framer_tells_what_the_next_frame_has_room_for_and_whether_a_packet_waits():
+    framer = TmFramer(50)
+    assert (framer.room_octets, framer.has_packets) == (50, False)
+    framer.put(idle_packet(46))
+    assert (framer.room_octets, framer.has_packets) == (4, True)
+    # Fill that did not fit goes out with the next frame, and is no packet.
+    framer.take(flush=True)
+    assert (framer.room_octets, framer.has_packets) == (47, False)
+    framer.put(idle_packet(60))
+    assert framer.room_octets == 0
 
 
 def test_a_frame_is_not_given_before_it_is_full_unless_it_is_flushed():

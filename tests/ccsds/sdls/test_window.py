@@ -89,3 +89,13 @@ def test_two_receipts_restored_in_any_order_refuse_what_either_has_accepted(firs
 def test_a_receipt_that_no_window_gives_is_refused(receipt):
     with pytest.raises(MalformedError, match="receipt of SPI 1: expected"):
         ReplayWindow(8).restore(receipt)
+
+
+def test_a_receipt_ahead_stands_for_all_before_it_and_for_counters_that_never_came():
+    window = ReplayWindow(64)
+    window.accept(100)
+    restored = ReplayWindow(64)
+    restored.restore(window.receipt(7).ahead(20))
+    assert [restored.place(counter) for counter in (50, 57, 99, 100, 101, 120)] == [Place.BEHIND] + [Place.SEEN] * 5
+    assert restored.place(121) is Place.NEW
+    assert window.receipt(7).ahead(0) == window.receipt(7)
