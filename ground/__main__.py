@@ -5,7 +5,7 @@ Exit status: 0 done, 1 the command failed or was lost or the station went away, 
 
 import click
 
-from ground.cli import commands, cop1, files, keys, station
+from ground.cli import commands, cop1, files, keys, schedule, station
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,6 +20,7 @@ for command in (
     commands.send,
     commands.commands,
     commands.jobs,
+    schedule.schedule,
     files.put,
     files.get,
     files.ls,

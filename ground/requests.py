@@ -26,7 +26,7 @@ from ground.files import PRIORITY_DEFAULT, parse_transaction
 from ground.history import CommandRecord, History
 from ground.socket_server import Connection
 from mission.definition import DICTIONARY
-from mission.fields import Octets
+from mission.fields import FieldType, Layout, Octets, Rows
 
 if TYPE_CHECKING:
     from ground.serve import StationService
@@ -284,16 +284,25 @@ def _key_row(status: KeyStatus) -> dict[str, Any]:
 
 def _typed_arguments(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Turn what JSON cannot carry back: octets came as hexadecimal; names of enumerations are taken as they are."""
-    types = {field.name: field.type for field in DICTIONARY.command(name).arguments.fields}
-    typed = {}
-    for key, value in arguments.items():
-        if isinstance(types.get(key), Octets) and isinstance(value, str):
+    return _typed_values(DICTIONARY.command(name).arguments, arguments)
+
+
+def _typed_values(layout: Layout, values: dict[str, Any]) -> dict[str, Any]:
+    types = {field.name: field.type for field in layout.fields}
+    return {key: _typed_value(key, types.get(key), value) for key, value in values.items()}
+
+
+def _typed_value(key: str, kind: FieldType | None, value: Any) -> Any:
+    match kind, value:
+        case Octets(), str():
             try:
-                value = bytes.fromhex(value)
+                return bytes.fromhex(value)
             except ValueError:
                 raise MisuseError(f"{key}: expected hexadecimal octets, found {value!r}") from None
-        typed[key] = value
-    return typed
+        case Rows(layout), list():
+            return [_typed_values(layout, row) if isinstance(row, dict) else row for row in value]
+        case _:
+            return value
 
 
 def _service_of(name: str) -> Service:

@@ -52,7 +52,9 @@ PROTECTED_CHANNELS = (
 
 
 class OnBoardSource(IntEnum):
-    """Who asks, in telecommands that the spacecraft makes itself (16 bits of source id)."""
+    """Who asks, in telecommands that are released on board (16 bits of source id)."""
 
+    SCHEDULE = 0xFF0B
+    """A request made for the schedule, ST[11], by `ground schedule add`; the spacecraft only releases it."""
     PROCEDURES = 0xFF15
     """A stored procedure, ST[21]."""

@@ -74,7 +74,7 @@ def send(
             console.print(presentation.command_list(DICTIONARY) if named is None else presentation.command_help(named))
             return
         command = DICTIONARY.command(name)
-        values = command.arguments.parse(_pairs(arguments))
+        values = command.arguments.parse(pairs(arguments))
         with Client.connect(socket_path) as client:
             if no_wait:
                 command_id = client.send(name, values, service=Service.BD if bd else Service.AD)
@@ -173,7 +173,12 @@ def send_and_follow(
     raise TimeoutError(f"expected command {command_id} to end within {timeout_s:g} s, found it on its way still")
 
 
-def _pairs(arguments: tuple[str, ...]) -> dict[str, str]:
+def pairs(arguments: tuple[str, ...]) -> dict[str, str]:
+    """Read what was typed as key=value.
+
+    Raises:
+        MisuseError: It is something else, or a key comes twice.
+    """
     pairs: dict[str, str] = {}
     for each in arguments:
         name, equals, text = each.partition("=")

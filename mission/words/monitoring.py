@@ -4,6 +4,8 @@ A parameter is named by its number. The standard's functional monitoring, subtyp
 (ST[19]) take its place.
 """
 
+import sys
+
 from mission.dictionary import Command, EventDefinition, Hazard, Repeat, Report, Severity, Structure, Words, counter
 from mission.fields import Array, Enumerated, Field, Float, Layout, Rows, UInt
 from mission.monitoring import (
@@ -50,8 +52,8 @@ _DEFINITION = Layout(
         _KIND,
         Field("mask", UInt(64), "EXPECTED: which bits", default=(1 << 64) - 1),
         Field("expected", UInt(64), "EXPECTED: what they should be", default=0),
-        Field("low", Float(64), "LIMIT, DELTA: the lowest that is good", default=float("-inf")),
-        Field("high", Float(64), "LIMIT, DELTA: the highest that is good", default=float("inf")),
+        Field("low", Float(64), "LIMIT, DELTA: the lowest that is good", default=-sys.float_info.max),
+        Field("high", Float(64), "LIMIT, DELTA: the highest that is good", default=sys.float_info.max),
         Field("deltas", UInt(8), "DELTA: over so many changes", minimum=1, maximum=DELTAS_MAX, default=1),
         Field("stale", UInt(32), "STALE: how long it may stay the same", unit="ms", default=0),
     )

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from ccsds.pus.telecommand import Telecommand
 from ccsds.pus.verification import VerificationReport, VerificationStage
+from ccsds.time import tai_ns_from_unix
 from ground.__main__ import main
 from mission.definition import DICTIONARY
 from mission.jobs import JobState, PauseCause
+from mission.schedule import Anchor, Late
 
 ROOT = Path(__file__).parents[2]
 
@@ -178,3 +181,91 @@ def test_watch_without_a_terminal_prints_events_as_lines_until_the_station_stops
         client.stop()
         assert watch.stderr.read().startswith("ground: expected the station to be there")
         assert watch.wait(60) == 1
+
+
+def inserted(served):
+    """Give the activities that the latest insertion holds."""
+    telecommand = served.spacecraft.telecommands[-1]
+    command = DICTIONARY.command_of(telecommand.service, telecommand.subtype)
+    assert command.name == "schedule.insert_relative"
+    return command.arguments.decode(telecommand.data)["activities"]
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [
+        (
+            "2027-03-01T12:00:00Z",
+            {"anchor": Anchor.ABSOLUTE, "release_time": tai_ns_from_unix(1_803_902_400 * 10**9), "offset": 0},
+        ),
+        ("aos", {"anchor": Anchor.AOS, "offset": 0}),
+        ("los+1.5min", {"anchor": Anchor.LOS, "offset": 90_000}),
+        ("event7-30s", {"anchor": Anchor.EVENT, "orbit_event": 7, "offset": -30_000}),
+    ],
+)
+def test_a_command_is_put_into_the_schedule_at_a_time_a_pass_or_an_event(ground, served, time, expected):
+    result = ground(
+        "schedule", "add", time, "job.pause", "job_id=5", "--late", "60", socket_path=served.config.socket_path
+    )
+    assert result.exit_code == 0, result.output
+    (activity,) = inserted(served)
+    assert {name: activity[name] for name in expected} == expected
+    assert (activity["late"], activity["limit"]) == (Late.RUN, 60)
+    request = Telecommand.decode(activity["request"])
+    assert (request.service, request.subtype, request.data) == (128, 3, (5).to_bytes(4, "big"))
+    assert f"job.pause is request {request.source_id}/{request.apid}/{request.sequence_count}" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tomorrow", "test.connection"], "TIME: expected a UTC time such as 2027-03-01T12:00:00Z"),
+        (["aos-later", "test.connection"], "TIME: expected a UTC time"),
+        (["aos", "job.sumbit"], "unknown command 'job.sumbit'"),
+        (["aos", "job.pause", "job_id=0"], "job_id: expected 1 or more, found 0"),
+    ],
+)
+def test_what_cannot_be_scheduled_is_refused_before_it_is_sent(ground, arguments, message):
+    result = ground("schedule", "add", *arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_the_schedule_is_listed_from_all_its_pages(ground, served):
+    requests = [Telecommand(0x42, count, 128, 3, 9, data=(5).to_bytes(4, "big")).encode() for count in (1, 2, 3)]
+    rows = [
+        {"release_time": tai_ns_from_unix(1_803_902_400 * 10**9)},
+        {"release_time": 0, "anchor": Anchor.AOS, "offset": 90_000},
+        {"release_time": 0, "anchor": Anchor.EVENT, "orbit_event": 7, "offset": -500},
+    ]
+    blank = {"sub_schedule": 0, "group": 0, "anchor": 0, "orbit_event": 0, "offset": 0, "late": 0, "limit": 0}
+    rows = [{**blank, **row, "request": request} for row, request in zip(rows, requests, strict=True)]
+    report = DICTIONARY.reports["schedule_detail"]
+    complete = served.spacecraft.answer
+
+    def answer(telecommand):
+        position = int.from_bytes(telecommand.data, "big")
+        values = {"total": 3, "position": position, "activities": rows[position : position + 2]}
+        served.spacecraft.say(report.service, report.subtype, report.fields.encode(values))
+        return complete(telecommand)
+
+    served.spacecraft.answer = answer
+    result = ground("schedule", "list", socket_path=served.config.socket_path)
+    assert [line.split() for line in result.output.splitlines()] == [
+        ["2027-03-01T12:00:00Z", "job.pause", "9/66/1"],
+        ["AOS", "+90", "s", "job.pause", "9/66/2"],
+        ["EVENT", "7", "-0.5", "s", "job.pause", "9/66/3"],
+    ]
+
+
+def test_rows_typed_as_json_reach_the_spacecraft_octets_and_all(ground, served):
+    request = Telecommand(0x42, 1, 17, 1, 9).encode()
+    rows = f'[{{"event": 130, "about": 2, "request": "{request.hex()}"}}]'
+    result = ground("send", "reaction.add", f"reactions={rows}", socket_path=served.config.socket_path)
+    assert result.exit_code == 0, result.output
+    data = served.spacecraft.telecommands[-1].data
+    assert DICTIONARY.command("reaction.add").arguments.decode(data)["reactions"] == [
+        {"event": 130, "about": 2, "request": request}
+    ]
+    rows = '[{"monitor": 1, "parameter": 34, "kind": "limit", "high": "9"}]'
+    assert ground("send", "monitoring.add", f"monitors={rows}", socket_path=served.config.socket_path).exit_code == 0
