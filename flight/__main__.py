@@ -18,16 +18,24 @@ from ccsds.errors import MisuseError, StarloopError
 from ccsds.sdls.key_file import End
 from ccsds.sdls.key_store import KeyStore, Standing
 from ccsds.time import tai_ns_from_unix
+from flight.crash import describe_exception
 from flight.disk import RealDisk
-from flight.events import Event, Reported
+from flight.events import Event, Reported, ResetDue
 from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpora_on_board
 from flight.jobs.messages import Request
 from flight.jobs.process import WorkerProcess
+from flight.ledger import Ledger
+from flight.services.boots import note_crash
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from mission.profiles import PROFILES, find_profile
 from ports.drive import drive
 from ports.key_directory import opened_keys, require_choice
 from ports.url import parse_url
+
+# Exit statuses. A supervisor starts the program again after any of them; only the first needs a person.
+BAD_INPUT_STATUS = 2
+RESET_STATUS = 3
+CRASH_STATUS = 4
 
 logger = logging.getLogger("flight")
 
@@ -85,7 +93,7 @@ def main(
             disk.lock()
         except (StarloopError, OSError) as error:
             click.echo(f"flight: {error}", err=True)
-            sys.exit(2)
+            sys.exit(BAD_INPUT_STATUS)
         for corpus in on_board.values():
             logger.info("corpus %s, SHA-256 %s… %s", corpus.name, corpus.sha256[:12], corpus.notice)
         _log_keys(keys)
@@ -101,7 +109,14 @@ def main(
             asyncio.run(program.run())
         except (MisuseError, OSError) as error:  # A store or a port that turns out to be something else.
             click.echo(f"flight: {error}", err=True)
-            sys.exit(2)
+            sys.exit(BAD_INPUT_STATUS)
+        except Exception as error:  # What nobody foresaw is kept for the ground, and the supervisor starts anew.
+            logger.exception("the flight software failed")
+            with contextlib.suppress(OSError):
+                note_crash(Ledger(disk), describe_exception(error))
+            sys.exit(CRASH_STATUS)
+        if program.has_reset:
+            sys.exit(RESET_STATUS)
 
 
 class _Worker:
@@ -129,6 +144,8 @@ class _Program:
     """The event loop around one spacecraft."""
 
     verbose = False
+    has_reset = False
+    """Whether it ended because the spacecraft asked for a reset."""
 
     def __init__(
         self,
@@ -153,7 +170,7 @@ class _Program:
             self._config, self._disk, self._worker, self._corpora, time.monotonic_ns(), self._keys
         )
         loop = asyncio.get_running_loop()
-        task = asyncio.ensure_future(
+        task = self._task = asyncio.ensure_future(
             drive(
                 self._spacecraft,
                 self._link_url,
@@ -168,7 +185,9 @@ class _Program:
         try:
             await task
         except asyncio.CancelledError:
-            logger.info("stopped")
+            if not self.has_reset:
+                self._spacecraft.stop()
+            logger.info("reset" if self.has_reset else "stopped")
         finally:
             self._worker.kill()
 
@@ -186,6 +205,9 @@ class _Program:
         for event in events:
             if self.verbose or not isinstance(event, Reported):
                 logger.info("%s", event)
+            if isinstance(event, ResetDue):
+                self.has_reset = True
+                self._task.cancel()
 
 
 def _log_keys(keys: KeyStore | None) -> None:

@@ -3,16 +3,18 @@
 import msgspec
 
 from ccsds.sdls.window import Receipt
-from flight.books.boots import Booted
+from flight.books.boots import Booted, Crashed, Lived, Stopped
 from flight.books.commands import Begun, Executed
 from flight.books.events import EventSwitched
 from flight.books.housekeeping import HousekeepingChange
 from flight.books.jobs import JobChange
 from flight.books.keys import KeySetLoaded
+from flight.books.mode import ModeChanged
 from flight.books.monitoring import MonitoringChange
 from flight.books.parameters import SettingChanged
 from flight.books.procedures import ProcedureChange
 from flight.books.reactions import ReactionChange
+from flight.books.safeguards import SafeguardChange
 from flight.books.schedule import ScheduleChange
 from flight.books.time import ClockKept
 
@@ -20,6 +22,9 @@ Change = (
     Executed
     | Begun
     | Booted
+    | Lived
+    | Stopped
+    | Crashed
     | KeySetLoaded
     | Receipt
     | EventSwitched
@@ -31,6 +36,8 @@ Change = (
     | ReactionChange
     | SettingChanged
     | ClockKept
+    | ModeChanged
+    | SafeguardChange
 )
 """Everything that can change durably."""
 

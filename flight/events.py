@@ -67,3 +67,12 @@ class Announced(Event, frozen=True, tag=True):
 
     def __str__(self) -> str:
         return self.text
+
+
+class ResetDue(Event, frozen=True, tag=True):
+    """The flight software is to be ended and started anew by whoever drives it."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"reset: {self.reason}"

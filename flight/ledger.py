@@ -18,10 +18,12 @@ from flight.books.events import EventBook
 from flight.books.housekeeping import HousekeepingBook
 from flight.books.jobs import JobBook, JobRecord
 from flight.books.keys import KeyBook, KeySetLoaded
+from flight.books.mode import ModeBook
 from flight.books.monitoring import MonitoringBook
 from flight.books.parameters import ParameterBook
 from flight.books.procedures import ProcedureBook
 from flight.books.reactions import ReactionBook
+from flight.books.safeguards import SafeguardBook
 from flight.books.schedule import ScheduleBook
 from flight.books.time import ClockKept, TimeBook
 from flight.commit import Change, Commit
@@ -51,7 +53,9 @@ class Ledger:
         self._compacted_octets = 0
         self._is_suspect = False
         self._loaded_key_set: str | None = None
-        self._boots = BootBook()
+        self.boots = BootBook()
+        self.mode = ModeBook()
+        self.safeguards = SafeguardBook()
         self._keys = KeyBook()
         self._commands = CommandBook()
         self.events = EventBook()
@@ -67,7 +71,9 @@ class Ledger:
         self.reactions = ReactionBook()
         # In the order in which a compacted journal tells them.
         self._books: tuple[Book, ...] = (
-            self._boots,
+            self.boots,
+            self.mode,
+            self.safeguards,
             self._time,
             self._keys,
             self._parameters,
@@ -96,7 +102,7 @@ class Ledger:
     @property
     def boot_count(self) -> int:
         """Times the flight software has started on this store."""
-        return self._boots.count
+        return self.boots.count
 
     @property
     def housekeeping(self) -> Mapping[int, bool]:

@@ -9,6 +9,7 @@ Source: ECSS-E-ST-70-41C 6.1 and 8.1 (request verification).
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ccsds.errors import MalformedError, MisuseError
 from ccsds.pus.telecommand import RequestId, Telecommand
@@ -23,7 +24,7 @@ from flight.ledger import Ledger
 from flight.release import Release
 from flight.reporter import Reporter, clip_reason
 from flight.request import Request, failure_report
-from flight.services.service import Outcome, Service
+from flight.services.service import Guard, Outcome, Service
 from mission.dictionary import Dictionary, Repeat
 from mission.failures import FailureCode
 from mission.schedule import Fate
@@ -47,9 +48,18 @@ class Router:
         ledger: What was dealt with before.
         reporter: Where answers go.
         services: What executes commands.
+        guard: What lets them through.
     """
 
-    def __init__(self, dictionary: Dictionary, ledger: Ledger, reporter: Reporter, services: Iterable[Service]) -> None:
+    def __init__(
+        self,
+        dictionary: Dictionary,
+        ledger: Ledger,
+        reporter: Reporter,
+        services: Iterable[Service],
+        guard: Guard,
+    ) -> None:
+        self._guard = guard
         self._dictionary = dictionary
         self._ledger = ledger
         self._reporter = reporter
@@ -143,12 +153,14 @@ class Router:
         """Take a telecommand through acceptance and execution."""
         try:
             command, arguments = self._acceptance.accept(request.telecommand)
+            self._guard.check(command, now_ns)
         except RefusedError as error:
             request.refuse(error.code, str(error))
             self._conclude(request, Fate.REFUSED, str(error), now_ns)
             return
         request.name = command.name
         request.stage(VerificationStage.ACCEPTED)
+        heard = () if request.is_release else self._guard.heard(now_ns)
         try:
             if command.repeat is Repeat.ONCE or (command.repeat is Repeat.IDEMPOTENT and request.is_release):
                 self._commit(request.begun)
@@ -173,6 +185,7 @@ class Router:
         request.stage(VerificationStage.STARTED)
         request.answers += outcome.answers
         request.stage(VerificationStage.COMPLETED)
+        outcome = replace(outcome, changes=(*outcome.changes, *heard))
         self._conclude(request, Fate.EXECUTED, "", now_ns, outcome)
 
     def _repeat(self, telecommand: Telecommand, answers: tuple[Answer, ...], now_ns: int) -> None:

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from ccsds.sdls.key_store import KeyStore
 from ccsds.sdls.security import Security
 from flight.autonomy import Autonomy
-from flight.books.boots import Booted
 from flight.clock import Clock, ClockConfig
 from flight.disk import Disk
 from flight.downlink import DownlinkTransmitter
@@ -37,10 +36,12 @@ from flight.services.jobs import JobService
 from flight.services.keys import KeyService
 from flight.services.parameters import ParameterService
 from flight.services.time import TimeService
+from flight.survival import Survival, SurvivalConfig
 from flight.uplink import Delivery, UplinkReceiver
 from mission.channels import Uplink
 from mission.definition import DICTIONARY
 from mission.dictionary import Dictionary
+from mission.modes import Mode
 from mission.profiles import LinkProfile
 from mission.words.core import BOOTED, JOURNAL_MENDED, KEEP_ALIVE, STORE_FAILED
 
@@ -60,6 +61,7 @@ class SpacecraftConfig:
     clock_id: str = ""
     """The same after a restart if, and only if, ``now_ns`` has gone on; empty if the driver cannot tell."""
     engine: EngineConfig = field(default_factory=EngineConfig)
+    survival: SurvivalConfig = field(default_factory=SurvivalConfig)
     dictionary: Dictionary = DICTIONARY
 
 
@@ -111,6 +113,9 @@ class Spacecraft:
         self._downlink = DownlinkTransmitter(config.profile, self._files, security)
         self._keys = KeyService(security, self._reporter)
         self._engine = Engine(config.engine, self._ledger, worker, self._reporter, corpora, disk)
+        self._survival = Survival(
+            config.survival, self._ledger, self._reporter, self._pool, self._engine, config.clock_id, now_ns
+        )
         self._autonomy = Autonomy(
             config.dictionary,
             self._ledger,
@@ -127,15 +132,16 @@ class Spacecraft:
         services = (
             ConnectionTestService(self._reporter),
             self._housekeeping,
-            JobService(self._engine, self._reporter),
+            JobService(self._engine, self._reporter, self._survival.modes),
             self._keys,
             self._time,
             self._event_service,
             ParameterService(self._pool, self._reporter),
             self._file_service,
             *self._autonomy.services,
+            *self._survival.services,
         )
-        self._router = Router(config.dictionary, self._ledger, self._reporter, services)
+        self._router = Router(config.dictionary, self._ledger, self._reporter, services, self._survival.safeguards)
         self._fill_pool()
         self._boot(now_ns)
 
@@ -153,6 +159,7 @@ class Spacecraft:
         self._files.advance(now_ns)
         self._file_service.advance(now_ns)
         self._receipts.advance(now_ns)
+        self._survival.advance(now_ns)
         self._housekeeping.advance(now_ns)
         self._keys.tell_refusals(now_ns)
         self._time.advance(now_ns)
@@ -171,6 +178,7 @@ class Spacecraft:
             self._file_service.next_deadline(),
             self._receipts.next_deadline(),
             self._event_service.next_deadline(),
+            self._survival.next_deadline(),
         ]
         if self._is_in_contact:
             deadlines.append(self._downlink.next_deadline())
@@ -190,6 +198,15 @@ class Spacecraft:
         self._autonomy.contact(up, now_ns)
         self._files.contact(up, now_ns)
         self._settle(now_ns)
+
+    @property
+    def mode(self) -> Mode:
+        """What it is set on."""
+        return self._survival.mode
+
+    def stop(self) -> None:
+        """Take note that whoever drives it is about to end it in order."""
+        self._survival.stop()
 
     def worker_replied(self, reply: Reply, now_ns: int) -> None:
         """Take a reply from the worker."""
@@ -223,7 +240,7 @@ class Spacecraft:
 
     def _boot(self, now_ns: int) -> None:
         try:
-            self._ledger.commit(Booted(self._ledger.boot_count + 1), self._clock.note(now_ns))
+            self._ledger.commit(*self._survival.entry, self._clock.note(now_ns))
         except OSError as error:
             # A full store must not keep it from hearing the commands that make room.
             self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
@@ -234,6 +251,7 @@ class Spacecraft:
         )
         self._pool.boot(now_ns)
         self._time.boot(now_ns)
+        self._survival.boot(now_ns)
         self._keys.boot()
         self._files.boot(self._ledger.boot_count, now_ns)
         self._engine.boot(now_ns)
@@ -244,6 +262,7 @@ class Spacecraft:
         """Hand on what was said and what happened during this call."""
         self._events += self._uplink.take_events()
         self._events += self._router.take_events()
+        self._events += self._survival.take_events()
         for event in self._downlink.take_events():
             self._events.append(event)
             if isinstance(event, TelemetryHeld):

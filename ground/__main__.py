@@ -18,6 +18,7 @@ for command in (
     station.watch,
     station.link,
     commands.send,
+    commands.arm,
     commands.commands,
     commands.jobs,
     schedule.schedule,

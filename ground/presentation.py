@@ -90,7 +90,11 @@ def command_help(command: Command) -> Group:
         default = "required" if field.default is REQUIRED else repr(field.default)
         row = (field.name, describe(field.type), field.range, default, field.description)
         table.add_row(*(Text(cell) for cell in row))
-    hazard = [] if command.hazard is Hazard.NONE else [Text(f"Hazard: {command.hazard.value}.", style="bold yellow")]
+    hazard = (
+        []
+        if command.hazard is Hazard.NONE
+        else [Text(f"Hazard: {command.hazard.value}. Send it with --arm.", style="bold yellow")]
+    )
     head = Text(f"{command.name} [{command.service},{command.subtype}]: {command.description}")
     return Group(head, *hazard, *([table] if command.arguments.fields else [Text("It takes no arguments.")]))
 

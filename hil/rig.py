@@ -21,6 +21,7 @@ import psutil
 
 from ccsds.errors import MisuseError, StarloopError
 from ccsds.sdls.key_file import End
+from flight.__main__ import RESET_STATUS
 from flight.jobs.corpus import CorpusFile
 from ground.client import Client, NoStationError
 from hil.channel.line import Line
@@ -108,16 +109,16 @@ class Rig:
             corpora = [
                 part for corpus in self._corpora.values() for part in ("--corpus", f"{corpus.name}={corpus.path}")
             ]
-            self._flight = self._launch(
-                "flight",
-                stack,
+            arguments = [
                 "--link",
                 f"serial:{self._folder / 'board'}",
                 "--store",
                 str(self._folder / "store"),
                 *self._security[End.SPACECRAFT],
                 *corpora,
-            )
+            ]
+            self._launch_flight = lambda: self._launch("flight", stack, *arguments)
+            self._flight = self._launch_flight()
             # A socket's path may have 107 octets at most, so it cannot lie wherever the folder is.
             socket_path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hil-"))) / "ground.sock"
             self._ground = self._launch(
@@ -223,7 +224,7 @@ class Rig:
         return port
 
     def _launch(self, program: str, stack: contextlib.ExitStack, *arguments: str) -> subprocess.Popen[bytes]:
-        log = stack.enter_context((self._folder / f"{program}.log").open("wb"))
+        log = stack.enter_context((self._folder / f"{program}.log").open("ab"))
         command = [sys.executable, "-m", program, *arguments, "--profile", self._scenario.link.profile]
         process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=os.environ)
         stack.callback(_stop, process)
@@ -241,6 +242,8 @@ class Rig:
                 time.sleep(0.05)
 
     def _check_programs(self) -> None:
+        if self._flight.poll() == RESET_STATUS:
+            self._flight = self._launch_flight()
         for program, process in (("flight", self._flight), ("ground", self._ground)):
             if process.poll() is not None:
                 words = (self._folder / f"{program}.log").read_text(errors="replace")[-LOG_OCTETS_SHOWN_MAX:]

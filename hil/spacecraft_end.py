@@ -63,6 +63,11 @@ class SpacecraftEnd(End[Spacecraft]):
         self.worker.kill()
         self.core.worker_lost(reason, now_ns)
 
+    def reset(self) -> None:
+        """End the flight software, as it has asked for; the disk keeps what it has."""
+        self._core = None
+        self.worker.kill()
+
     def close(self) -> None:
         """See `hil.end.End.close`."""
         self.worker.kill()

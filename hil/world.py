@@ -13,6 +13,7 @@ import msgspec
 from ccsds.cltu import cltu_octets
 from ccsds.errors import StarloopError
 from ccsds.sdls.key_file import End as KeyEnd
+from flight.events import ResetDue
 from flight.jobs.corpus import CorpusFile
 from flight.spacecraft import SpacecraftConfig
 from ground.events import FrameReceived, plain
@@ -43,6 +44,9 @@ EPILOGUE_NS = 10 * NS_PER_S
 
 # How much was sent is noted for the plots at most this often: a fast link sends thousands of frames a second.
 SAMPLE_NS = NS_PER_S // 10
+
+# What a supervisor waits before it starts the flight program again, as the systemd unit in tools/ has it.
+RESTART_NS = 2 * NS_PER_S
 
 
 class StalledError(StarloopError):
@@ -243,6 +247,9 @@ class World:
                     self.evidence.count(end.name, type(event).__name__)
                 else:
                     self._note(end.name, {"time_ns": self.now_ns, **plain(event)})
+                if isinstance(event, ResetDue):
+                    self.spacecraft.reset()
+                    self._agenda.add(self.now_ns + RESTART_NS, lambda: self.spacecraft.start(self.now_ns))
 
     def _collect_line(self, line: Line) -> None:
         for event in line.take_events():

@@ -2,6 +2,7 @@
 
 from mission.dictionary import Dictionary
 from mission.words import (
+    boots,
     connection_test,
     core,
     events,
@@ -10,10 +11,12 @@ from mission.words import (
     jobs,
     keys,
     link,
+    mode,
     monitoring,
     parameters,
     procedures,
     reactions,
+    safeguards,
     schedule,
     time,
 )
@@ -26,6 +29,9 @@ _OWNERS = (
     keys.WORDS,
     link.WORDS,
     events.OWN,
+    mode.WORDS,
+    boots.WORDS,
+    safeguards.WORDS,
     schedule.WORDS,
     files.WORDS,
     procedures.WORDS,

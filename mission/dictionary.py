@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from ccsds.errors import MalformedError, MisuseError
 from mission.fields import Field, Layout, UInt, describe
+from mission.modes import ALL_MODES, Mode
 
 Key = TypeVar("Key")
 Word = TypeVar("Word")
@@ -61,6 +62,9 @@ class Command:
     arguments: Layout = field(default_factory=Layout)
     repeat: Repeat
     hazard: Hazard = Hazard.NONE
+    """If it can do harm, it must be armed before (`mission.words.safeguards`)."""
+    modes: frozenset[Mode] = ALL_MODES
+    """In which it is accepted."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,3 +27,9 @@ class FailureCode(IntEnum):
     store failed in a way that leaves open whether its record is durable."""
     SOFTWARE_FAULT = 10
     """The flight software raised an error that nobody foresaw; nothing was done."""
+    NOT_ARMED = 20
+    """It can do harm, and no arm command let it through."""
+    INHIBITED = 21
+    """Commands of its message type are inhibited."""
+    WRONG_MODE = 22
+    """It is not accepted in the mode that the spacecraft is in."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from ccsds.cop1 import farm
 from ccsds.cop1 import fop_table as fop
+from flight import mode
 from flight.jobs import life_cycle
 from ground import tracker
 from ground.cop_keeper import NS_PER_S, RESTART_PAUSE_NS_MAX, WAIT_NS_MAX, recovery_bound_ns
@@ -101,6 +102,12 @@ def state_machines() -> str:
             "",
             "```mermaid",
             life_cycle.diagram(),
+            "```",
+            "",
+            "## The modes of the spacecraft (`flight/mode.py`)",
+            "",
+            "```mermaid",
+            mode.diagram(),
             "```",
             "",
             "## The stages of a command (`ground/tracker.py`)",

@@ -143,6 +143,11 @@ class Engine:
         """Workers lost since the last checkpoint of the job at hand."""
         self._hold_until_ns = 0
         self._next_progress_ns = 0
+        self._held_by = PauseCause.NONE
+
+    def hold(self, cause: PauseCause) -> None:
+        """Pause every job from now on for a cause that is no operator's, or with NONE let go on what it held."""
+        self._held_by = cause
 
     def moved(self, job_id: int, before: JobState, trigger: Trigger, now_ns: int) -> None:
         """Act upon a move that an operator asked for, once it is committed."""
@@ -160,7 +165,10 @@ class Engine:
                 self._move(job_id, Trigger.REBOOT, now_ns)
 
     def advance(self, now_ns: int) -> None:
-        """Start the next job, or find out that a worker hangs."""
+        """Start the next job, pause or resume what the hold says, or find out that a worker hangs."""
+        if now_ns >= self._hold_until_ns:
+            for job_id, trigger in self.queue.settle(self._held_by):
+                self._move(job_id, trigger, now_ns, cause=self._held_by)
         running = self._running
         if running is None:
             self._select(now_ns)
@@ -170,6 +178,8 @@ class Engine:
 
     def next_deadline(self) -> int | None:
         """Give the time at which `advance` has something to do."""
+        if self.queue.settle(self._held_by):
+            return self._hold_until_ns
         if self._running is not None:
             return self._running.deadline_ns(self._config.progress_deadline_ns) if self._running.outstanding else None
         if self._ledger.distrust:
@@ -298,11 +308,19 @@ class Engine:
     def _configure(self, **changes: Any) -> None:
         self._config = replace(self._config, **changes)
 
-    def _move(self, job_id: int, trigger: Trigger, now_ns: int, reason: str = "", *also: Change) -> None:
+    def _move(
+        self,
+        job_id: int,
+        trigger: Trigger,
+        now_ns: int,
+        reason: str = "",
+        *also: Change,
+        cause: PauseCause = PauseCause.NONE,
+    ) -> None:
         before = self._ledger.jobs[job_id].state
         action, after = follow(before, trigger)
         try:
-            self._ledger.commit(*also, JobMoved(job_id, after, PauseCause.NONE, clip_reason(reason)))
+            self._ledger.commit(*also, JobMoved(job_id, after, cause, clip_reason(reason)))
         except OSError as error:
             self._store_failed(error, now_ns)
             return

@@ -59,6 +59,17 @@ class JobQueue:
         _, after = follow(job.state, trigger)
         return (JobMoved(job_id, after, PauseCause.OPERATOR if after is JobState.PAUSED else PauseCause.NONE),)
 
+    def settle(self, held_by: PauseCause) -> list[tuple[int, Trigger]]:
+        """Give the moves that a hold makes: all that wait or run are paused; without one, what was held goes on."""
+        if held_by is PauseCause.NONE:
+            return [
+                (number, Trigger.RESUME)
+                for number, job in self._ledger.jobs.items()
+                if job.state is JobState.PAUSED and job.cause is not PauseCause.OPERATOR
+            ]
+        active = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
+        return [(number, Trigger.PAUSE) for number, job in self._ledger.jobs.items() if job.state in active]
+
     def find(self, job_id: int) -> JobRecord:
         """Give a job.
 

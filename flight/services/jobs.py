@@ -6,7 +6,9 @@ from typing import Any
 from flight.books.jobs import DeviceTrusted, JobSubmitted
 from flight.jobs.engine import Engine
 from flight.jobs.life_cycle import Trigger
+from flight.mode import Trigger as ModeTrigger
 from flight.reporter import Reporter
+from flight.services.mode import ModeService
 from flight.services.service import Outcome
 from mission.dictionary import Command
 
@@ -14,12 +16,19 @@ _TRIGGERS = {"job.cancel": Trigger.CANCEL, "job.pause": Trigger.PAUSE, "job.resu
 
 
 class JobService:
-    """Puts an operator's wishes to the engine."""
+    """Puts an operator's wishes to the engine.
+
+    Args:
+        engine: What runs jobs.
+        reporter: Where reports go.
+        mode: What lets jobs run; a job that is queued here asks for it.
+    """
 
     number = 128
 
-    def __init__(self, engine: Engine, reporter: Reporter) -> None:
+    def __init__(self, engine: Engine, reporter: Reporter, mode: ModeService) -> None:
         self._engine = engine
+        self._mode = mode
         self._reporter = reporter
 
     def execute(self, command: Command, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
@@ -29,7 +38,9 @@ class JobService:
         job_id: int = arguments["job_id"]
         match command.name:
             case "job.submit":
-                return Outcome(changes=self._engine.queue.submit(JobSubmitted(**arguments)))
+                queued = self._engine.queue.submit(JobSubmitted(**arguments))
+                wanted = self._mode.changes(ModeTrigger.JOB_QUEUED) if queued else ()
+                return Outcome(changes=(*queued, *wanted), afterwards=self._mode.settle)
             case "job.report":
                 return self._report(job_id)
             case _:
@@ -44,7 +55,11 @@ class JobService:
 
     def _move(self, job_id: int, trigger: Trigger) -> Outcome:
         before = self._engine.queue.find(job_id).state
-        return Outcome(
-            changes=self._engine.queue.move(job_id, trigger),
-            afterwards=lambda now_ns: self._engine.moved(job_id, before, trigger, now_ns),
-        )
+        moves = self._engine.queue.move(job_id, trigger)
+        wanted = self._mode.changes(ModeTrigger.JOB_QUEUED) if trigger is Trigger.RESUME else ()
+
+        def moved(now_ns: int) -> None:
+            self._engine.moved(job_id, before, trigger, now_ns)
+            self._mode.settle(now_ns)
+
+        return Outcome(changes=(*moves, *wanted), afterwards=moved)

@@ -34,3 +34,19 @@ class Service(Protocol):
             MisuseError: It cannot be done now, and why.
         """
         ...
+
+
+class Guard(Protocol):
+    """What lets commands through, or not, and hears that somebody is there."""
+
+    def check(self, command: Command, now_ns: int) -> None:
+        """Let a well-formed command through.
+
+        Raises:
+            RefusedError: It is not let through, and why.
+        """
+        ...
+
+    def heard(self, now_ns: int) -> tuple[Change, ...]:
+        """Take note that a command of the ground was accepted; give what is to become durable with it."""
+        ...

@@ -19,6 +19,7 @@ from ground.client import Client
 from ground.events import FINAL, Stage, plain
 from ground.history import History
 from mission.definition import DICTIONARY
+from mission.dictionary import Command, Hazard
 
 _FINAL_NAMES = frozenset(stage.name for stage in FINAL)
 
@@ -46,6 +47,7 @@ def _complete_name(ctx: click.Context, parameter: click.Parameter, incomplete: s
 @click.argument("name", required=False, shell_complete=_complete_name)
 @click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--list", "list_them", is_flag=True, help="List all commands; with NAME, tell all about that one.")
+@click.option("--arm", "is_armed", is_flag=True, help="Arm a hazardous command first, and send it once that is done.")
 @click.option("--bd", is_flag=True, help="Bypass COP-1's sequence, for recovery.")
 @click.option("--no-wait", is_flag=True, help="Return once the station has it in its archive.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds to wait for its end.")
@@ -55,6 +57,7 @@ def send(
     name: str | None,
     arguments: tuple[str, ...],
     list_them: bool,
+    is_armed: bool,
     bd: bool,
     no_wait: bool,
     timeout_s: float | None,
@@ -76,14 +79,27 @@ def send(
         command = DICTIONARY.command(name)
         values = command.arguments.parse(pairs(arguments))
         with Client.connect(socket_path) as client:
+            service = Service.BD if bd else Service.AD
+            if is_armed:
+                arm_command(client, command, service=service, timeout_s=timeout_s, as_json=as_json)
             if no_wait:
-                command_id = client.send(name, values, service=Service.BD if bd else Service.AD)
+                command_id = client.send(name, values, service=service)
                 click.echo(to_json({"command_id": command_id}) if as_json else f"{name} {command_id}: queued")
                 return
-            service = Service.BD if bd else Service.AD
             final = send_and_follow(client, name, values, service=service, timeout_s=timeout_s, as_json=as_json)
     if final != Stage.COMPLETED.name:
         sys.exit(FAILED_STATUS)
+
+
+@click.command()
+@click.argument("name", shell_complete=_complete_name)
+@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds to wait for its end.")
+@json_option
+@socket_option
+def arm(name: str, timeout_s: float | None, as_json: bool, socket_path: Path) -> None:
+    """Arm the hazardous command NAME on board, for one use within two minutes."""
+    with plain_errors(), Client.connect(socket_path) as client:
+        arm_command(client, DICTIONARY.command(name), service=Service.AD, timeout_s=timeout_s, as_json=as_json)
 
 
 @click.command()
@@ -139,6 +155,26 @@ def _commands(limit: int, archive_path: Path | None, socket_path: Path) -> list[
         return [plain(asdict(each)) for each in history.commands(limit)]
 
 
+def arm_command(
+    client: Client,
+    command: Command,
+    *,
+    service: Service = Service.AD,
+    timeout_s: float | None = None,
+    as_json: bool = False,
+    only_end: bool = False,
+) -> None:
+    """Have the spacecraft let one command of a kind through; end the program if it does not."""
+    if command.hazard is Hazard.NONE:
+        raise MisuseError(f"{command.name}: expected a hazardous command to arm, found one that needs no arming")
+    arguments = {"service": command.service, "subtype": command.subtype}
+    final = send_and_follow(
+        client, "command.arm", arguments, service=service, timeout_s=timeout_s, as_json=as_json, only_end=only_end
+    )
+    if final != Stage.COMPLETED.name:
+        sys.exit(FAILED_STATUS)
+
+
 def send_and_follow(
     client: Client,
     name: str,
@@ -157,7 +193,7 @@ def send_and_follow(
     console = Console()
     state = client.subscribe()
     command_id = client.send(name, arguments, service=service)
-    if state["link"] != "UP" and not as_json:
+    if state.get("link", "UP") != "UP" and not as_json:
         until = "it is sent blind" if service is Service.BD else "the command waits until the spacecraft is heard"
         console.print(f"link DOWN: {until}", style="yellow")
     for event in client.events(timeout_s):

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from ccsds.errors import MisuseError, StarloopError
 from ground import presentation
-from ground.cli.commands import send_and_follow
+from ground.cli.commands import arm_command, send_and_follow
 from ground.cli.options import FAILED_STATUS, json_option, plain_errors, socket_option, to_json
 from ground.cli.transfer_display import ENDS, TransferDisplay
 from ground.client import Client, StationGoneError
@@ -25,6 +25,8 @@ from ground.events import FINAL, Stage
 from ground.files import PRIORITY_DEFAULT, parse_transaction
 from ground.history import History
 from ground.requests import ROWS_ASKED_MAX
+from mission.definition import DICTIONARY
+from mission.dictionary import Hazard
 from mission.files import GROUND_ENTITY
 
 INTERRUPTED_STATUS = 130
@@ -350,8 +352,11 @@ def _page(client: Client, directory: str, first: int) -> dict[str, Any] | None:
 
 
 def _act(name: str, arguments: Mapping[str, Any], as_json: bool, socket_path: Path) -> None:
-    """Send a command, and show its stages until it ends."""
+    """Send a command, armed first if it is hazardous, and show how it ends."""
+    command = DICTIONARY.command(name)
     with plain_errors(), Client.connect(socket_path) as client:
+        if command.hazard is not Hazard.NONE:
+            arm_command(client, command, as_json=as_json, only_end=True)
         final = send_and_follow(client, name, arguments, as_json=as_json, only_end=True)
     if final != Stage.COMPLETED.name:
         sys.exit(FAILED_STATUS)

@@ -23,6 +23,7 @@ from mission.jobs import (
     PauseCause,
     Struck,
 )
+from mission.modes import WORKING_MODES
 
 NS_PER_S = 1_000_000_000
 
@@ -171,6 +172,7 @@ WORDS = Words(
                 )
             ),
             repeat=Repeat.STORE,
+            modes=WORKING_MODES,
         ),
         Command(
             name="job.cancel",
@@ -196,6 +198,7 @@ WORDS = Words(
             description="Let a paused job go on.",
             arguments=Layout((_CHOSEN_JOB_ID,)),
             repeat=Repeat.STORE,
+            modes=WORKING_MODES,
         ),
         Command(
             name="job.report",

@@ -186,7 +186,7 @@ def test_an_adjustment_to_before_1958_is_refused(make_table, make_telecommand, t
 def test_a_reboot_tells_from_where_the_time_goes_on(table, make_table, tmp_path):
     again = make_table(tmp_path)
     again.spacecraft.contact(True, 0)
-    (_, event) = again.hear()
+    (_, event, _) = again.hear()
     declared = DICTIONARY.event_of(int.from_bytes(event[2][:2], "big"))
     assert declared.name == "clock_started"
     values = declared.fields.decode(event[2][2:])

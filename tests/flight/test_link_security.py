@@ -348,6 +348,9 @@ def test_the_last_key_that_works_is_not_given_up_and_an_active_one_not_destroyed
         ("key.destroy", 1, b"expected a key that one can destroy, found active"),
         ("key.activate", 999, b"expected an SPI of this key file, found 999"),
     ):
+        if name == "key.destroy":
+            orbit.send(orbit.command("command.arm", service=130, subtype=3))
+            orbit.hear()
         orbit.send(orbit.command(name, spi=spi))
         (failure,) = [data for service, subtype, data in orbit.hear() if (service, subtype) == (1, 4)]
         assert text in failure

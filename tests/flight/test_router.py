@@ -63,6 +63,16 @@ class Counter:
         )
 
 
+class OpenGuard:
+    """Lets everything through."""
+
+    def check(self, command, now_ns):
+        pass
+
+    def heard(self, now_ns):
+        return ()
+
+
 class Board:
     def __init__(self, folder, services=None, dictionary=DICTIONARY):
         self.disk = Disk(folder)
@@ -70,7 +80,7 @@ class Board:
         self.ledger = Ledger(self.disk)
         self.service = Counter(17)
         services = services or (self.service,)
-        self.router = Router(dictionary, self.ledger, self.reporter, services)
+        self.router = Router(dictionary, self.ledger, self.reporter, services, OpenGuard())
 
     def route(self, packet):
         self.router.route(packet, 0)
@@ -259,7 +269,7 @@ class UnsureDisk(Disk):
 def test_a_store_that_cannot_say_whether_it_is_durable_gives_outcome_unknown(board, tmp_path):
     disk = UnsureDisk(tmp_path / "unsure")
     board.ledger = Ledger(disk)
-    board.router = Router(DICTIONARY, board.ledger, board.reporter, (board.service,))
+    board.router = Router(DICTIONARY, board.ledger, board.reporter, (board.service,), OpenGuard())
     board.route(packet(sequence=1))
     disk.fails = True
     assert failure(board.route(packet(sequence=2)))[1] == FailureCode.OUTCOME_UNKNOWN

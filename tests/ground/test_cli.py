@@ -269,3 +269,27 @@ def test_rows_typed_as_json_reach_the_spacecraft_octets_and_all(ground, served):
     ]
     rows = '[{"monitor": 1, "parameter": 34, "kind": "limit", "high": "9"}]'
     assert ground("send", "monitoring.add", f"monitors={rows}", socket_path=served.config.socket_path).exit_code == 0
+
+
+def test_a_hazardous_command_is_armed_first_and_sent_once_that_is_done(ground, served):
+    result = ground("send", "job.cancel", "job_id=5", "--arm", socket_path=served.config.socket_path)
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert lines.index("command.arm 1: COMPLETED") < lines.index("job.cancel 2: ACCEPTED")
+    arm, cancel = served.spacecraft.telecommands
+    assert (arm.service, arm.subtype, arm.data[:2]) == (134, 1, bytes([cancel.service, cancel.subtype]))
+
+
+def test_a_command_whose_arm_fails_is_not_sent(ground, served):
+    stage = VerificationStage.ACCEPTANCE_FAILED
+    served.spacecraft.answer = lambda each: [VerificationReport(stage, each.request_id, None, 7, "not now")]
+    result = ground("send", "job.cancel", "job_id=5", "--arm", socket_path=served.config.socket_path)
+    assert result.exit_code == 1
+    assert len(served.spacecraft.telecommands) == 1
+
+
+def test_arm_alone_arms_and_refuses_what_needs_no_arming(ground, served):
+    assert ground("arm", "job.cancel", socket_path=served.config.socket_path).exit_code == 0
+    result = ground("arm", "test.connection", socket_path=served.config.socket_path)
+    assert result.exit_code == 2
+    assert "expected a hazardous command to arm" in result.output

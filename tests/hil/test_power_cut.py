@@ -1,5 +1,7 @@
 """Power cut at each single disk operation of a session: nothing acknowledged is lost, and no command acts twice."""
 
+import itertools
+
 import pytest
 
 from ccsds.cltu import cltu_encode
@@ -54,6 +56,9 @@ AUTONOMY = [
     telecommand(9, "time.adjust", offset=-(10**9)),
 ]
 
+CANCEL = 5
+ARMS = itertools.count(100)
+
 SESSION = [
     telecommand(0, "housekeeping.enable", structures=[1]),
     telecommand(1, "job.submit", job_id=1, recipe="tiny", corpus="text"),
@@ -84,15 +89,24 @@ def send(spacecraft, packet):
     return {report.request_id.sequence_count for report in reports if report.stage == COMPLETED}
 
 
+def arm(spacecraft, packet):
+    """Arm what is hazardous, each time anew, as an operator does who finds that a reset has disarmed it."""
+    if packet is SESSION[CANCEL]:
+        send(spacecraft, telecommand(next(ARMS), "command.arm", service=128, subtype=2))
+
+
 def session(spacecraft, acknowledged, packets=SESSION):
     for packet in packets:
-        acknowledged |= send(spacecraft, packet)
+        arm(spacecraft, packet)
+        acknowledged |= send(spacecraft, packet) & set(range(len(packets)))
 
 
 def executed_again(spacecraft, acknowledged, packets=SESSION):
     """Send the whole session again, the same octets; give what acted although it was acknowledged before."""
     again = []
     for sequence, packet in enumerate(packets):
+        arm(spacecraft, packet)
+        spacecraft.take_events()
         send(spacecraft, packet)
         (answered,) = [event for event in spacecraft.take_events() if type(event).__name__ == "CommandAnswered"]
         if sequence in acknowledged and answered.outcome != "repeated":

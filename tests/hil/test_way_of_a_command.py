@@ -15,6 +15,7 @@ from ccsds.tc_frame import TcFrame, TcFrameKind
 from ccsds.tm_frame import TmFrame
 from flight.books.commands import Executed
 from flight.books.jobs import JobSubmitted
+from flight.books.mode import ModeChanged
 from flight.commit import Commit
 from flight.disk import RealDisk
 from flight.jobs.corpus import CorpusFile, Origin
@@ -105,8 +106,8 @@ def test_a_command_goes_its_way(ends, tmp_path):
     # 8 to 12: on board it is accepted, and its receipt, its effect and its answers are one synced record.
     spacecraft.receive(cltu, 2 * MS)
     last = Commit.decode(Journal(RealDisk(tmp_path / "store"), "journal").recover().records[-1])
-    assert [type(change) for change in last.changes] == [Receipt, JobSubmitted, Executed]
-    assert [(answer.service, answer.subtype) for answer in last.changes[2].answers] == [(1, 1), (1, 3), (1, 7)]
+    assert [type(change) for change in last.changes] == [Receipt, JobSubmitted, ModeChanged, Executed]
+    assert [(answer.service, answer.subtype) for answer in last.changes[3].answers] == [(1, 1), (1, 3), (1, 7)]
 
     # 14 and 15: the engine takes the job and asks its worker.
     spacecraft.advance(3 * MS)
