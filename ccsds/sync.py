@@ -7,8 +7,9 @@ The deframer lives on octets that start anywhere, and Reed-Solomon is its judge:
 behind it decodes. Guesses, taken in the order of the stream, are the places where the marker stands, give or take a
 few bits, and while in lock the place where the next frame is due (the flywheel). A guess that fails costs one octet:
 the search goes on one octet after it, so a frame that begins within a broken one is still found. So is one that begins
-within a corrected one, whose lost octets Reed-Solomon may have made up from the head of the next. No decision
-looks further than the octets it needs, so it makes no difference how the stream is cut up.
+within a corrected one, whose lost octets Reed-Solomon may have made up from the head of the next. Where markers stand
+close together, as noise never has them, only so many are tried. No decision looks further than the octets it needs, so
+it makes no difference how the stream is cut up.
 
 A Reed-Solomon code is cyclic: without a randomizer, a codeblock out of step by a few octets is "corrected" to another
 frame, and a dead line is a stream of good frames. The same holds where the randomizer's sequence is itself a
@@ -39,6 +40,12 @@ FLYWHEEL_FRAMES_MAX: Final = 64
 PIECE_OCTETS_MAX: Final = 65_536
 # Frames wait for ``take``; 18 MB of the longest usual ones is far more than one read from any port brings.
 FRAMES_MAX: Final = 16_384
+# Guesses that may fail in a row; by chance one place in 800,000 looks like a marker, so only an adversary writes more.
+GUESSES_MAX: Final = 16
+# After that, this many more may fail in 13 CADUs of stream. A failed guess costs a third of a millisecond, so a stream
+# of nothing but markers is worked off at hundreds of kilobytes a second instead of ten. 13 has no common measure with a
+# CADU, so no phase of the frames is passed over for ever.
+GUESSES_EARNED: Final = (40, 13)
 # Events wait for ``take_events``; beyond this they are only counted, for a line of noise makes them without end.
 EVENTS_MAX: Final = 4_096
 
@@ -196,6 +203,8 @@ class DeframerCounts(msgspec.Struct):
     locks_lost: int = 0
     skipped_octets: int = 0
     frames_dropped: int = 0
+    markers_skipped: int = 0
+    """Places that looked like a marker and were not tried, since too many had failed before them."""
     events_dropped: int = 0
 
 
@@ -224,6 +233,10 @@ class TmDeframer:
         self._due: int | None = None
         self._missed = 0
         self._last_end = 0
+        earned, cadus = GUESSES_EARNED
+        self._guess_octets = self._cadu_octets * cadus // earned
+        # Until here in the stream the guesses that failed are paid for, each with so many octets.
+        self._paid = 0
 
     @property
     def in_lock(self) -> bool:
@@ -303,12 +316,18 @@ class TmDeframer:
         if self._due is not None and self._cursor == self._due:
             return self._due
         self._scan()
-        while self._markers and self._markers[0] < self._cursor:
+        while self._markers and (self._markers[0] < self._cursor or self._is_spent(self._markers[0])):
+            self.counts.markers_skipped += self._markers[0] >= self._cursor
             self._markers.popleft()
         starts = [*([self._markers[0]] if self._markers else []), *([] if self._due is None else [self._due])]
         # What was scanned and holds no marker is decided, and need not be kept.
         self._cursor = max(self._cursor, min([self._scanned, *starts]))
         return min(starts, default=None)
+
+    def _is_spent(self, start: int) -> bool:
+        """Tell whether so many guesses failed shortly before a start, which is next, that it is not tried."""
+        is_next = self._due is None or start < self._due
+        return is_next and self._paid - start >= GUESSES_MAX * self._guess_octets
 
     def _bodies(self, start: int) -> list[int] | None:
         """Give the places where a codeblock may begin if a frame begins at a start; None if more octets must tell."""
@@ -364,6 +383,7 @@ class TmDeframer:
             self._report(FrameRejected(start, RejectReason.MARKER_MISSING, detail))
         self._cursor = start + 1
         if start != self._due:
+            self._paid = max(self._paid, start) + self._guess_octets
             return
         self._missed += 1
         if self._missed <= self.config.flywheel_frames_max:

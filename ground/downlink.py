@@ -113,6 +113,7 @@ class Downlink:
             "frames_clear": self._counters["frames_clear"],
             "symbols_corrected": self._counters["symbols_corrected"],
             "locks_lost": counts.locks_lost,
+            "markers_skipped": counts.markers_skipped,
             "packets_received": self._counters["packets_received"],
             "packets_rejected": self._counters["packets_rejected"],
         }

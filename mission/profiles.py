@@ -36,6 +36,10 @@ class LinkProfile:
     dual_basis: bool = True
     """Berlekamp's dual basis, as the standard has it; False is the conventional basis of many tools."""
     tm_randomizer: TmRandomizer = TmRandomizer.PERIOD_255
+    """What whitens the codeblock. At interleave 1 the sequence of period 255 is itself a codeword of the Reed-Solomon
+    code, so a frame that is read an octet out of step can pass it, and only its CRC-16 stands in the way. Profiles with
+    interleave 1 therefore take the sequence of period 131071, which 131.0-B-5 recommends to new missions. Deeper
+    interleaving breaks that symmetry, and there the older sequence is kept, which more receivers know."""
     tc_randomized: bool = False
     """Whether TC frames are randomized before the BCH code (231.0-B-4, 6)."""
     tc_frame_octets_max: int = 1024
@@ -120,9 +124,15 @@ PROFILES: dict[str, LinkProfile] = {
             uplink_rate_bps=115_200,
             downlink_rate_bps=115_200,
             bits_per_octet=10,
+            tm_randomizer=TmRandomizer.PERIOD_131071,
             round_trip_ns=NS_PER_S // 2,
         ),
-        LinkProfile(name="uhf", uplink_rate_bps=9_600, downlink_rate_bps=9_600),
+        LinkProfile(
+            name="uhf",
+            uplink_rate_bps=9_600,
+            downlink_rate_bps=9_600,
+            tm_randomizer=TmRandomizer.PERIOD_131071,
+        ),
         LinkProfile(name="sband", uplink_rate_bps=64_000, downlink_rate_bps=1_000_000, interleave=5),
         LinkProfile(name="xband", uplink_rate_bps=256_000, downlink_rate_bps=50_000_000, interleave=5),
     )

@@ -1,6 +1,7 @@
 """The TM coding chain: frames to CADUs, and back from a stream that starts anywhere and loses and wins octets."""
 
 import random
+from itertools import cycle
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,8 @@ from ccsds.sync import (
     ASM,
     EVENTS_MAX,
     FRAMES_MAX,
+    GUESSES_EARNED,
+    GUESSES_MAX,
     DeframedFrame,
     FrameDropped,
     FrameLockLost,
@@ -387,12 +390,34 @@ def test_the_buffer_is_bounded_whatever_comes(config):
             assert deframer.buffered_octets <= config.cadu_octets + 1
 
 
-def test_markers_without_end_are_each_tried_once():
-    deframer = TmDeframer(SHORT)
-    for _ in range(40):
-        deframer.receive(ASM * 50)
-    assert 1950 < deframer.counts.uncorrectable <= 2000
-    assert deframer.counts.frames == 0
+@pytest.mark.parametrize("config", [SINGLE, USUAL], ids=["I=1", "I=5"])
+def test_of_markers_without_end_only_so_many_are_tried_and_the_first_frames_after_them_are_found(config):
+    markers = ASM * (20 * config.cadu_octets // len(ASM))
+    deframer = TmDeframer(config)
+    deframer.receive(markers)
+    earned, cadus = GUESSES_EARNED
+    tried_max = GUESSES_MAX + len(markers) * earned // (cadus * config.cadu_octets) + 1
+    assert GUESSES_MAX < deframer.counts.uncorrectable <= tried_max
+    assert deframer.counts.uncorrectable + deframer.counts.markers_skipped <= len(markers) // len(ASM)
+    frames = frames_of(config, 6)
+    deframer.receive(coded(config, frames))
+    # Guesses that are skipped may be true ones, for as long as the false ones before them are not paid for.
+    found = [found.frame for found in deframer.take()]
+    assert found == frames[-len(found) :]
+    assert len(found) >= 4
+
+
+def test_a_frame_that_is_due_is_tried_whatever_was_written_into_those_before_it():
+    config = SINGLE
+    encoder = TmEncoder(config)
+    # Content that the randomizer turns into markers, from end to end of each frame.
+    hostile = bytes(
+        mark ^ white for mark, white in zip(cycle(ASM), encoder.encode(bytes(223))[len(ASM) :][:223], strict=False)
+    )
+    assert deframe(config, encoder.encode(hostile) * 50) == [hostile] * 50
+    # And one that finds lock among them does so before long.
+    stream = encoder.encode(hostile) * 60
+    assert len(deframe(config, stream[100:])) >= 40
 
 
 def test_frames_and_events_that_nobody_takes_are_bounded_and_counted():
@@ -439,6 +464,17 @@ def everything(config: TmCodingConfig, pieces: list[bytes]) -> tuple[object, ...
         frames += deframer.take()
         events += deframer.take_events()
     return frames, events, deframer.counts, deframer.in_lock
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), longest=st.sampled_from([5, 97, 2000]))
+def test_however_a_stream_full_of_markers_is_cut_the_same_ones_are_tried(seed, longest):
+    draw = random.Random(seed)
+    stream = b""
+    for cadu in (coded(SHORT, [frame]) for frame in frames_of(SHORT, 10, seed)):
+        # A marker within a frame too, which Reed-Solomon takes out again; 19 markers are as long as a CADU.
+        stream += cadu[:20] + ASM + cadu[24:] + ASM * draw.choice([0, 0, 38, 57, draw.randrange(90)])
+    assert everything(SHORT, in_pieces(draw, stream, longest)) == everything(SHORT, [stream])
 
 
 @settings(max_examples=200, deadline=None)

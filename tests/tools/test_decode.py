@@ -6,6 +6,7 @@ import random
 import shutil
 import struct
 import subprocess
+from dataclasses import replace
 from itertools import cycle
 
 import pytest
@@ -36,6 +37,7 @@ from ccsds.sdls.association import Link, SecurityAssociation, Suite
 from ccsds.sdls.header import Layout as SecurityLayout
 from ccsds.sync import TmEncoder
 from ccsds.tc_frame import UNLOCK, TcFrame, TcFrameKind, set_vr
+from ccsds.tc_segment import cut_packet
 from ccsds.tm_frame import NO_PACKET_START, ONLY_IDLE, TmFrame
 from ccsds.tm_packets import PacketAssembler, TmFramer
 from mission.definition import DICTIONARY
@@ -292,6 +294,27 @@ def test_an_encrypted_data_field_is_shown_with_spi_and_counter_and_no_more():
     (node,) = decode(TmFrame(0x2A, 0, 0, 0, 3, data, CLCW.encode()).encode())
     assert node.find("IV").value == 1234
     assert node.find("CLCW").problem == ""
+
+
+@pytest.mark.parametrize("protection", [Protection.NONE, Protection.AES_256_GCM])
+def test_segment_headers_are_shown_where_the_profile_has_them(protection):
+    profile = replace(SERIAL, tc_map=9)
+    segments = cut_packet(SUBMIT, 9, 30)
+    shown = []
+    for number, segment in enumerate(segments):
+        data = segment.encode()
+        if protection is Protection.AES_256_GCM:
+            data = data[:1] + protect(Suite.AES_256_GCM, data[1:], counter=number)
+        (node,) = decode(tc_frame(data), Form.TC_FRAME, profile, protection)
+        assert problems([node]) == []
+        assert node.find("MAP id").value == 9
+        shown.append(node.find("sequence flags").value)
+        if protection is Protection.NONE:
+            assert node.find("part of a packet").octets.data == segment.data
+    assert shown == [0b01, *[0b00] * (len(segments) - 2), 0b10]
+    (node,) = decode(tc_frame(b"\xc9" + SUBMIT), Form.TC_FRAME, profile, Protection.NONE)
+    assert "MAP 9 whole packets" in node.meaning
+    assert [each.kind for each in node.walk()].count(Kind.PACKET) == 1
 
 
 def test_a_data_field_that_is_only_authenticated_is_read_on_if_its_suite_is_named():

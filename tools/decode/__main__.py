@@ -57,6 +57,8 @@ class Decoder:
     ) -> None:
         self._form = form
         self._profiles = [profile] if profile else distinct_profiles()
+        # A frame does not say whether it has a segment header; only a profile that was named does.
+        self._segmented = frozenset(channel for _, channel in profile.segmented_channels) if profile else frozenset()
         self._protection = protection
         self._packets = PacketReader()
 
@@ -97,7 +99,7 @@ class Decoder:
         return TmReader(self._packets, self._protection)
 
     def _tc(self) -> TcReader:
-        return TcReader(self._packets, self._protection)
+        return TcReader(self._packets, self._protection, self._segmented)
 
     def _tm_frames(self, octets: Octets) -> Iterator[Node]:
         """Read one frame, or several of a profile's length end to end."""

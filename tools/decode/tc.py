@@ -1,11 +1,11 @@
-"""A TC frame as a tree: header, packets or a control command to FARM-1, FECF.
+"""A TC frame as a tree: header, by profile a segment header, packets or a control command to FARM-1, FECF.
 
 Source: CCSDS 232.0-B-4 4.1, 355.0-B-2 4.1 (security header).
 """
 
 from ccsds.crc import CRC16_OCTETS
 from ccsds.errors import MalformedError, StarloopError
-from ccsds.packet import split_packets
+from ccsds.packet import SequenceFlags, split_packets
 from ccsds.tc_frame import HEADER_OCTETS, UNLOCK, TcFrame, TcFrameKind, read_set_vr
 from mission.channels import SPACECRAFT_ID, Uplink
 from tools.decode.node import Bits, Kind, Node, Walk, name_of
@@ -24,6 +24,13 @@ _HEADER = (
     Bits("frame length", 10, lambda less_one: f"{less_one + 1} octets"),
     Bits("sequence number N(S)", 8),
 )
+_FLAGS = {
+    SequenceFlags.CONTINUATION: "middle segment",
+    SequenceFlags.FIRST: "first segment",
+    SequenceFlags.LAST: "last segment",
+    SequenceFlags.UNSEGMENTED: "whole packets",
+}
+_SEGMENT_HEADER = (Bits("sequence flags", 2, {flags.value: text for flags, text in _FLAGS.items()}), Bits("MAP id", 6))
 
 
 class TcReader:
@@ -32,9 +39,11 @@ class TcReader:
     Args:
         packets: Reads the packets in them.
         protection: How their data fields are protected.
+        segmented: The virtual channels whose AD and BD frames begin with a segment header.
     """
 
-    def __init__(self, packets: PacketReader, protection: Protection) -> None:
+    def __init__(self, packets: PacketReader, protection: Protection, segmented: frozenset[int] = frozenset()) -> None:
+        self._segmented = segmented
         self._packets = packets
         self._protection = protection
 
@@ -75,17 +84,30 @@ class TcReader:
                 node.meaning += f", {command.meaning}"
                 walk.nodes.append(command)
             else:
-                walk.nodes += self._data(node, data)
+                if frame.virtual_channel in self._segmented:
+                    walk.nodes += self._segment(node, data)
+                else:
+                    walk.nodes += self._data(node, data)
         walk.nodes.append(fecf(node.octets, walk.take("FECF", CRC16_OCTETS)))
 
-    def _data(self, node: Node, data: Octets) -> list[Node]:
+    def _segment(self, node: Node, octets: Octets) -> list[Node]:
+        """Read a segment: its header, and packets or a part of one."""
+        walk = Walk(octets)
+        header = walk.bits("segment header", *_SEGMENT_HEADER)
+        flags = SequenceFlags(header["sequence flags"])
+        node.meaning += f", MAP {header['MAP id']} {_FLAGS[flags]}"
+        data = walk.take("data", walk.left_octets)
+        return [*walk.nodes, *self._data(node, data, is_part=flags is not SequenceFlags.UNSEGMENTED)]
+
+    def _data(self, node: Node, data: Octets, is_part: bool = False) -> list[Node]:
         suite = None
         if self._protection is not Protection.AUTO or not _are_packets(data.data):
             suite = find_suite(data.data, self._protection)
-        if suite is None:
-            return self._packets.read_all(data)
-        nodes, clear = read_protected(data, suite)
-        node.meaning += f", {nodes[0].meaning}"
+        nodes, clear = ([], data) if suite is None else read_protected(data, suite)
+        node.meaning += f", {nodes[0].meaning}" if nodes else ""
+        if is_part:
+            part = Node("part of a packet", clear, meaning=f"{len(clear)} octets")
+            return [*nodes, part] if len(clear) else nodes
         return nodes + self._packets.read_all(clear)
 
 
