@@ -235,12 +235,12 @@ def test_the_room_for_a_telecommand_is_what_protection_leaves(station):
 
 
 def test_without_a_key_that_sends_a_command_is_refused_at_once(ends, tmp_path, station):
-    state = tmp_path / "keys" / "ground.keys.state"
+    state = tmp_path / "keys" / "ground" / "ground.keys.state"
     state.unlink()
     with contextlib.ExitStack() as stack:
         # A store whose state is lost counts as restored. The lock is the first one's, so it is another file by now.
-        moved = tmp_path / "keys" / "copy.keys"
-        moved.write_bytes((tmp_path / "keys" / "ground.keys").read_bytes())
+        moved = tmp_path / "keys" / "ground" / "copy.keys"
+        moved.write_bytes((tmp_path / "keys" / "ground" / "ground.keys").read_bytes())
         moved.chmod(0o600)
         security = Security(stack.enter_context(opened_keys(moved, End.GROUND)))
         station = Station(StationConfig(profile=PROFILE, source_id=7), security=security)
