@@ -16,6 +16,7 @@ from flight.books.procedures import ProcedureChange
 from flight.books.reactions import ReactionChange
 from flight.books.safeguards import SafeguardChange
 from flight.books.schedule import ScheduleChange
+from flight.books.storage import StorageChange
 from flight.books.time import ClockKept
 
 Change = (
@@ -34,6 +35,7 @@ Change = (
     | ProcedureChange
     | MonitoringChange
     | ReactionChange
+    | StorageChange
     | SettingChanged
     | ClockKept
     | ModeChanged

@@ -1,8 +1,10 @@
 """From what is to be said to octets on the line: virtual channels by urgency, TM frames with the CLCW, coding chain.
 
 Frames are made when the transmitter asks for one, so that the most urgent packet leaves first: live telemetry before
-files, each on its own virtual channel (`flight.downlink_channel`), so that it never waits behind more than the frame
-that is on its way.
+playback of stored telemetry and files, each on its own virtual channel (`flight.downlink_channel`), so that it never
+waits behind more than the frame that is on its way. Playback and files share what live telemetry leaves: three frames
+of playback for one of files while both wait, since telemetry is small and tells what happened, but a backlog of days
+must not hold up a file for a pass.
 
 With keys, no frame with packets leaves unless it is protected. If it cannot be, packets wait, and idle frames, which
 travel clear, bring the CLCW down; else a frame that only brings the CLCW is a live one with an idle packet.
@@ -13,13 +15,17 @@ Source: CCSDS 132.0-B-3 (frame, virtual channel multiplexing 4.2.4), 131.0-B-5 (
 from ccsds.sdls.security import Security
 from ccsds.sync import TmEncoder
 from ccsds.tm_frame import ONLY_IDLE, TmFrame
-from flight.books.commands import Answer
 from flight.downlink_channel import DownlinkChannel, PacketSource, Packing
 from flight.events import Event
 from flight.live_queue import LiveQueue
-from flight.reporter import Priority
+from flight.playback import Playback
+from flight.reporter import Statement
 from mission.channels import SPACECRAFT_ID, Downlink
 from mission.profiles import LinkProfile
+from mission.storage import StoreId
+
+# While both wait, so many frames of playback leave for each one of files.
+PLAYBACK_FRAMES_PER_FILE_FRAME = 3
 
 _COUNT_8_BITS = 1 << 8
 
@@ -30,19 +36,22 @@ class DownlinkTransmitter:
     Args:
         profile: How the link is run.
         files: What is to be said of files.
+        playback: What is to be said of stored telemetry.
         security: The keys of this end, or None on a bench: then frames travel clear.
     """
 
-    def __init__(self, profile: LinkProfile, files: PacketSource, security: Security | None = None) -> None:
+    def __init__(
+        self, profile: LinkProfile, files: PacketSource, playback: Playback, security: Security | None = None
+    ) -> None:
         self._profile = profile
         self._encoder = TmEncoder(profile.tm_coding)
-        self._queue = LiveQueue()
+        self._queue = LiveQueue(playback.left_live)
         self._live = DownlinkChannel(Downlink.LIVE, profile, security, self._queue, Packing.END_TO_END)
-        # The most urgent first.
-        self._channels = (
-            self._live,
-            DownlinkChannel(Downlink.FILES, profile, security, files, Packing.WHOLE),
-        )
+        self._playback = DownlinkChannel(Downlink.PLAYBACK, profile, security, playback, Packing.WHOLE)
+        self._files = DownlinkChannel(Downlink.FILES, profile, security, files, Packing.WHOLE)
+        self._channels = (self._live, self._playback, self._files)
+        # Frames of playback since the last one of files.
+        self._played_count = 0
         self._master_count = 0
         self._idle_count = 0
         self._last_clcw = b""
@@ -56,9 +65,15 @@ class DownlinkTransmitter:
         """Live packets dropped because their queue was full."""
         return self._queue.dropped_count
 
-    def put(self, answer: Answer, priority: Priority, destination_id: int, tai_ns: int, time_status: int) -> None:
-        """Queue one report."""
-        self._queue.put(answer, priority, destination_id, tai_ns, time_status)
+    def put(
+        self, said: Statement, tai_ns: int, time_status: int, now_ns: int, stored: tuple[StoreId, int] | None
+    ) -> None:
+        """Queue one report, and say where it is stored."""
+        self._queue.put(said, tai_ns, time_status, now_ns, stored)
+
+    def leave_to_playback(self, now_ns: int) -> None:
+        """Let go of live packets of long ago; contact came."""
+        self._queue.leave_to_playback(now_ns)
 
     def transmit(self, clcw: bytes, now_ns: int) -> bytes | None:
         """Give the next frame, coded for the line, or None if there is nothing to say yet.
@@ -86,9 +101,13 @@ class DownlinkTransmitter:
         return [event for channel in self._channels for event in channel.take_events()]
 
     def _next_frame(self, clcw: bytes, is_due: bool, now_ns: int) -> TmFrame | None:
-        for channel in self._channels:
+        is_turn_of_files = self._played_count >= PLAYBACK_FRAMES_PER_FILE_FRAME
+        shared = (self._files, self._playback) if is_turn_of_files else (self._playback, self._files)
+        for channel in (self._live, *shared):
             frame = channel.frame(clcw, self._master_count, now_ns)
             if frame is not None:
+                if channel is not self._live:
+                    self._played_count = 0 if channel is self._files else self._played_count + 1
                 return frame
         if not is_due:
             return None

@@ -25,6 +25,7 @@ from flight.books.procedures import ProcedureBook
 from flight.books.reactions import ReactionBook
 from flight.books.safeguards import SafeguardBook
 from flight.books.schedule import ScheduleBook
+from flight.books.storage import StorageBook
 from flight.books.time import ClockKept, TimeBook
 from flight.commit import Change, Commit
 from flight.disk import Disk
@@ -69,6 +70,7 @@ class Ledger:
         self.procedures = ProcedureBook()
         self.monitoring = MonitoringBook()
         self.reactions = ReactionBook()
+        self.storage = StorageBook()
         # In the order in which a compacted journal tells them.
         self._books: tuple[Book, ...] = (
             self.boots,
@@ -84,6 +86,7 @@ class Ledger:
             self.procedures,
             self.monitoring,
             self.reactions,
+            self.storage,
             self._commands,
         )
         self._book_of: dict[type, Book] = {kind: book for book in self._books for kind in book.changes}

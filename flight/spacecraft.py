@@ -12,6 +12,7 @@ It has no clock, opens nothing but its `Disk`, and starts nothing but its `Worke
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ccsds.sdls.association import Link
 from ccsds.sdls.key_store import KeyStore
 from ccsds.sdls.security import Security
 from flight.autonomy import Autonomy
@@ -24,7 +25,9 @@ from flight.jobs.corpus import CorpusFile
 from flight.jobs.engine import Engine, EngineConfig, Worker
 from flight.jobs.messages import Reply
 from flight.ledger import Ledger
+from flight.packet_stores import OCTETS_DEFAULT, PacketStores
 from flight.parameters import ParameterPool, Source
+from flight.playback import Playback
 from flight.receipts import ReceiptKeeper
 from flight.reporter import Priority, Reporter, clip_reason
 from flight.router import Router
@@ -35,14 +38,16 @@ from flight.services.housekeeping import HousekeepingService
 from flight.services.jobs import JobService
 from flight.services.keys import KeyService
 from flight.services.parameters import ParameterService
+from flight.services.storage import StorageService
 from flight.services.time import TimeService
 from flight.survival import Survival, SurvivalConfig
 from flight.uplink import Delivery, UplinkReceiver
-from mission.channels import Uplink
+from mission.channels import Downlink, Uplink
 from mission.definition import DICTIONARY
 from mission.dictionary import Dictionary
 from mission.modes import Mode
 from mission.profiles import LinkProfile
+from mission.storage import StoreId
 from mission.words.core import BOOTED, JOURNAL_MENDED, KEEP_ALIVE, STORE_FAILED
 
 NS_PER_MS = 1_000_000
@@ -63,6 +68,8 @@ class SpacecraftConfig:
     engine: EngineConfig = field(default_factory=EngineConfig)
     survival: SurvivalConfig = field(default_factory=SurvivalConfig)
     dictionary: Dictionary = DICTIONARY
+    store_octets: Mapping[StoreId, int] = field(default_factory=lambda: OCTETS_DEFAULT)
+    """What each packet store may take of the disk."""
 
 
 class Spacecraft:
@@ -110,7 +117,15 @@ class Spacecraft:
         self._receipts = ReceiptKeeper(self._ledger, self._reporter)
         self._files = Files(config.profile, security, disk, self._reporter)
         self._file_service = FileService(self._files, self._reporter)
-        self._downlink = DownlinkTransmitter(config.profile, self._files, security)
+        self._stores = PacketStores(disk, self._ledger, self._reporter, config.store_octets)
+        overhead_octets = security.overhead_octets(Link.TM, Downlink.PLAYBACK) if security else 0
+        self._playback = Playback(
+            self._stores,
+            self._reporter,
+            config.profile.tm_data_octets - overhead_octets,
+            lambda at_ns: (self._clock.tai_ns(at_ns), self._clock.status),
+        )
+        self._downlink = DownlinkTransmitter(config.profile, self._files, self._playback, security)
         self._keys = KeyService(security, self._reporter)
         self._engine = Engine(config.engine, self._ledger, worker, self._reporter, corpora, disk)
         self._survival = Survival(
@@ -136,6 +151,7 @@ class Spacecraft:
             self._keys,
             self._time,
             self._event_service,
+            StorageService(self._stores, self._playback),
             ParameterService(self._pool, self._reporter),
             self._file_service,
             *self._autonomy.services,
@@ -164,6 +180,8 @@ class Spacecraft:
         self._keys.tell_refusals(now_ns)
         self._time.advance(now_ns)
         self._event_service.advance(now_ns)
+        self._stores.advance(now_ns)
+        self._playback.advance(now_ns)
         self._settle(now_ns)
 
     def next_deadline(self) -> int | None:
@@ -179,6 +197,8 @@ class Spacecraft:
             self._receipts.next_deadline(),
             self._event_service.next_deadline(),
             self._survival.next_deadline(),
+            self._stores.next_deadline(),
+            self._playback.next_deadline(),
         ]
         if self._is_in_contact:
             deadlines.append(self._downlink.next_deadline())
@@ -194,7 +214,10 @@ class Spacecraft:
 
     def contact(self, up: bool, now_ns: int) -> None:
         """Take note that the link is there, or is gone."""
+        if up and not self._is_in_contact:
+            self._downlink.leave_to_playback(now_ns)
         self._is_in_contact = up
+        self._playback.contact(up)
         self._autonomy.contact(up, now_ns)
         self._files.contact(up, now_ns)
         self._settle(now_ns)
@@ -240,7 +263,7 @@ class Spacecraft:
 
     def _boot(self, now_ns: int) -> None:
         try:
-            self._ledger.commit(*self._survival.entry, self._clock.note(now_ns))
+            self._ledger.commit(*self._survival.entry, self._clock.note(now_ns), *self._stores.reserve())
         except OSError as error:
             # A full store must not keep it from hearing the commands that make room.
             self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
@@ -252,6 +275,7 @@ class Spacecraft:
         self._pool.boot(now_ns)
         self._time.boot(now_ns)
         self._survival.boot(now_ns)
+        self._stores.boot()
         self._keys.boot()
         self._files.boot(self._ledger.boot_count, now_ns)
         self._engine.boot(now_ns)
@@ -271,7 +295,8 @@ class Spacecraft:
             if said.priority is Priority.EVENT and not self._event_service.admit(said.name, now_ns):
                 continue
             tai_ns = self._clock.tai_ns(now_ns)
-            self._downlink.put(said.answer, said.priority, said.destination_id, tai_ns, self._clock.status)
+            stored = self._stores.keep(said, tai_ns, self._clock.status, now_ns)
+            self._downlink.put(said, tai_ns, self._clock.status, now_ns, stored)
             if said.priority is Priority.EVENT:
                 self._events.append(Announced(now_ns, said.name, said.text, dict(said.values)))
             elif said.values:
@@ -283,6 +308,7 @@ class Spacecraft:
         self._pool.provide(self._engine.sources())
         self._pool.provide(self._keys.sources())
         self._pool.provide(self._files.sources())
+        self._pool.provide(self._stores.sources())
         self._pool.provide(self._uplink.counts.sources())
         self._engine.bind(self._pool)
         self._pool.bind(KEEP_ALIVE, self._config.profile.keep_alive_ns // NS_PER_MS, self._keep_alive)

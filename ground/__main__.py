@@ -17,6 +17,7 @@ for command in (
     station.serve,
     station.watch,
     station.link,
+    station.stores,
     commands.send,
     commands.arm,
     commands.commands,

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
+
 from ccsds.errors import MisuseError
 from ground import transfer_log
 from ground.events import (
@@ -31,6 +33,8 @@ from ground.events import (
     ReportReceived,
     Stage,
     StationEvent,
+    StoredAt,
+    StoreNoted,
     TransferEvent,
     TransferFailed,
     TransferFinished,
@@ -41,7 +45,7 @@ from ground.events import (
 from ground.transfer_log import TransferLog
 from mission.housekeeping import REPORT_TYPES
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SEQUENCE_COUNTS = 1 << 14
 EVENT_SERVICE = 5
 
@@ -92,8 +96,16 @@ CREATE TABLE stages (
 CREATE INDEX stages_by_command ON stages (command_id, id);
 """
 
+_STORES_SCHEMA = """
+ALTER TABLE packets ADD COLUMN identity BLOB NOT NULL DEFAULT x'';
+ALTER TABLE packets ADD COLUMN store INTEGER;
+ALTER TABLE packets ADD COLUMN sequence INTEGER;
+CREATE INDEX packets_by_identity ON packets (identity);
+CREATE TABLE stores (store INTEGER PRIMARY KEY, noted TEXT NOT NULL);
+"""
+
 # What brings an archive from each version to the next; version 0 is an empty file.
-_STEPS = {0: _SCHEMA, 1: transfer_log.SCHEMA}
+_STEPS = {0: _SCHEMA, 1: transfer_log.SCHEMA, 2: _STORES_SCHEMA}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,8 +238,11 @@ class Archive:
             case HousekeepingReceived():
                 self._insert_packet(event, *REPORT_TYPES[event.kind], unix_ns)
             case EventReported():
-                self._insert_packet(event, EVENT_SERVICE, int(event.severity), unix_ns)
-                self._insert_event(event, unix_ns)
+                if self._insert_packet(event, EVENT_SERVICE, int(event.severity), unix_ns):
+                    self._insert_event(event, unix_ns)
+            case StoreNoted():
+                row = (int(event.store), msgspec.json.encode(event).decode())
+                self._execute("INSERT OR REPLACE INTO stores (store, noted) VALUES (?,?)", row)
             case CommandIssued():
                 self._insert_command(event, unix_ns)
             case CommandStaged():
@@ -242,10 +257,14 @@ class Archive:
 
     def _insert_packet(
         self, event: ReportReceived | HousekeepingReceived | EventReported, service: int, subtype: int, unix_ns: int
-    ) -> None:
+    ) -> bool:
+        """Keep a report; False if it is here already and was played back once more."""
+        at = event.stored
+        if at is not None and self._has_stored(at, event.identity):
+            return False
         self._execute(
-            "INSERT INTO packets (unix_ns, tai_ns, virtual_channel, service, subtype, name, content)"
-            " VALUES (?,?,?,?,?,?,?)",
+            "INSERT INTO packets (unix_ns, tai_ns, virtual_channel, service, subtype, name, content, identity, store,"
+            " sequence) VALUES (?,?,?,?,?,?,?,?,?,?)",
             (
                 unix_ns,
                 event.tai_ns,
@@ -254,8 +273,32 @@ class Archive:
                 subtype,
                 event.name,
                 encode_json(event.values).decode(),
+                event.identity,
+                None if at is None else int(at.store),
+                None if at is None else at.sequence,
             ),
         )
+        return True
+
+    def _has_stored(self, at: StoredAt, identity: bytes) -> bool:
+        """Tell whether a stored packet is here: it was played back before, or came live, which is noted with it then.
+
+        Each that came live stands for one stored packet, so that two that say the same are two.
+        """
+        place = (int(at.store), at.sequence)
+        rows = self._connection.execute("SELECT id, store, sequence FROM packets WHERE identity = ?", (identity,))
+        found = [(number, (store, sequence)) for number, store, sequence in rows]
+        if any(where == place for _, where in found):
+            return True
+        unplaced = [number for number, where in found if where == (None, None)]
+        if unplaced:
+            self._execute("UPDATE packets SET store = ?, sequence = ? WHERE id = ?", (*place, unplaced[0]))
+        return bool(unplaced)
+
+    def stores(self) -> list[StoreNoted]:
+        """Give what was last noted of the packet stores on board."""
+        rows = self._connection.execute("SELECT noted FROM stores ORDER BY store").fetchall()
+        return [msgspec.json.decode(noted, type=StoreNoted) for (noted,) in rows]
 
     def _insert_event(self, event: StationEvent, unix_ns: int) -> None:
         row = (unix_ns, type(event).__name__, str(event), encode_json(event).decode())

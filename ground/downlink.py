@@ -6,11 +6,15 @@ is no sign of life, and its CLCW is not used. Idle frames that travel clear are 
 (coding), 132.0-B-3 (frames), 355.0-B-2 (SDLS), 133.0-B-2 (packets), ECSS-E-ST-70-41C (reports).
 """
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
 
+import msgspec
+
 from ccsds import sync, tm_packets
 from ccsds.clcw import Clcw
+from ccsds.crc import CRC16_OCTETS
 from ccsds.errors import MalformedError
 from ccsds.packet import APID_MAX, SEQUENCE_COUNT_MAX, PacketType, SequenceFlags, SpacePacket
 from ccsds.pus import verification
@@ -30,6 +34,7 @@ from ground.events import (
     PacketsMissed,
     ReportReceived,
     StationEvent,
+    StoredAt,
     one_line,
 )
 from ground.link_statistics import LinkStatistics
@@ -41,6 +46,11 @@ from mission.housekeeping import KIND_OF_REPORT, StructureKind
 from mission.profiles import LinkProfile
 
 EVENT_SERVICE = 5
+STORAGE_CONTENT = "storage_content"
+
+# Two of a million reports share these with a chance of one in ten million.
+IDENTITY_OCTETS = 8
+_REPORTS = ReportReceived | HousekeepingReceived | EventReported
 _EVENT_NUMBER_OCTETS = 2
 
 
@@ -65,7 +75,23 @@ class FilePdu:
     octets: bytes
 
 
-Item = StationEvent | Heard | Clcw | Verified | FilePdu
+@dataclass(frozen=True, slots=True)
+class PlayedBack:
+    """A stored packet, and what it says."""
+
+    at: StoredAt
+    items: "tuple[Item, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCount:
+    """By what the spacecraft tells of a packet that came live."""
+
+    count: int
+    crc: int
+
+
+Item = StationEvent | Heard | Clcw | Verified | FilePdu | PlayedBack | LiveCount
 """What comes out, in the order in which it came in."""
 
 
@@ -203,6 +229,47 @@ class Downlink:
         if is_of_files:
             return [_file_pdu(packet)]
         telemetry = Telemetry.decode(packet)
+        if virtual_channel == Channel.PLAYBACK:
+            return self._decode_content(telemetry, now_ns)
+        count = (
+            [LiveCount(telemetry.sequence_count, int.from_bytes(packet[-CRC16_OCTETS:], "big"))]
+            if virtual_channel == Channel.LIVE
+            else []
+        )
+        return [*count, *self._decode_report(telemetry, virtual_channel, now_ns)]
+
+    def _decode_content(self, telemetry: Telemetry, now_ns: int) -> list[Item]:
+        """Read the stored packets in one of playback; one that is damaged is rejected alone.
+
+        Raises:
+            MalformedError: It is no playback.
+        """
+        declared = self._dictionary.report_of(telemetry.service, telemetry.subtype)
+        if declared.name != STORAGE_CONTENT:
+            raise MalformedError(f"expected {STORAGE_CONTENT} on the channel of playback, found {declared.name}")
+        values = declared.fields.decode(telemetry.data)
+        items: list[Item] = []
+        for row in values["packets"]:
+            at = StoredAt(values["store"], row["sequence"])
+            try:
+                stored = Telemetry.decode(row["packet"])
+                found = self._decode_report(stored, int(Channel.PLAYBACK), now_ns)
+            except MalformedError as error:
+                # It came as it is on board; asking for it again would bring the same. So it counts as come.
+                self._reject_packet(int(Channel.PLAYBACK), f"stored packet {at.sequence}: {error}", now_ns)
+                found = []
+            placed = (
+                msgspec.structs.replace(each, stored=at) if isinstance(each, _REPORTS) else each for each in found
+            )
+            items.append(PlayedBack(at, tuple(placed)))
+        return items
+
+    def _decode_report(self, telemetry: Telemetry, virtual_channel: int, now_ns: int) -> list[Item]:
+        """Read one report.
+
+        Raises:
+            MalformedError: It is none of this mission.
+        """
         message_type = (telemetry.service, telemetry.subtype)
         if telemetry.service == verification.SERVICE:
             report = VerificationReport.decode(telemetry.subtype, telemetry.data)
@@ -243,6 +310,7 @@ class Downlink:
             name=declared.name,
             text=one_line(declared.describe(values)),
             values=values,
+            identity=_identity(telemetry),
         )
 
     def _decode_housekeeping(
@@ -257,6 +325,7 @@ class Downlink:
             structure=number,
             name=name,
             values=values,
+            identity=_identity(telemetry),
         )
 
     def _reject_frame(self, reason: str, now_ns: int) -> None:
@@ -305,4 +374,11 @@ def _report_event(telemetry: Telemetry, name: str, values: dict, virtual_channel
         subtype=telemetry.subtype,
         name=name,
         values=values,
+        identity=_identity(telemetry),
     )
+
+
+def _identity(telemetry: Telemetry) -> bytes:
+    """Give a digest of what a report says, to whom and when, whatever its counts."""
+    bare = msgspec.structs.replace(telemetry, sequence_count=0, message_counter=0)
+    return hashlib.sha256(bare.encode()).digest()[:IDENTITY_OCTETS]

@@ -18,6 +18,7 @@ from ccsds.errors import MisuseError
 from ground.file_names import shown_name
 from mission.dictionary import Severity
 from mission.housekeeping import StructureKind
+from mission.storage import Gone, StoreId
 
 # A line of a terminal; the whole value is in the record itself.
 SHOWN_CHARACTERS_MAX = 60
@@ -71,10 +72,13 @@ class CommandIssued(StationEvent, frozen=True, kw_only=True, tag=True):
     source_id: int
     sequence_count: int
     octets: bytes
+    is_automatic: bool = False
+    """Whether the station gave it by itself."""
 
     def __str__(self) -> str:
         given = " ".join(f"{name}={show(value)}" for name, value in self.arguments.items())
-        return f"command {self.command_id} {self.name}{' ' if given else ''}{given} [{self.sequence_count}]"
+        automatic = ", automatic" if self.is_automatic else ""
+        return f"command {self.command_id} {self.name}{' ' if given else ''}{given} [{self.sequence_count}]{automatic}"
 
 
 class CommandStaged(StationEvent, frozen=True, kw_only=True, tag=True):
@@ -93,6 +97,13 @@ class CommandStaged(StationEvent, frozen=True, kw_only=True, tag=True):
         return f"command {self.command_id} {self.name} {self.stage.name}{attempt}{text}"
 
 
+class StoredAt(msgspec.Struct, frozen=True):
+    """The place of a packet on board."""
+
+    store: StoreId
+    sequence: int
+
+
 class ReportReceived(StationEvent, frozen=True, kw_only=True, tag=True):
     """A telemetry report came, verification reports included."""
 
@@ -103,6 +114,10 @@ class ReportReceived(StationEvent, frozen=True, kw_only=True, tag=True):
     subtype: int
     name: str
     values: dict[str, Any]
+    stored: StoredAt | None = None
+    """Where it is stored on board, if it was played back."""
+    identity: bytes = b""
+    """The same for a report that came live and was played back: a digest of all but its counts."""
 
     def __str__(self) -> str:
         given = " ".join(f"{name}={show(value)}" for name, value in self.values.items())
@@ -118,6 +133,10 @@ class HousekeepingReceived(StationEvent, frozen=True, kw_only=True, tag=True):
     structure: int
     name: str
     values: dict[str, Any]
+    stored: StoredAt | None = None
+    """Where it is stored on board, if it was played back."""
+    identity: bytes = b""
+    """The same for a report that came live and was played back: a digest of all but its counts."""
 
     def __str__(self) -> str:
         given = " ".join(f"{name}={show(value)}" for name, value in self.values.items())
@@ -133,6 +152,10 @@ class EventReported(StationEvent, frozen=True, kw_only=True, tag=True):
     name: str
     text: str
     values: dict[str, Any]
+    stored: StoredAt | None = None
+    """Where it is stored on board, if it was played back."""
+    identity: bytes = b""
+    """The same for a report that came live and was played back: a digest of all but its counts."""
 
     def __str__(self) -> str:
         return f"event {self.severity.name} {self.name}: {self.text}"
@@ -187,6 +210,43 @@ class PacketRejected(StationEvent, frozen=True, kw_only=True, tag=True):
 
     def __str__(self) -> str:
         return f"packet of virtual channel {self.virtual_channel} rejected: {self.reason}"
+
+
+class StoreNoted(StationEvent, frozen=True, kw_only=True, tag=True):
+    """What is known of a packet store on board, as it is confirmed; numbers in half open ranges."""
+
+    store: StoreId
+    here: list[tuple[int, int]]
+    overwritten: list[tuple[int, int]]
+    lost: list[tuple[int, int]]
+    confirmed: int
+
+    def __str__(self) -> str:
+        return f"store {self.store.name}: everything before {self.confirmed} is here or gone"
+
+
+class StoredPacketsGone(StationEvent, frozen=True, kw_only=True, tag=True):
+    """Stored packets will never come."""
+
+    store: StoreId
+    first: int
+    last: int
+    count: int
+    gone: Gone
+
+    def __str__(self) -> str:
+        how = "were overwritten" if self.gone is Gone.OVERWRITTEN else "are lost on board, or never were"
+        return f"store {self.store.name}: {self.count} packets from {self.first} to {self.last} {how}"
+
+
+class StoreRestarted(StationEvent, frozen=True, kw_only=True, tag=True):
+    """A packet store on board is another one than before."""
+
+    store: StoreId
+    next: int
+
+    def __str__(self) -> str:
+        return f"store {self.store.name} began anew: its next number is {self.next}"
 
 
 class LinkChanged(StationEvent, frozen=True, kw_only=True, tag=True):

@@ -235,6 +235,19 @@ def link_table(state: Mapping[str, Any]) -> Group:
     return Group(down, Text(""), up)
 
 
+def stores_table(known: Mapping[str, Any]) -> Table:
+    """Give what is known of the packet stores on board."""
+    table = _table("store", "next", "here", "newest", "confirmed", "overwritten", "lost", "missing", "gaps")
+    for name, store in known.items():
+        gaps = ", ".join(f"{first}-{last}" for first, last in store["gaps"])
+        if store["gaps_count"] > len(store["gaps"]):
+            gaps += f", ... ({store['gaps_count']})"
+        newest = "-" if store["newest"] is None else f"{store['newest']:,}"
+        counts = (f"{store[each]:,}" for each in ("confirmed", "overwritten", "lost", "missing"))
+        table.add_row(*map(Text, (name, f"{store['next']:,}", f"{store['here']:,}", newest, *counts, gaps or "-")))
+    return table
+
+
 def watch_screen(
     state: Mapping[str, Any], events: Sequence[Mapping[str, Any]], downlink_octets_per_s: float
 ) -> RenderableType:

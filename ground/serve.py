@@ -140,6 +140,7 @@ class StationService:
                 files=FilesHome(
                     store=self.files, journal=self._archive.transfers, records=self._archive.transfers.records()
                 ),
+                stores=self._archive.stores(),
             )
             outbox.clear(self.files.root, kept=[each["source_name"] for each in self.station.transfers()])
             self._server.open()

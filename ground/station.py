@@ -9,7 +9,7 @@ cable nothing times out. With keys only authentic frames are heard, so that nobo
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from ccsds.errors import MisuseError
 from ccsds.packet import SEQUENCE_COUNT_MAX
 from ccsds.pus.telecommand import Telecommand
 from ccsds.sdls.security import Security
-from ground.downlink import Downlink, FilePdu, Heard, Verified
+from ground.downlink import Downlink, FilePdu, Heard, Item, LiveCount, PlayedBack, Verified
 from ground.events import (
     FINAL,
     CommandIssued,
@@ -35,10 +35,12 @@ from ground.events import (
     ReportReceived,
     Stage,
     StationEvent,
+    StoreNoted,
     plain,
 )
 from ground.files import PRIORITY_DEFAULT, Files, FilesHome
 from ground.jobs import JobBook
+from ground.storage import CONFIRM, StoreBook
 from ground.tracker import Action, Tracker, TrackerConfig
 from ground.uplink import Acknowledged, Released, Undelivered, Uplink
 from mission.channels import Apid
@@ -118,6 +120,7 @@ class Station:
         dictionary: The words of the mission.
         security: The keys of this end, or None on a bench: then every frame is believed.
         files: Where its files are, and what is remembered of transfers; None keeps both in memory.
+        stores: What was last noted of the packet stores on board.
 
     Raises:
         MisuseError: The journal of the transfers holds what is no record of one.
@@ -131,6 +134,7 @@ class Station:
         *,
         security: Security | None = None,
         files: FilesHome | None = None,
+        stores: Iterable[StoreNoted] = (),
     ) -> None:
         self.config = config
         self._dictionary = dictionary
@@ -140,6 +144,7 @@ class Station:
         self._uplink = Uplink(config.profile, security, self._files.next_frame)
         self._tracker = Tracker(config.tracker)
         self._jobs = JobBook()
+        self._stores = StoreBook(stores)
         self._next_sequence_count = config.next_sequence_count
         self._next_command_id = config.next_command_id
         self._packets: dict[int, tuple[bytes, Service]] = {}
@@ -174,6 +179,23 @@ class Station:
         complete = declared.arguments.complete(arguments or {})
         data = declared.arguments.encode(complete)
         return self._issue(name, complete, declared.service, declared.subtype, data, Apid.CORE, service, now_ns)
+
+    def _confirm_stores(self, now_ns: int) -> None:
+        """Tell the spacecraft what is here of its stores, if that is due."""
+        due = self._stores.next_confirmation(now_ns)
+        self._events.extend(self._stores.take_events())
+        if due is None:
+            return
+        declared = self._dictionary.command(CONFIRM)
+        complete = declared.arguments.complete(due)
+        data = declared.arguments.encode(complete)
+        try:
+            command_id = self._issue(
+                CONFIRM, complete, declared.service, declared.subtype, data, Apid.CORE, Service.AD, now_ns, True
+            )
+        except MisuseError:  # Too many commands wait; the next summary asks again.
+            return
+        self._stores.confirming(command_id)
 
     def telecommand(
         self,
@@ -292,23 +314,33 @@ class Station:
         self._begin(now_ns)
         self._downlink.receive(data, now_ns)
         for item in self._downlink.take():
-            match item:
-                case Heard():
-                    self._hear(now_ns)
-                case Clcw():
-                    self._uplink.receive(item, now_ns)
-                    self._follow_uplink(now_ns)
-                case Verified():
-                    # A report about another station's telecommand, which may have the same sequence count, is not ours.
-                    if item.destination_id == self.config.source_id:
-                        self._tracker.verify(item.report, now_ns)
-                        self._follow_tracker(now_ns)
-                case FilePdu():
-                    self._files.receive(item.octets, now_ns)
-                    self._follow_files()
-                case _:
-                    self._events.append(item)
-                    self._learn(item, now_ns)
+            self._take(item, now_ns)
+        self._confirm_stores(now_ns)
+
+    def _take(self, item: Item, now_ns: int) -> None:
+        match item:
+            case LiveCount():
+                self._stores.live(item.count, item.crc)
+            case PlayedBack():
+                if self._stores.played_back(item.at.store, item.at.sequence):
+                    for each in item.items:
+                        self._take(each, now_ns)
+            case Heard():
+                self._hear(now_ns)
+            case Clcw():
+                self._uplink.receive(item, now_ns)
+                self._follow_uplink(now_ns)
+            case Verified():
+                # A report about another station's telecommand, which may have the same sequence count, is not ours.
+                if item.destination_id == self.config.source_id:
+                    self._tracker.verify(item.report, now_ns)
+                    self._follow_tracker(now_ns)
+            case FilePdu():
+                self._files.receive(item.octets, now_ns)
+                self._follow_files()
+            case _:
+                self._events.append(item)
+                self._learn(item, now_ns)
 
     def advance(self, now_ns: int) -> None:
         """Do what is due."""
@@ -380,6 +412,7 @@ class Station:
             "jobs": self._jobs.snapshot(),
             "commands": self._tracker.snapshot(),
             "files": self._files.snapshot(),
+            "stores": self._stores.snapshot(),
         }
 
     def _issue(
@@ -392,6 +425,7 @@ class Station:
         apid: int,
         service: Service,
         now_ns: int,
+        is_automatic: bool = False,
     ) -> int:
         self._begin(now_ns)
         packet = Telecommand(
@@ -429,6 +463,7 @@ class Station:
                 source_id=self.config.source_id,
                 sequence_count=packet.sequence_count,
                 octets=octets,
+                is_automatic=is_automatic,
             )
         )
         self._follow_tracker(now_ns)
@@ -467,10 +502,21 @@ class Station:
                 self._compare_digest(event.values.get(DICTIONARY_DIGEST.name), now_ns)
             case EventReported():
                 self._jobs.note(event.name, event.values, event.tai_ns)
-                if event.name == BOOTED.name:
+                if event.name == BOOTED.name and event.stored is None:
                     self._compare_digest(event.values[DICTIONARY_DIGEST.name], now_ns)
             case ReportReceived():
                 self._jobs.note(event.name, event.values, event.tai_ns)
+                self._learn_stores(event, now_ns)
+
+    def _learn_stores(self, event: ReportReceived, now_ns: int) -> None:
+        match event.name:
+            case "storage_summary":
+                self._stores.summarised(event.values, now_ns)
+            case "storage_live":
+                self._stores.placed(event.values)
+            case "storage_missing":
+                self._stores.missing(event.values, now_ns)
+        self._events.extend(self._stores.take_events())
 
     def _compare_digest(self, found: bytes | None, now_ns: int) -> None:
         if found is None or found == self._dictionary.digest or found in self._digests_found:
@@ -513,3 +559,4 @@ class Station:
                 case Action.FINISH:
                     self._uplink.drop(order.command_id)
                     self._packets.pop(order.command_id, None)
+                    self._stores.ended(order.command_id)

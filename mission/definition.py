@@ -18,6 +18,7 @@ from mission.words import (
     reactions,
     safeguards,
     schedule,
+    storage,
     time,
 )
 
@@ -37,6 +38,7 @@ _OWNERS = (
     procedures.WORDS,
     monitoring.WORDS,
     reactions.WORDS,
+    storage.WORDS,
 )
 """The services that have words of their own."""
 

@@ -40,6 +40,7 @@ class Hazard(Enum):
     LOSES_WORK = "loses work"
     LOSES_KEY = "loses a key"
     LOSES_FILE = "loses a file"
+    LOSES_TELEMETRY = "loses telemetry"
 
 
 class Severity(IntEnum):

@@ -96,6 +96,19 @@ def link(as_json: bool, socket_path: Path) -> None:
 @click.command()
 @json_option
 @socket_option
+def stores(as_json: bool, socket_path: Path) -> None:
+    """Show what is known of the packet stores on board: what came, what is missing, what was overwritten."""
+    with plain_errors(), Client.connect(socket_path) as client:
+        known = client.state()["stores"]
+    if as_json:
+        click.echo(to_json(known))
+    else:
+        Console().print(presentation.stores_table(known))
+
+
+@click.command()
+@json_option
+@socket_option
 def watch(as_json: bool, socket_path: Path) -> None:
     """Show the link, housekeeping, jobs, files and events live, until stopped."""
     console = Console()

@@ -389,7 +389,9 @@ def test_with_a_restored_key_store_only_idle_frames_travel_until_another_key_is_
     assert orbit.hear() == []
     assert [frame.first_header_pointer for frame in orbit.frames] == [ONLY_IDLE]
     held = [event for event in orbit.spacecraft.take_events() if isinstance(event, TelemetryHeld)]
-    assert [event.reason for event in held] == ["no key sends on TM channel 0: activate one"]
+    assert [event.reason for event in held] == [
+        f"no key sends on TM channel {channel}: activate one" for channel in (Downlink.LIVE, Downlink.PLAYBACK)
+    ]
     orbit.ground.operate(18, KeyOperation.ACTIVATE)
     orbit.send(orbit.command("key.activate", spi=18))
     names = [name for name, _ in orbit.events()]

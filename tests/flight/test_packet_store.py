@@ -1,0 +1,111 @@
+"""The packet store: what a power cut at any disk operation, damage and a full store take, and what they leave."""
+
+import pytest
+
+from ccsds.pus.telemetry import Telemetry
+from flight.books.storage import StoreConfirmed
+from flight.disk import RealDisk
+from flight.ledger import Ledger
+from flight.packet_store import RESERVED_COUNT, PacketStore
+from hil.disk import PowerCut, SimulatedDisk
+from hil.streams import Streams
+from mission.channels import Apid
+from mission.storage import StoreId
+
+OCTETS = 4_000
+
+
+def packet(at):
+    return Telemetry(Apid.CORE, 0, 5, 1, 0, 0, at * 10**9, b"%06d" % at + bytes(80))
+
+
+def content(octets):
+    return int(Telemetry.decode(octets).data[:6])
+
+
+def open_store(disk):
+    return PacketStore(StoreId.EVENTS, disk, Ledger(disk), OCTETS)
+
+
+def held(store):
+    """Give what each number holds."""
+    return {
+        number: content(found)
+        for start, end in store.held
+        for number in range(start, end)
+        if (found := store.read(number)) is not None
+    }
+
+
+def fill(store, said, durable):
+    """Put and write batches of packets, confirm some, and wrap; note what number each got, and what is durable."""
+    for batch in range(12):
+        for _ in range(5):
+            at = len(said)
+            number = store.put(packet(at))
+            assert number not in said
+            said[number] = at
+        store.write()
+        durable.update((number, said[number]) for start, end in store.held for number in range(start, end))
+        if batch % 3 == 2:
+            store._ledger.commit(StoreConfirmed(StoreId.EVENTS, store.next - 7, ((store.next - 9, store.next - 8),)))
+
+
+def test_a_power_cut_at_each_disk_operation_loses_no_durable_packet_untold_and_repeats_no_number(tmp_path):
+    clean = SimulatedDisk(tmp_path / "clean", Streams(1))
+    fill(open_store(clean), {}, {})
+    assert clean.operations > 50
+    for operation in range(1, clean.operations + 1):
+        disk = SimulatedDisk(tmp_path / str(operation), Streams(operation))
+        disk.cut_at(operation)
+        said, durable = {}, {}
+        with pytest.raises(PowerCut):
+            fill(open_store(disk), said, durable)
+        disk.power_on()
+        store = open_store(disk)
+        there = held(store)
+        assert {number: said[number] for number in there} == there
+        state = store.state
+        for number in durable.keys() - there.keys():
+            assert state.overwritten.has(number, number + 1) or state.confirmed.has(number, number + 1), operation
+        assert store.put(packet(999_999)) not in said
+        store.write()
+        assert held(open_store(disk))[store.next - 1] == 999_999
+
+
+def test_numbers_go_on_above_all_that_were_reserved(tmp_path):
+    disk = RealDisk(tmp_path)
+    store = open_store(disk)
+    assert [store.put(packet(at)) for at in range(3)] == [0, 1, 2]
+    assert open_store(disk).put(packet(3)) == RESERVED_COUNT
+
+
+def test_a_damaged_segment_costs_only_itself(tmp_path):
+    disk = RealDisk(tmp_path)
+    store = open_store(disk)
+    for at in range(20):
+        store.put(packet(at))
+        store.write()
+    paths = disk.list("stores")
+    assert len(paths) > 3
+    damaged = disk.size(paths[1])
+    disk.pwrite(paths[1], 0, bytes(damaged))
+    again = open_store(disk)
+    assert again.damaged_octets == damaged
+    first, end = int(paths[1].split("/")[-1]), int(paths[2].split("/")[-1])
+    assert held(again) == {at: at for at in range(20) if not first <= at < end}
+
+
+def test_what_was_not_confirmed_is_told_as_overwritten_to_the_packet(tmp_path):
+    store = open_store(RealDisk(tmp_path))
+    told = set()
+    for at in range(200):
+        store.put(packet(at))
+        if at == 20:
+            store._ledger.commit(StoreConfirmed(StoreId.EVENTS, 15, ((4, 6),)))
+        for change in store.write():
+            told |= {number for start, end in change.ranges for number in range(start, end)}
+    assert told | held(store).keys() == set(range(200)) - (set(range(15)) - {4, 5})
+    assert told.isdisjoint(held(store))
+    assert store.state.overwritten_count == len(told)
+    assert store.octets <= OCTETS
