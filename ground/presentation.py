@@ -136,7 +136,10 @@ def job_details(job_id: int, job: Mapping[str, Any]) -> Group:
 
 def transfers_table(transfers: Iterable[Mapping[str, Any]]) -> Table:
     """Give transfers, of the archive or of a snapshot, with how far they are."""
-    table = _table("transfer", "", "file", "size", "done", "state", "began")
+    transfers = list(transfers)
+    # A snapshot does not know when they began; the archive does.
+    ends = ["began"] if any("started_unix_ns" in each for each in transfers) else []
+    table = _table("transfer", "", "file", "size", "done", "state", *ends)
     for column in table.columns[:2] + table.columns[3:5] + table.columns[6:]:
         column.no_wrap = True
     for transfer in transfers:
@@ -151,7 +154,7 @@ def transfers_table(transfers: Iterable[Mapping[str, Any]]) -> Table:
             Text("-" if size is None else octets_text(size)),
             Text(share),
             Text(transfer_state(transfer), style=_STYLE_OF_OUTCOME.get(outcome, "none")),
-            Text("-" if began is None else utc(began)[5:16].replace("T", " ")),
+            *([] if began is None else [Text(utc(began)[5:16].replace("T", " "))]),
         )
     return table
 

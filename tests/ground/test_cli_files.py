@@ -117,6 +117,15 @@ def test_get_brings_a_file_and_copies_it_where_it_is_wanted(ground, served, tmp_
     assert (served.config.files_directory / "notes" / "today").read_bytes() == CONTENT
 
 
+def test_get_watches_its_own_transfer_and_not_an_older_one_of_the_same_file(ground, served, client, monkeypatch):
+    monkeypatch.setattr("ground.files.PROGRESS_INTERVAL_NS", 10_000_000)
+    served.call(lambda: served.spacecraft.store.pwrite("notes", 0, CONTENT * 4))
+    ground("get", "notes", "--no-wait")
+    assert any(event["type"] == "TransferProgressed" for event in client.events(60))
+    lines = [json.loads(line) for line in ground("get", "notes", "--json").output.splitlines()]
+    assert {line["transaction"] for line in lines} == {"42-2"}
+
+
 def test_get_of_a_file_that_is_not_there_fails_with_the_spacecrafts_reason(ground):
     result = ground("get", "nothing")
     assert result.exit_code == 1

@@ -152,14 +152,18 @@ def test_no_timer_goes_on_while_the_spacecraft_is_not_heard(ladder):
     ladder.station.put_file("photo", "up", now_ns=0)
     assert ladder.run(10, lambda: len(ladder.far.pdus) > 10)
     good = ladder.down
-    ladder.up = ladder.down = lambda octets: None
-    ladder.far.entity.contact(False, ladder.now_ns)
+    blind: list[int] = []
+    ladder.up = lambda octets: blind.append(ladder.now_ns)
+    ladder.down = lambda octets: None
+    ladder.far.contact(False, ladder.now_ns)
+    before_ns = ladder.now_ns
     ladder.run(20)
+    assert max(blind) <= before_ns + ladder.station.config.profile.silence_ns
     ladder.now_ns += 11 * 3_600_000_000_000
     ladder.run(1)
     assert ladder.of(TransferFailed) == []
     ladder.up = ladder.down = good
-    ladder.far.entity.contact(True, ladder.now_ns)
+    ladder.far.contact(True, ladder.now_ns)
     assert ladder.run(60, is_over(ladder))
     assert ladder.far.store.read("up") == CONTENT
 

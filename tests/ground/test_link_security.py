@@ -6,13 +6,15 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
+from ccsds.cfdp.memory_store import MemoryStore
 from ccsds.clcw import Clcw
 from ccsds.cltu import CltuDeframer
 from ccsds.cop1.fop import Service
 from ccsds.errors import MisuseError
-from ccsds.packet import PACKET_OCTETS_MIN, idle_packet
+from ccsds.packet import PACKET_OCTETS_MIN, SpacePacket, idle_packet
 from ccsds.pus.telecommand import Telecommand
 from ccsds.pus.telemetry import Telemetry
+from ccsds.sdls.association import Link
 from ccsds.sdls.key_file import End, KeyFile
 from ccsds.sdls.key_state import KeyOperation
 from ccsds.sdls.receiver import Accepted
@@ -24,12 +26,14 @@ from ccsds.tm_packets import TmFramer
 from ground.__main__ import main
 from ground.client import RefusalError
 from ground.downlink import Downlink
-from ground.events import CommandStaged, FrameRejected, ReportReceived, Stage
+from ground.events import CommandStaged, FilesHeld, FrameRejected, ReportReceived, Stage
+from ground.files import FilesHome
 from ground.station import Station, StationConfig
 from hil.keys import lay_keys
 from hil.streams import Streams
 from mission.channels import SPACECRAFT_ID, Apid
 from mission.channels import Downlink as Channel
+from mission.channels import Uplink as UplinkChannel
 from mission.definition import DICTIONARY
 from mission.profiles import find_profile
 from ports.key_directory import opened_keys
@@ -260,6 +264,59 @@ def test_a_command_that_cannot_be_protected_counts_as_not_delivered_with_the_rea
     staged = [event for event in station.take_events() if isinstance(event, CommandStaged)]
     assert staged[-1].stage is Stage.LOST
     assert "No space left on device" in staged[-1].text
+
+
+def files_station(ends, store):
+    """A station with a file to send, which hears the spacecraft."""
+    station = Station(StationConfig(profile=PROFILE, source_id=7), security=ends.ground, files=FilesHome(store=store))
+    station.contact(True, 0)
+    station.receive(ends.line(idle()), 0)
+    station.receive(ends.line(ends.keep_alive()), 0)
+    store.pwrite("photo", 0, bytes(3000))
+    station.put_file("photo", "photo", now_ns=0)
+    return station
+
+
+def test_what_is_said_of_files_goes_up_protected_one_pdu_a_frame(ends):
+    station = files_station(ends, MemoryStore())
+    sent = [frame for frame in frames_of(station, 0) if frame.virtual_channel == UplinkChannel.FILES]
+    assert [frame.kind for frame in sent] == [TcFrameKind.BD] * len(sent)
+    assert len(sent) >= 5
+    for frame in sent:
+        judged = ends.spacecraft.receiver.process_tc(frame)
+        assert isinstance(judged, Accepted)
+        packet = SpacePacket.decode(judged.frame.data)
+        assert (packet.apid, packet.has_secondary_header) == (Apid.CFDP, False)
+    assert max(len(frame.encode()) for frame in sent) <= PROFILE.tc_frame_octets_max
+
+
+def test_files_are_held_and_nothing_of_them_is_used_up_while_none_can_be_protected(ends, monkeypatch):
+    def fail(spi, limit):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ends.store, "reserve", fail)
+        station = files_station(ends, MemoryStore())
+        assert frames_of(station, 0) == []
+        assert frames_of(station, 0) == []
+    held = [event for event in station.take_events() if isinstance(event, FilesHeld)]
+    assert len(held) == 1
+    assert "No space left on device" in str(held[0])
+    # The Metadata, which was the first to be pulled, is still the first to leave.
+    first = ends.spacecraft.receiver.process_tc(frames_of(station, 0)[0])
+    assert isinstance(first, Accepted)
+    assert b"photo" in first.frame.data
+
+
+def test_without_a_key_for_files_they_wait_and_it_is_told_once(ends, monkeypatch):
+    monkeypatch.setattr(ends.ground, "sends", lambda link, channel: (link, channel) != (Link.TC, UplinkChannel.FILES))
+    station = files_station(ends, MemoryStore())
+    assert frames_of(station, 0) == []
+    assert frames_of(station, 0) == []
+    (held,) = [event for event in station.take_events() if isinstance(event, FilesHeld)]
+    assert "no key sends on TC channel 1: activate one" in str(held)
+    monkeypatch.undo()
+    assert len(frames_of(station, 0)) >= 5
 
 
 def test_a_new_pair_has_a_file_for_each_end_that_only_its_owner_may_read(tmp_path):

@@ -272,3 +272,42 @@ def test_a_spacecraft_that_falls_silent_is_told_and_taken_up_again(served, clien
     command_id = client.send("test.connection")
     served.call(lambda: setattr(served.spacecraft, "is_silent", False))
     assert client.wait(command_id, TIMEOUT_S)["stage"] == "COMPLETED"
+
+
+def test_copies_in_the_outbox_stay_for_their_transfers_over_a_restart_and_others_go(config, tmp_path):
+    (tmp_path / "photo").write_bytes(b"picture")
+    outbox = config.files_directory / ".outbox"
+
+    def serve(act) -> None:
+        def say(line: str) -> None:
+            if "socket" in line:
+                work.append(asyncio.get_running_loop().run_in_executor(None, act))
+                work[0].add_done_callback(lambda _: service.stop())
+
+        async def main() -> None:
+            nonlocal service
+            service = StationService(config, say)
+            await service.run()
+            await work[0]
+
+        work: list[asyncio.Future] = []
+        service: StationService
+        asyncio.run(main())
+
+    def put() -> None:
+        with Client.connect(config.socket_path) as client:
+            client.put_file(tmp_path / "photo", "photo")
+
+    def look() -> None:
+        with Client.connect(config.socket_path) as client:
+            found.extend(client.transfers())
+
+    found: list[dict] = []
+    serve(put)
+    (kept,) = outbox.iterdir()
+    (outbox / "stray").mkdir()
+    (outbox / "stray" / "file").write_bytes(b"x")
+    serve(look)
+    assert [(each["outcome"], each["state"]) for each in found] == [("UNDER_WAY", "sending")]
+    assert list(outbox.iterdir()) == [kept]
+    assert (kept / "photo").read_bytes() == b"picture"
