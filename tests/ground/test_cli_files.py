@@ -10,6 +10,7 @@ from ccsds.pus.verification import VerificationStage
 from ground.__main__ import main
 from ground.client import Client, RefusalError
 from mission.definition import DICTIONARY
+from mission.dictionary import Hazard
 from mission.transfers import FileKind
 from tests.ground.far_end import FarEnd, verified
 
@@ -22,8 +23,13 @@ class FilesOnBoard(FarEnd):
 
     lists_lost = 0
     """How many more lists get lost on the way."""
+    deaf = 0
+    """How many more telecommands it does not hear."""
 
     def _complete(self, telecommand):
+        if self.deaf:
+            self.deaf -= 1
+            return []
         command = next(
             each
             for each in DICTIONARY.commands.values()
@@ -117,11 +123,12 @@ def test_get_brings_a_file_and_copies_it_where_it_is_wanted(ground, served, tmp_
     assert (served.config.files_directory / "notes" / "today").read_bytes() == CONTENT
 
 
-def test_get_watches_its_own_transfer_and_not_an_older_one_of_the_same_file(ground, served, client, monkeypatch):
-    monkeypatch.setattr("ground.files.PROGRESS_INTERVAL_NS", 10_000_000)
+def test_get_watches_its_own_transfer_and_not_an_older_one_of_the_same_file(ground, served, client):
     served.call(lambda: served.spacecraft.store.pwrite("notes", 0, CONTENT * 4))
     ground("get", "notes", "--no-wait")
     assert any(event["type"] == "TransferProgressed" for event in client.events(60))
+    # The second command is heard when it is sent again: until then there is news of the first transfer only.
+    served.spacecraft.deaf = 1
     lines = [json.loads(line) for line in ground("get", "notes", "--json").output.splitlines()]
     assert {line["transaction"] for line in lines} == {"42-2"}
 
@@ -160,9 +167,10 @@ def test_a_list_comes_page_by_page_and_is_asked_for_again_where_a_page_was_lost(
 def test_what_acts_on_board_is_a_telecommand(ground, served, arguments, name, values):
     result = ground(*arguments)
     assert result.exit_code == 0
-    assert result.output.splitlines()[-1] == f"{name} 1: COMPLETED"
-    (telecommand,) = served.spacecraft.telecommands
+    *armed, telecommand = served.spacecraft.telecommands
+    assert result.output.splitlines()[-1] == f"{name} {len(armed) + 1}: COMPLETED"
     command = DICTIONARY.command(name)
+    assert len(armed) == (command.hazard is not Hazard.NONE)
     assert (telecommand.service, telecommand.subtype) == (command.service, command.subtype)
     assert command.arguments.decode(telecommand.data) == values
 
