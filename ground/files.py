@@ -10,6 +10,7 @@ Source: CCSDS 727.0-B-5 (CFDP), 133.0-B-2 (packet), 232.0-B-4 (frame), 355.0-B-2
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from ccsds.cfdp import events as cfdp
@@ -58,6 +59,14 @@ PROGRESS_TOLD_MAX = 32
 
 # Events wait here for the station, which takes them after each call.
 EVENTS_PENDING_MAX = 8_192
+
+
+class TransferAction(Enum):
+    """What an operator does with a transfer that is under way."""
+
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    CANCEL = "cancel"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,42 +170,22 @@ class Files:
         self._follow(now_ns)
         return transaction
 
-    def cancel(self, transaction: TransactionId, now_ns: int) -> None:
-        """End a transfer at both ends.
+    def act(self, action: TransferAction, transaction: TransactionId, now_ns: int) -> None:
+        """Suspend, resume or cancel a transfer: the first two at this end, the last at both.
 
         Raises:
             MisuseError: It is not under way, or the journal failed.
         """
         try:
-            self._entity.cancel(transaction, now_ns)
+            match action:
+                case TransferAction.SUSPEND:
+                    self._entity.suspend(transaction)
+                case TransferAction.RESUME:
+                    self._entity.resume(transaction, now_ns)
+                case TransferAction.CANCEL:
+                    self._entity.cancel(transaction, now_ns)
         except OSError as error:
-            raise MisuseError(f"cancel: expected a disk that takes the journal, found: {error}") from None
-        finally:
-            self._follow(now_ns)
-
-    def suspend(self, transaction: TransactionId, now_ns: int) -> None:
-        """Let a transfer stand still at this end.
-
-        Raises:
-            MisuseError: It is not under way, or the journal failed.
-        """
-        try:
-            self._entity.suspend(transaction)
-        except OSError as error:
-            raise MisuseError(f"suspend: expected a disk that takes the journal, found: {error}") from None
-        finally:
-            self._follow(now_ns)
-
-    def resume(self, transaction: TransactionId, now_ns: int) -> None:
-        """Let a transfer go on.
-
-        Raises:
-            MisuseError: It is not under way, or the journal failed.
-        """
-        try:
-            self._entity.resume(transaction, now_ns)
-        except OSError as error:
-            raise MisuseError(f"resume: expected a disk that takes the journal, found: {error}") from None
+            raise MisuseError(f"{action.value}: expected a disk that takes the journal, found: {error}") from None
         finally:
             self._follow(now_ns)
 

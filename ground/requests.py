@@ -22,7 +22,7 @@ from ccsds.sdls.security import KeyStatus
 from ground import outbox
 from ground.events import KeyChanged
 from ground.file_names import is_in_outbox
-from ground.files import PRIORITY_DEFAULT, parse_transaction
+from ground.files import PRIORITY_DEFAULT, TransferAction, parse_transaction
 from ground.history import CommandRecord, History
 from ground.socket_server import Connection
 from mission.definition import DICTIONARY
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # Of the latest commands, or transfers, in one answer.
 ROWS_ASKED_MAX = 1_000
 
-TRANSFER_ACTIONS = ("suspend", "resume", "cancel")
+_TRANSFER_ACTIONS = {each.value: each for each in TransferAction}
 
 # The state machine has one more, which a key store does by itself.
 _KEY_OPERATIONS = {each.value: each for each in (KeyOperation.ACTIVATE, KeyOperation.DEACTIVATE, KeyOperation.DESTROY)}
@@ -233,11 +233,10 @@ def _transfers(host: "StationService", request: _TransfersRequest, connection: C
 
 def _transfer(host: "StationService", request: _TransferRequest, connection: Connection) -> dict[str, Any]:
     transaction = parse_transaction(request.transaction)
-    act = getattr(host.station, f"{request.action}_transfer") if request.action in TRANSFER_ACTIONS else None
-    if act is None:
-        raise MisuseError(f"transfer: expected one of {', '.join(TRANSFER_ACTIONS)}, found {request.action!r}")
+    if request.action not in _TRANSFER_ACTIONS:
+        raise MisuseError(f"transfer: expected one of {', '.join(_TRANSFER_ACTIONS)}, found {request.action!r}")
     try:
-        act(transaction, time.monotonic_ns())
+        host.station.act_on_transfer(_TRANSFER_ACTIONS[request.action], transaction, time.monotonic_ns())
     finally:
         host.take(host.station.take_events())
         host.wake()

@@ -38,7 +38,7 @@ from ground.events import (
     StoreNoted,
     plain,
 )
-from ground.files import PRIORITY_DEFAULT, Files, FilesHome
+from ground.files import PRIORITY_DEFAULT, Files, FilesHome, TransferAction
 from ground.jobs import JobBook
 from ground.storage import CONFIRM, StoreBook
 from ground.tracker import Action, Tracker, TrackerConfig
@@ -277,31 +277,15 @@ class Station:
         finally:
             self._follow_files()
 
-    def cancel_transfer(self, transaction: TransactionId, now_ns: int) -> None:
-        """End a transfer at both ends.
+    def act_on_transfer(self, action: TransferAction, transaction: TransactionId, now_ns: int) -> None:
+        """Suspend, resume or cancel a transfer; see `ground.files.Files.act`.
 
         Raises:
             MisuseError: It is not under way, or the journal failed.
         """
         self._begin(now_ns)
         try:
-            self._files.cancel(transaction, now_ns)
-        finally:
-            self._follow_files()
-
-    def suspend_transfer(self, transaction: TransactionId, now_ns: int) -> None:
-        """Let a transfer stand still at this end; see `cancel_transfer`."""
-        self._begin(now_ns)
-        try:
-            self._files.suspend(transaction, now_ns)
-        finally:
-            self._follow_files()
-
-    def resume_transfer(self, transaction: TransactionId, now_ns: int) -> None:
-        """Let a transfer go on; see `cancel_transfer`."""
-        self._begin(now_ns)
-        try:
-            self._files.resume(transaction, now_ns)
+            self._files.act(action, transaction, now_ns)
         finally:
             self._follow_files()
 

@@ -19,7 +19,7 @@ from ground.events import (
     TransferStarted,
     TransferSuspended,
 )
-from ground.files import PROGRESS_INTERVAL_NS, FilesHome, parse_transaction
+from ground.files import PROGRESS_INTERVAL_NS, FilesHome, TransferAction, parse_transaction
 from ground.station import Station, StationConfig
 from mission.channels import Apid, Downlink
 from mission.profiles import PROFILES
@@ -117,12 +117,12 @@ def test_progress_is_told_at_a_bounded_rate(ladder):
 def test_a_transfer_stands_still_while_it_is_suspended(ladder):
     transaction = ladder.station.put_file("photo", "up", now_ns=0)
     assert ladder.run(10, lambda: len(ladder.far.pdus) > 10)
-    ladder.station.suspend_transfer(transaction, ladder.now_ns)
+    ladder.station.act_on_transfer(TransferAction.SUSPEND, transaction, ladder.now_ns)
     before = len(ladder.far.pdus)
     ladder.run(10)
     assert len(ladder.far.pdus) == before
     assert ladder.station.transfers()[0]["is_suspended"]
-    ladder.station.resume_transfer(transaction, ladder.now_ns)
+    ladder.station.act_on_transfer(TransferAction.RESUME, transaction, ladder.now_ns)
     assert ladder.run(60, is_over(ladder))
     assert ladder.far.store.read("up") == CONTENT
     assert (len(ladder.of(TransferSuspended)), len(ladder.of(TransferResumed))) == (1, 1)
@@ -131,13 +131,13 @@ def test_a_transfer_stands_still_while_it_is_suspended(ladder):
 def test_a_transfer_that_is_cancelled_leaves_nothing_at_the_far_end(ladder):
     transaction = ladder.station.put_file("photo", "up", now_ns=0)
     assert ladder.run(10, lambda: len(ladder.far.pdus) > 10)
-    ladder.station.cancel_transfer(transaction, ladder.now_ns)
+    ladder.station.act_on_transfer(TransferAction.CANCEL, transaction, ladder.now_ns)
     assert ladder.run(60, is_over(ladder))
     (failed,) = ladder.of(TransferFailed)
     assert str(failed).endswith("failed, cancel request received")
     assert ladder.far.store.list() == []
     with pytest.raises(MisuseError, match="expected a running transaction, found none"):
-        ladder.station.cancel_transfer(transaction, ladder.now_ns)
+        ladder.station.act_on_transfer(TransferAction.CANCEL, transaction, ladder.now_ns)
 
 
 def test_what_the_spacecraft_refuses_fails_with_its_reason(ladder):

@@ -8,7 +8,7 @@ import pytest
 
 from ccsds.cfdp.codes import ConditionCode
 from ccsds.cfdp.records import SequenceRecord, decode_record
-from ground.archive import Archive
+from ground.archive import _STEPS, SCHEMA_VERSION, Archive
 from ground.events import TransferFailed, TransferFinished
 from ground.file_store import DirectoryStore
 from ground.files import FilesHome
@@ -191,16 +191,22 @@ def test_the_journal_is_replaced_whole_or_not_at_all(life):
     connection.close()
 
 
-def test_an_archive_of_the_version_before_is_brought_up(tmp_path):
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+def test_an_archive_of_each_version_before_is_brought_up_with_what_is_in_it(tmp_path, version):
     path = tmp_path / "archive.sqlite"
-    Archive.open(path, draw_source_id=lambda: 9, unix_ns=0).close()
     with sqlite3.connect(path) as connection:
-        connection.executescript("DROP TABLE transfers; DROP TABLE transfer_journal; PRAGMA user_version = 1;")
+        for step in range(version):
+            connection.executescript(_STEPS[step])
+        connection.execute(
+            "INSERT INTO identity (id, source_id, next_sequence_count, next_command_id, seal) VALUES (1, 9, 5, 77, '')"
+        )
+        connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
     archive = Archive.open(path, draw_source_id=lambda: 10, unix_ns=UNIX_NS)
-    assert archive.identity.source_id == 9
-    assert archive.transfers.records() == []
+    assert archive.identity.next_command_id == 77
+    assert len(archive.transfers.records()) == 1
     archive.close()
+    History.open(path).close()
 
 
 def test_a_new_archive_numbers_from_the_time(life):
