@@ -26,6 +26,11 @@ CUC_OCTETS = 6
 CDS_OCTETS = 7
 """Length of a CDS time with its P-field, a 16-bit day and no part of a millisecond."""
 
+LEAP_SECONDS_DATE = "2025-07-07, IERS Bulletin C 70"
+"""When the steps below were last compared with what the IERS announced."""
+LEAP_SECONDS_VALID_UNTIL_UNIX_NS = 1_782_604_800 * NS_PER_S
+"""2026-06-28: no step that they do not have can come before; after it look for a newer bulletin."""
+
 # Each step of TAI - UTC: the first second (since 1970-01-01 UTC) that it holds for, and the seconds it has. UTC before
 # 1972 ran at another rate; the first step is used for it, so that every time has an answer.
 _LEAP_STEPS = (

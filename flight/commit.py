@@ -17,7 +17,7 @@ from flight.books.reactions import ReactionChange
 from flight.books.safeguards import SafeguardChange
 from flight.books.schedule import ScheduleChange
 from flight.books.storage import StorageChange
-from flight.books.time import ClockKept
+from flight.books.time import TimeRecord
 
 Change = (
     Executed
@@ -37,7 +37,7 @@ Change = (
     | ReactionChange
     | StorageChange
     | SettingChanged
-    | ClockKept
+    | TimeRecord
     | ModeChanged
     | SafeguardChange
 )

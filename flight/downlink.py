@@ -12,14 +12,18 @@ travel clear, bring the CLCW down; else a frame that only brings the CLCW is a l
 Source: CCSDS 132.0-B-3 (frame, virtual channel multiplexing 4.2.4), 131.0-B-5 (coding).
 """
 
+from collections.abc import Callable
+
 from ccsds.sdls.security import Security
 from ccsds.sync import TmEncoder
 from ccsds.tm_frame import ONLY_IDLE, TmFrame
+from flight.clock import Clock
 from flight.downlink_channel import DownlinkChannel, PacketSource, Packing
 from flight.events import Event
 from flight.live_queue import LiveQueue
 from flight.playback import Playback
 from flight.reporter import Statement
+from flight.time_reports import TimeReports
 from mission.channels import SPACECRAFT_ID, Downlink
 from mission.profiles import LinkProfile
 from mission.storage import StoreId
@@ -38,15 +42,25 @@ class DownlinkTransmitter:
         files: What is to be said of files.
         playback: What is to be said of stored telemetry.
         security: The keys of this end, or None on a bench: then frames travel clear.
+        clock: On-board time, for time reports.
+        time_report_exponent: Gives n where every 2^n-th live frame is to be told the time of, or None for none.
     """
 
     def __init__(
-        self, profile: LinkProfile, files: PacketSource, playback: Playback, security: Security | None = None
+        self,
+        profile: LinkProfile,
+        files: PacketSource,
+        playback: Playback,
+        security: Security | None = None,
+        *,
+        clock: Clock,
+        time_report_exponent: Callable[[], int | None],
     ) -> None:
         self._profile = profile
         self._encoder = TmEncoder(profile.tm_coding)
         self._queue = LiveQueue(playback.left_live)
-        self._live = DownlinkChannel(Downlink.LIVE, profile, security, self._queue, Packing.END_TO_END)
+        self._times = TimeReports(clock, time_report_exponent, self._queue)
+        self._live = DownlinkChannel(Downlink.LIVE, profile, security, self._times, Packing.END_TO_END)
         self._playback = DownlinkChannel(Downlink.PLAYBACK, profile, security, playback, Packing.WHOLE)
         self._files = DownlinkChannel(Downlink.FILES, profile, security, files, Packing.WHOLE)
         self._channels = (self._live, self._playback, self._files)
@@ -83,9 +97,13 @@ class DownlinkTransmitter:
             now_ns: When the frame leaves.
         """
         is_due = clcw != self._last_clcw or now_ns >= self._next_keep_alive_ns
+        if is_due:
+            self._times.release()
         frame = self._next_frame(clcw, is_due, now_ns)
         if frame is None:
             return None
+        if frame.virtual_channel == Downlink.LIVE:
+            self._times.frame_left(frame.vc_count, now_ns)
         self._master_count = (self._master_count + 1) % _COUNT_8_BITS
         self._last_clcw = clcw
         self._next_keep_alive_ns = now_ns + self.keep_alive_ns

@@ -129,6 +129,11 @@ class Ledger:
         return self._time.kept
 
     @property
+    def time_report_exponent(self) -> int | None:
+        """Every 2^n-th live frame is told the time of; None is none."""
+        return self._time.report_exponent
+
+    @property
     def jobs(self) -> OrderedDict[int, JobRecord]:
         """The jobs, by number, oldest first."""
         return self._jobs.records

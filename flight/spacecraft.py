@@ -125,7 +125,14 @@ class Spacecraft:
             config.profile.tm_data_octets - overhead_octets,
             lambda at_ns: (self._clock.tai_ns(at_ns), self._clock.status),
         )
-        self._downlink = DownlinkTransmitter(config.profile, self._files, self._playback, security)
+        self._downlink = DownlinkTransmitter(
+            config.profile,
+            self._files,
+            self._playback,
+            security,
+            clock=self._clock,
+            time_report_exponent=lambda: self._ledger.time_report_exponent,
+        )
         self._keys = KeyService(security, self._reporter)
         self._engine = Engine(config.engine, self._ledger, worker, self._reporter, corpora, disk)
         self._survival = Survival(

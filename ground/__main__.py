@@ -5,7 +5,7 @@ Exit status: 0 done, 1 the command failed or was lost or the station went away, 
 
 import click
 
-from ground.cli import commands, cop1, files, keys, schedule, station
+from ground.cli import commands, cop1, files, keys, schedule, station, time
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,6 +33,7 @@ for command in (
     files.transfer,
     cop1.cop1,
     keys.keys,
+    time.time,
 ):
     main.add_command(command)
 

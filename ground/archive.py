@@ -45,7 +45,7 @@ from ground.events import (
 from ground.transfer_log import TransferLog
 from mission.housekeeping import REPORT_TYPES
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SEQUENCE_COUNTS = 1 << 14
 EVENT_SERVICE = 5
 
@@ -105,7 +105,9 @@ CREATE TABLE stores (store INTEGER PRIMARY KEY, noted TEXT NOT NULL);
 """
 
 # What brings an archive from each version to the next; version 0 is an empty file.
-_STEPS = {0: _SCHEMA, 1: transfer_log.SCHEMA, 2: _STORES_SCHEMA}
+_TIME_SCHEMA = "ALTER TABLE packets ADD COLUMN generated_unix_ns INTEGER;"
+
+_STEPS = {0: _SCHEMA, 1: transfer_log.SCHEMA, 2: _STORES_SCHEMA, 3: _TIME_SCHEMA}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,7 +266,7 @@ class Archive:
             return False
         self._execute(
             "INSERT INTO packets (unix_ns, tai_ns, virtual_channel, service, subtype, name, content, identity, store,"
-            " sequence) VALUES (?,?,?,?,?,?,?,?,?,?)",
+            " sequence, generated_unix_ns) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
             (
                 unix_ns,
                 event.tai_ns,
@@ -276,6 +278,8 @@ class Archive:
                 event.identity,
                 None if at is None else int(at.store),
                 None if at is None else at.sequence,
+                # How long ago it was made; None before the clocks are correlated.
+                None if event.generated_ns is None else unix_ns - event.time_ns + event.generated_ns,
             ),
         )
         return True

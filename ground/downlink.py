@@ -7,7 +7,7 @@ is no sign of life, and its CLCW is not used. Idle frames that travel clear are 
 """
 
 import hashlib
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 
 import msgspec
@@ -19,6 +19,7 @@ from ccsds.errors import MalformedError
 from ccsds.packet import APID_MAX, SEQUENCE_COUNT_MAX, PacketType, SequenceFlags, SpacePacket
 from ccsds.pus import verification
 from ccsds.pus.telemetry import Telemetry
+from ccsds.pus.time_report import TimeReport
 from ccsds.pus.verification import VerificationReport
 from ccsds.sdls.receiver import Refused
 from ccsds.sdls.security import Security
@@ -44,6 +45,7 @@ from mission.channels import Downlink as Channel
 from mission.dictionary import Dictionary, Severity
 from mission.housekeeping import KIND_OF_REPORT, StructureKind
 from mission.profiles import LinkProfile
+from mission.time import TimeStatus
 
 EVENT_SERVICE = 5
 STORAGE_CONTENT = "storage_content"
@@ -51,6 +53,12 @@ STORAGE_CONTENT = "storage_content"
 # Two of a million reports share these with a chance of one in ten million.
 IDENTITY_OCTETS = 8
 _REPORTS = ReportReceived | HousekeepingReceived | EventReported
+TIME_SERVICE = 9
+CUC_TIME_REPORT = 2
+TIME_REPORT = "time_report"
+
+# A time report follows its frame by a few frames, or it is replaced by the next one; half a turn of the frame count.
+FRAMES_REMEMBERED_MAX = 128
 _EVENT_NUMBER_OCTETS = 2
 
 
@@ -61,6 +69,8 @@ class Verified:
     destination_id: int
     """The source identifier of the telecommand that it is about."""
     report: VerificationReport
+    tai_ns: int
+    """On-board time at which it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +121,8 @@ class Downlink:
         """What report structures are made of."""
         self._deframer = sync.TmDeframer(profile.tm_coding)
         self._assemblers: dict[int, PacketAssembler] = {}
+        # The latest live frames without a gap between them: their counts, and when they were whole.
+        self._live_frames: deque[tuple[int, int]] = deque(maxlen=FRAMES_REMEMBERED_MAX)
         self._items: list[Item] = []
         self._counters: Counter[str] = Counter()
         self.statistics = LinkStatistics()
@@ -187,6 +199,8 @@ class Downlink:
             except MalformedError as error:
                 self._reject_packet(frame.virtual_channel, str(error), now_ns)
         self._take_packets(frame, now_ns)
+        if frame.virtual_channel == Channel.LIVE:
+            self._live_frames.append((frame.vc_count, now_ns))
 
     def _take_packets(self, frame: TmFrame, now_ns: int) -> None:
         assembler = self._assemblers.setdefault(frame.virtual_channel, PacketAssembler())
@@ -194,6 +208,9 @@ class Downlink:
         for trouble in assembler.take_events():
             match trouble:
                 case tm_packets.FrameGap():
+                    if frame.virtual_channel == Channel.LIVE:
+                        # How many times the count went round meanwhile, it does not tell.
+                        self._live_frames.clear()
                     self.statistics.gap(frame.virtual_channel, trouble.frames_count)
                     self._items.append(
                         FramesMissed(time_ns=now_ns, virtual_channel=frame.virtual_channel, count=trouble.frames_count)
@@ -222,6 +239,8 @@ class Downlink:
         Raises:
             MalformedError: It is no telemetry of this mission.
         """
+        if _apid(packet) == Apid.TIME and virtual_channel == Channel.LIVE:
+            return [self._decode_time_report(packet, virtual_channel, now_ns)]
         is_of_files = _apid(packet) == Apid.CFDP
         if is_of_files is not (virtual_channel == Channel.FILES):
             expected = "of CFDP" if virtual_channel == Channel.FILES else "of PUS telemetry"
@@ -283,7 +302,7 @@ class Downlink:
             }
             values = {name: value for name, value in values.items() if value not in (None, "")}
             event = _report_event(telemetry, name, values, virtual_channel, now_ns)
-            return [event, Verified(telemetry.destination_id, report)]
+            return [event, Verified(telemetry.destination_id, report, telemetry.time_tai_ns)]
         if telemetry.service == EVENT_SERVICE:
             return [self._decode_event(telemetry, virtual_channel, now_ns)]
         if message_type in KIND_OF_REPORT:
@@ -293,6 +312,27 @@ class Downlink:
         values = declared.fields.decode(telemetry.data)
         self.structures.learn_report(declared.name, values)
         return [_report_event(telemetry, declared.name, values, virtual_channel, now_ns)]
+
+    def _decode_time_report(self, packet: bytes, virtual_channel: int, now_ns: int) -> ReportReceived:
+        report = TimeReport.decode(packet)
+        if report.status not in TimeStatus.__members__.values():
+            raise MalformedError(f"time report: expected a status of this mission, found {report.status}")
+        received = (at_ns for count, at_ns in reversed(self._live_frames) if count == report.frame_count)
+        return ReportReceived(
+            time_ns=now_ns,
+            tai_ns=report.tai_ns,
+            virtual_channel=virtual_channel,
+            apid=Apid.TIME,
+            service=TIME_SERVICE,
+            subtype=CUC_TIME_REPORT,
+            name=TIME_REPORT,
+            values={
+                "rate_exponent": report.rate_exponent,
+                "status": TimeStatus(report.status),
+                "frame_count": report.frame_count,
+                "frame_time_ns": next(received, None),
+            },
+        )
 
     def _decode_event(self, telemetry: Telemetry, virtual_channel: int, now_ns: int) -> EventReported:
         number = telemetry.data[:_EVENT_NUMBER_OCTETS]

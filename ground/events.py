@@ -49,6 +49,14 @@ FINAL = frozenset({Stage.COMPLETED, Stage.REFUSED, Stage.FAILED, Stage.LOST})
 """Where a command ends."""
 
 
+class SegmentCause(Enum):
+    """Why the on-board clock is on another line from now on."""
+
+    FIRST = "first time report"
+    DETECTED = "time reports agree on another offset"
+    ANNOUNCED = "the spacecraft says that its clock was set"
+
+
 class LinkState(Enum):
     """Whether the spacecraft is heard."""
 
@@ -118,6 +126,8 @@ class ReportReceived(StationEvent, frozen=True, kw_only=True, tag=True):
     """Where it is stored on board, if it was played back."""
     identity: bytes = b""
     """The same for a report that came live and was played back: a digest of all but its counts."""
+    generated_ns: int | None = None
+    """When it was made on board, by the station's clock; None if the clocks are not correlated."""
 
     def __str__(self) -> str:
         given = " ".join(f"{name}={show(value)}" for name, value in self.values.items())
@@ -137,6 +147,8 @@ class HousekeepingReceived(StationEvent, frozen=True, kw_only=True, tag=True):
     """Where it is stored on board, if it was played back."""
     identity: bytes = b""
     """The same for a report that came live and was played back: a digest of all but its counts."""
+    generated_ns: int | None = None
+    """When it was made on board, by the station's clock; None if the clocks are not correlated."""
 
     def __str__(self) -> str:
         given = " ".join(f"{name}={show(value)}" for name, value in self.values.items())
@@ -156,6 +168,8 @@ class EventReported(StationEvent, frozen=True, kw_only=True, tag=True):
     """Where it is stored on board, if it was played back."""
     identity: bytes = b""
     """The same for a report that came live and was played back: a digest of all but its counts."""
+    generated_ns: int | None = None
+    """When it was made on board, by the station's clock; None if the clocks are not correlated."""
 
     def __str__(self) -> str:
         return f"event {self.severity.name} {self.name}: {self.text}"
@@ -268,6 +282,17 @@ class DictionaryDiffers(StationEvent, frozen=True, kw_only=True, tag=True):
         return (
             f"dictionary differs: expected {self.expected.hex()} as in this station, found {self.found.hex()} on board"
         )
+
+
+class TimeSegmentBegan(StationEvent, frozen=True, kw_only=True, tag=True):
+    """The on-board clock is correlated anew."""
+
+    cause: SegmentCause
+    step_ns: int
+    """By how much it was put forward, as far as that is known."""
+
+    def __str__(self) -> str:
+        return f"on-board clock: {self.cause.value}, step {self.step_ns / 1e9:+.6f} s"
 
 
 class CopAlert(StationEvent, frozen=True, kw_only=True, tag=True):

@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ccsds.time import unix_ns_from_tai
 from ground.events import show
 from ground.file_names import shown_name
 from mission.channels import Downlink, Uplink
@@ -185,6 +186,35 @@ def octets_text(octets: float) -> str:
     return f"{octets / scale:.1f} {prefix}B"
 
 
+def time_table(known: Mapping[str, Any]) -> Group:
+    """Give the two clocks, and how well the station knows the one on board."""
+    table = _table("what", "value")
+    rows = [
+        ("UTC", "-" if known["unix_ns"] is None else utc(known["unix_ns"])),
+        (
+            "on board",
+            "-" if known["onboard_tai_ns"] is None else f"{utc(unix_ns_from_tai(known['onboard_tai_ns']))} as UTC",
+        ),
+        ("on board is fast by", _scaled(known["offset_ns"], 1e9, "+.6f", " s")),
+        ("known to", _scaled(known["error_ns"], 1e3, ",.1f", " us")),
+        ("drift", _scaled(known["drift_ppm"], 1, "+.3f", " ppm")),
+        ("drift known to", _scaled(known["drift_error_ppm"], 1, ".3f", " ppm")),
+        ("spread of samples", _scaled(known["spread_ns"], 1e3, ",.1f", " us")),
+        ("last residual", _scaled(known["residual_ns"], 1e3, "+,.1f", " us")),
+        ("samples", f"{known['samples']} in segment {known['segments']}, {known['outliers']} left out"),
+        ("light time", f"{_scaled(known['light_ns'], 1e6, '.3f', ' ms')} ({known['light_source']})"),
+        ("leap seconds", known["leap_seconds_date"]),
+    ]
+    for name, value in rows:
+        table.add_row(Text(name), Text(value))
+    parts: list[RenderableType] = [table]
+    if known["onboard_tai_ns"] is None:
+        parts.append(Text("no time report came yet; ask for them with: ground send time.report_rate exponent=0"))
+    if known["leap_seconds_valid"] is False:
+        parts.append(Text("the table of leap seconds is out of date: look for a newer bulletin", style="yellow"))
+    return Group(*parts)
+
+
 def keys_table(known: Mapping[str, Any]) -> Group:
     """Give the keys of the ground, and what became of the frames."""
     table = _table("SPI", "channel", "suite", "state", "sends", "sent below", "highest accepted")
@@ -313,6 +343,10 @@ def _table(*headers: str) -> Table:
     for header in headers:
         table.add_column(header, overflow="fold")
     return table
+
+
+def _scaled(value: float | None, scale: float, form: str, unit: str) -> str:
+    return "-" if value is None else f"{value / scale:{form}}{unit}"
 
 
 def _number(value: float | None, form: str, unit: str = "") -> str:

@@ -188,6 +188,8 @@ class StationService:
 
     async def _commit_regularly(self) -> None:
         while True:
+            # What sets the computer's clock does so in small steps; the correlation itself is with the monotonic one.
+            self.station.onboard_time.set_utc(time.time_ns(), time.monotonic_ns())
             await asyncio.sleep(COMMIT_INTERVAL_S)
             self._remember()
             try:

@@ -13,13 +13,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from ccsds.cfdp.codes import TransmissionMode
 from ccsds.cfdp.events import TransactionId
 from ccsds.clcw import Clcw
 from ccsds.cop1.fop import Directive, Service
 from ccsds.errors import MisuseError
 from ccsds.packet import SEQUENCE_COUNT_MAX
-from ccsds.pus.telecommand import Telecommand
+from ccsds.pus.telecommand import REQUEST_ID_OCTETS, RequestId, Telecommand
+from ccsds.pus.verification import VerificationStage
 from ccsds.sdls.security import Security
 from ground.downlink import Downlink, FilePdu, Heard, Item, LiveCount, PlayedBack, Verified
 from ground.events import (
@@ -40,6 +43,7 @@ from ground.events import (
 )
 from ground.files import PRIORITY_DEFAULT, Files, FilesHome, TransferAction
 from ground.jobs import JobBook
+from ground.onboard_time import OnboardTime
 from ground.storage import CONFIRM, StoreBook
 from ground.tracker import Action, Tracker, TrackerConfig
 from ground.uplink import Acknowledged, Released, Undelivered, Uplink
@@ -49,6 +53,8 @@ from mission.dictionary import Dictionary
 from mission.housekeeping import StructureKind
 from mission.profiles import LinkProfile
 from mission.words.core import BOOTED, DICTIONARY_DIGEST
+
+NS_PER_S = 1_000_000_000
 
 HOUSEKEEPING_SERVICE = 3
 
@@ -143,6 +149,8 @@ class Station:
         self._files = Files(config.profile, security, files or FilesHome())
         self._uplink = Uplink(config.profile, security, self._files.next_frame)
         self._tracker = Tracker(config.tracker)
+        self.onboard_time = OnboardTime(config.profile)
+        """What is known of on-board time; whoever drives the station tells it UTC, and the light time if it can."""
         self._jobs = JobBook()
         self._stores = StoreBook(stores)
         self._next_sequence_count = config.next_sequence_count
@@ -152,6 +160,7 @@ class Station:
         self._driver_has_contact = False
         self._link = LinkState.DOWN
         self._last_frame_ns = 0
+        self._line_free_ns = 0
         self._housekeeping: dict[tuple[StructureKind, int], HousekeepingReceived] = {}
         # Commands that define structures on board, until they end.
         self._defining: dict[int, tuple[str, dict[str, Any]]] = {}
@@ -317,12 +326,16 @@ class Station:
             case Verified():
                 # A report about another station's telecommand, which may have the same sequence count, is not ours.
                 if item.destination_id == self.config.source_id:
+                    if item.report.stage is VerificationStage.ACCEPTED:
+                        self.onboard_time.accepted(item.report.request_id.sequence_count, item.tai_ns)
                     self._tracker.verify(item.report, now_ns)
                     self._follow_tracker(now_ns)
             case FilePdu():
                 self._files.receive(item.octets, now_ns)
                 self._follow_files()
             case _:
+                if isinstance(item, ReportReceived | HousekeepingReceived | EventReported):
+                    item = replace(item, generated_ns=self.onboard_time.generated_ns(item.tai_ns))
                 self._events.append(item)
                 self._learn(item, now_ns)
 
@@ -352,6 +365,9 @@ class Station:
         if not self._driver_has_contact:
             return None
         octets = self._uplink.transmit(now_ns)
+        profile = self.config.profile
+        duration_ns = len(octets or b"") * profile.bits_per_octet * NS_PER_S // profile.uplink_rate_bps
+        self._line_free_ns = now_ns + duration_ns
         self._follow_uplink(now_ns)
         self._follow_files()
         return octets
@@ -393,6 +409,7 @@ class Station:
                 }
                 for _, each in sorted(self._housekeeping.items())
             },
+            "onboard_time": self.onboard_time.snapshot(self._now_ns),
             "jobs": self._jobs.snapshot(),
             "commands": self._tracker.snapshot(),
             "files": self._files.snapshot(),
@@ -485,10 +502,12 @@ class Station:
                     self._housekeeping[key] = event
                 self._compare_digest(event.values.get(DICTIONARY_DIGEST.name), now_ns)
             case EventReported():
+                self._events.extend(self.onboard_time.event(event, now_ns))
                 self._jobs.note(event.name, event.values, event.tai_ns)
                 if event.name == BOOTED.name and event.stored is None:
                     self._compare_digest(event.values[DICTIONARY_DIGEST.name], now_ns)
             case ReportReceived():
+                self._events.extend(self.onboard_time.report(event, now_ns))
                 self._jobs.note(event.name, event.values, event.tai_ns)
                 self._learn_stores(event, now_ns)
 
@@ -516,6 +535,10 @@ class Station:
             match item:
                 case Released():
                     self._tracker.transmitted(item.command_id, now_ns)
+                    if item.command_id in self._packets:
+                        octets, _ = self._packets[item.command_id]
+                        request = RequestId.decode(octets[:REQUEST_ID_OCTETS])
+                        self.onboard_time.released(request.sequence_count, self._line_free_ns)
                 case Acknowledged():
                     self._tracker.acknowledged(item.command_id, now_ns)
                 case Undelivered():

@@ -138,7 +138,9 @@ class StationEnd(End[Station]):
         self._open.clear()
         transfers = self._archive.transfers
         home = FilesHome(store=self.disk, journal=transfers, records=transfers.records())
-        return Station(config, security=self._security, files=home, stores=self._archive.stores())
+        station = Station(config, security=self._security, files=home, stores=self._archive.stores())
+        station.onboard_time.set_utc(self._unix_ns(), now_ns)
+        return station
 
     def _lose(self) -> str:
         if self._archive is not None:

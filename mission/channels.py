@@ -5,6 +5,7 @@ Data only. Source: CCSDS 133.0-B-2 4.1.3.3 (APID), 132.0-B-3 4.1.2 (TM virtual c
 
 from enum import IntEnum
 
+from ccsds.pus.time_report import TIME_APID
 from ccsds.sdls.association import Link
 
 SPACECRAFT_ID = 0x2A
@@ -14,6 +15,8 @@ SPACECRAFT_ID = 0x2A
 class Apid(IntEnum):
     """Application process identifiers on board (eleven bits)."""
 
+    TIME = TIME_APID
+    """Time reports, in packets without a secondary header (ECSS-E-ST-70-41C 8.9.2.2)."""
     CORE = 0x42
     """The core flight software: test, housekeeping, events, jobs."""
     CFDP = 0x7FD

@@ -1,4 +1,4 @@
-"""The book of time: what was last known of the on-board clock."""
+"""The book of time: what was last known of the on-board clock, and how often it is reported."""
 
 from collections.abc import Iterator
 
@@ -22,19 +22,35 @@ class ClockKept(msgspec.Struct, frozen=True, tag=True):
     """How far it might have been from the truth; None if that is not known."""
 
 
-class TimeBook:
-    """The last that was known."""
+class TimeReportsSet(msgspec.Struct, frozen=True, tag=True):
+    """Time reports were asked for, or no more."""
 
-    changes = (ClockKept,)
+    exponent: int | None
+    """One for every 2^n-th live frame; None is none."""
+
+
+TimeRecord = ClockKept | TimeReportsSet
+
+
+class TimeBook:
+    """The last that was known of the clock, and how often the ground is told."""
+
+    changes = (ClockKept, TimeReportsSet)
 
     def __init__(self) -> None:
         self.kept: ClockKept | None = None
+        self.report_exponent: int | None = None
 
-    def apply(self, change: ClockKept) -> None:
+    def apply(self, change: TimeRecord) -> None:
         """See `flight.books.book.Book`."""
-        self.kept = change
+        match change:
+            case ClockKept():
+                self.kept = change
+            case TimeReportsSet(exponent):
+                self.report_exponent = exponent
 
-    def snapshot(self) -> Iterator[tuple[ClockKept, ...]]:
+    def snapshot(self) -> Iterator[tuple[TimeRecord, ...]]:
         """See `flight.books.book.Book`."""
         if self.kept is not None:
             yield (self.kept,)
+        yield (TimeReportsSet(self.report_exponent),)

@@ -1,4 +1,4 @@
-"""ST[09] time: setting and adjusting the on-board clock, and what housekeeping tells of it.
+"""ST[09] time: setting and adjusting the on-board clock, how often it is reported, and what housekeeping tells of it.
 
 Source: ECSS-E-ST-70-41C 6.9 and 8.9.
 """
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ccsds.errors import MisuseError
+from flight.books.time import TimeReportsSet
 from flight.clock import Clock
 from flight.ledger import Ledger
 from flight.parameters import ParameterPool
@@ -61,10 +62,15 @@ class TimeService:
     def execute(self, command: Command, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
         """See `flight.services.service.Service`."""
         before_ns = self._clock.tai_ns(now_ns)
-        if command.name == "time.set":
-            change, after_ns = TimeChange.SET, arguments["tai"]
-        else:
-            change, after_ns = TimeChange.ADJUSTED, before_ns + arguments["offset"]
+        match command.name:
+            case "time.report_rate":
+                return Outcome(changes=(TimeReportsSet(arguments["exponent"]),))
+            case "time.stop_reports":
+                return Outcome(changes=(TimeReportsSet(None),))
+            case "time.set":
+                change, after_ns = TimeChange.SET, arguments["tai"]
+            case _:
+                change, after_ns = TimeChange.ADJUSTED, before_ns + arguments["offset"]
         if not 0 <= after_ns <= TAI_NS_MAX:
             raise MisuseError(f"expected a time from 0 to {TAI_NS_MAX} ns since 1958, found {after_ns}")
         kept = self._clock.set(after_ns, arguments["uncertainty"] * NS_PER_MS, now_ns)

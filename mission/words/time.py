@@ -1,8 +1,10 @@
 """The words of ST[09] time (ECSS-E-ST-70-41C 6.9 and 8.9), and of the on-board clock. Data only.
 
-The standard has no command that sets the clock; setting and adjusting it are the mission's own subtypes.
+The standard has no command that sets the clock, nor one that ends time reports; those are the mission's own subtypes.
+Time reports themselves are packets of their own kind (`ccsds.pus.time_report`).
 """
 
+from ccsds.pus.time_report import RATE_EXPONENT_MAX
 from mission.dictionary import Command, EventDefinition, Parameter, Repeat, Setting, Severity, Words
 from mission.fields import Enumerated, Field, Float, Int, Layout, UInt
 from mission.time import TimeChange, TimeOrigin, TimeStatus
@@ -78,6 +80,23 @@ CLOCK_STARTED = EventDefinition(
 
 WORDS = Words(
     commands=(
+        Command(
+            name="time.report_rate",
+            service=9,
+            subtype=1,
+            description="Report the on-board time of every 2^n-th frame of live telemetry, from now on.",
+            arguments=Layout(
+                (Field("exponent", UInt(8), "n: 0 is every frame, 8 is one in 256", maximum=RATE_EXPONENT_MAX),)
+            ),
+            repeat=Repeat.STORE,
+        ),
+        Command(
+            name="time.stop_reports",
+            service=9,
+            subtype=130,
+            description="Make no more time reports.",
+            repeat=Repeat.STORE,
+        ),
         Command(
             name="time.set",
             service=9,

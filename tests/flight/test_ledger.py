@@ -27,7 +27,7 @@ from flight.books.jobs import (
     WorkerRestarted,
 )
 from flight.books.parameters import SettingChanged
-from flight.books.time import ClockKept
+from flight.books.time import ClockKept, TimeReportsSet
 from flight.disk import RealDisk
 from flight.ledger import Ledger
 from mission.jobs import REMEMBERED_JOBS_MAX, JobState, PauseCause
@@ -55,6 +55,7 @@ CHANGES = (
     JobSampled(1, "to be"),
     JobFinished(1, 20, 1.0, 2.0, b"\x02" * 32),
     ClockKept("run", 10**18, 3, 10**18, 10**18 + 5, None),
+    TimeReportsSet(3),
     SettingChanged(200, b"\x00\x00\x01\xf4"),
     SettingChanged(201, b"\x00\x00\x00\x0a"),
     SettingChanged(201, None),
@@ -81,7 +82,7 @@ def contents(ledger):
     begun = [ledger.request_begun(identity(number)) for number in range(9)]
     structures = ledger.structures
     kept = (structures.made, structures.switched, structures.intervals_ms, structures.bands)
-    others = (kept, ledger.clock, ledger.settings, ledger.events.disabled)
+    others = (kept, ledger.clock, ledger.time_report_exponent, ledger.settings, ledger.events.disabled)
     return ledger.boot_count, ledger.housekeeping, jobs, commands, begun, others
 
 

@@ -11,6 +11,7 @@ from ground.events import LinkState, Stage, StationEvent, TransferDirection, enc
 from mission.dictionary import Severity
 from mission.housekeeping import StructureKind
 from mission.jobs import JobState
+from mission.storage import StoreId
 
 VALUES = {"digest": b"\x01\xff", "loss": float("nan"), "state": JobState.RUNNING, "list": [1, 2], "text": "a\u2028b"}
 FIELDS = {
@@ -42,6 +43,21 @@ FIELDS = {
     "spi": 2,
     "before": "PREACTIVE",
     "after": "ACTIVE",
+    "generated_ns": 4,
+    "is_automatic": True,
+    "stored": None,
+    "identity": b"\x05",
+    "store": next(iter(StoreId)),
+    "here": [(1, 2)],
+    "overwritten": [],
+    "lost": [(3, 3)],
+    "confirmed": 4,
+    "first": 1,
+    "last": 2,
+    "gone": next(iter(events.Gone)),
+    "next": 9,
+    "cause": events.SegmentCause.DETECTED,
+    "step_ns": -5,
     "transaction": "1-7",
     "direction": TransferDirection.UP,
     "source_name": "photo",

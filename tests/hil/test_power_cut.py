@@ -54,6 +54,7 @@ AUTONOMY = [
     telecommand(7, "event.disable", events=["booted", "clock_started"]),
     telecommand(8, "time.set", tai=2 * 10**18),
     telecommand(9, "time.adjust", offset=-(10**9)),
+    telecommand(10, "time.report_rate", exponent=3),
 ]
 
 CANCEL = 5
@@ -156,7 +157,7 @@ def kept(disk):
     structures = ledger.structures
     made = (structures.made, structures.switched, structures.intervals_ms, structures.bands)
     assert ledger.clock is not None
-    return made, ledger.settings, ledger.events.disabled, ledger.clock.tai_ns
+    return made, ledger.settings, ledger.events.disabled, ledger.time_report_exponent, ledger.clock.tai_ns
 
 
 def test_a_power_cut_at_each_disk_operation_leaves_clock_settings_structures_and_events_whole(tmp_path):
