@@ -42,6 +42,8 @@ class Display:
         )
         self._task: TaskID | None = None
         self._next_step = 0
+        # A run has some hundreds at most.
+        self._automatic: set[int] = set()
 
     def __enter__(self) -> "Display":
         self._progress.start()
@@ -54,6 +56,10 @@ class Display:
     def watch(self, source: str, event: Mapping[str, Any]) -> None:
         """Show one event, if it is worth a line."""
         match event:
+            case {"type": "CommandIssued", "is_automatic": True}:
+                self._automatic.add(event["command_id"])
+            case {"type": "CommandStaged", "command_id": command_id} if command_id in self._automatic:
+                pass  # The station's own household; the report has them.
             case {"type": "CommandStaged", "stage": stage}:
                 colour = _STAGE_COLOURS.get(stage, "white")
                 tries = f" (try {event['attempt']})" if event["attempt"] > 1 else ""
