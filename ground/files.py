@@ -131,7 +131,6 @@ class Files:
         *,
         priority: int = PRIORITY_DEFAULT,
         mode: TransmissionMode | None = None,
-        closure_requested: bool | None = None,
         now_ns: int,
     ) -> TransactionId:
         """Begin to send a file; it is in the journal when this returns.
@@ -141,7 +140,6 @@ class Files:
             destination_name: On board.
             priority: 0 goes first; equals take turns.
             mode: Class 2 asks again for what is lost, class 1 does not; None is as the MIB says.
-            closure_requested: In class 1, whether the far end is to say what became of it; None is as the MIB says.
             now_ns: Now.
 
         Raises:
@@ -157,7 +155,6 @@ class Files:
             source_name=source_name,
             destination_name=destination_name,
             mode=mode,
-            closure_requested=closure_requested,
             priority=priority,
         )
         try:

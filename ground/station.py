@@ -30,7 +30,6 @@ from ground.events import (
     CommandIssued,
     CopAlert,
     CopInitialised,
-    DictionaryDiffers,
     EventReported,
     HousekeepingReceived,
     LinkChanged,
@@ -39,20 +38,17 @@ from ground.events import (
     Stage,
     StationEvent,
     StoreNoted,
-    plain,
 )
 from ground.files import PRIORITY_DEFAULT, Files, FilesHome, TransferAction
-from ground.jobs import JobBook
 from ground.onboard_time import OnboardTime
+from ground.picture import Picture
 from ground.storage import CONFIRM, StoreBook
 from ground.tracker import Action, Tracker, TrackerConfig
 from ground.uplink import Acknowledged, Released, Undelivered, Uplink
 from mission.channels import Apid
 from mission.definition import DICTIONARY
 from mission.dictionary import Dictionary
-from mission.housekeeping import StructureKind
 from mission.profiles import LinkProfile
-from mission.words.core import BOOTED, DICTIONARY_DIGEST
 
 NS_PER_S = 1_000_000_000
 
@@ -60,9 +56,6 @@ HOUSEKEEPING_SERVICE = 3
 
 TRIES_MAX_DEFAULT = 4
 """Four tries that are all cut have a chance of one in a million where one in thirty frames is lost."""
-
-# A spacecraft changes its dictionary with its software; a few a mission. Beyond, they are not told apart any more.
-DIGESTS_TOLD_MAX = 16
 
 # Events wait here for the driver, which takes them after each call; a driver that does not loses the oldest.
 EVENTS_PENDING_MAX = 65_536
@@ -151,7 +144,7 @@ class Station:
         self._tracker = Tracker(config.tracker)
         self.onboard_time = OnboardTime(config.profile)
         """What is known of on-board time; whoever drives the station tells it UTC, and the light time if it can."""
-        self._jobs = JobBook()
+        self._picture = Picture(dictionary)
         self._stores = StoreBook(stores)
         self._next_sequence_count = config.next_sequence_count
         self._next_command_id = config.next_command_id
@@ -161,10 +154,8 @@ class Station:
         self._link = LinkState.DOWN
         self._last_frame_ns = 0
         self._line_free_ns = 0
-        self._housekeeping: dict[tuple[StructureKind, int], HousekeepingReceived] = {}
         # Commands that define structures on board, until they end.
         self._defining: dict[int, tuple[str, dict[str, Any]]] = {}
-        self._digests_found: set[bytes] = set()
         self._now_ns = 0
 
     def command(
@@ -265,7 +256,6 @@ class Station:
         *,
         priority: int = PRIORITY_DEFAULT,
         mode: TransmissionMode | None = None,
-        closure_requested: bool | None = None,
         now_ns: int,
     ) -> TransactionId:
         """Begin to send a file of the station's store; see `ground.files.Files.put`.
@@ -275,14 +265,7 @@ class Station:
         """
         self._begin(now_ns)
         try:
-            return self._files.put(
-                source_name,
-                destination_name,
-                priority=priority,
-                mode=mode,
-                closure_requested=closure_requested,
-                now_ns=now_ns,
-            )
+            return self._files.put(source_name, destination_name, priority=priority, mode=mode, now_ns=now_ns)
         finally:
             self._follow_files()
 
@@ -396,21 +379,11 @@ class Station:
             "link": self._link.name,
             "cop": self._uplink.state.name,
             "cop1": self._uplink.status(),
-            "dictionary_digest": self._dictionary.digest.hex(),
             "security": None if self._security is None else self._security.counts,
             "counters": {**self._downlink.counters, **self._uplink.counters},
             "channels": self._downlink.statistics.snapshot(),
-            "housekeeping": {
-                str(each.structure) if each.kind is StructureKind.HOUSEKEEPING else each.name: {
-                    "name": each.name,
-                    "tai_ns": each.tai_ns,
-                    "time_ns": each.time_ns,
-                    "values": plain(each.values),
-                }
-                for _, each in sorted(self._housekeeping.items())
-            },
             "onboard_time": self.onboard_time.snapshot(self._now_ns),
-            "jobs": self._jobs.snapshot(),
+            **self._picture.snapshot(),
             "commands": self._tracker.snapshot(),
             "files": self._files.snapshot(),
             "stores": self._stores.snapshot(),
@@ -494,21 +467,12 @@ class Station:
 
     def _learn(self, event: StationEvent, now_ns: int) -> None:
         """Take what a report says into the station's own picture."""
+        self._events.extend(self._picture.learn(event, now_ns))
         match event:
-            case HousekeepingReceived():
-                key = (event.kind, event.structure)
-                latest = self._housekeeping.get(key)
-                if latest is None or event.tai_ns >= latest.tai_ns:
-                    self._housekeeping[key] = event
-                self._compare_digest(event.values.get(DICTIONARY_DIGEST.name), now_ns)
             case EventReported():
                 self._events.extend(self.onboard_time.event(event, now_ns))
-                self._jobs.note(event.name, event.values, event.tai_ns)
-                if event.name == BOOTED.name and event.stored is None:
-                    self._compare_digest(event.values[DICTIONARY_DIGEST.name], now_ns)
             case ReportReceived():
                 self._events.extend(self.onboard_time.report(event, now_ns))
-                self._jobs.note(event.name, event.values, event.tai_ns)
                 self._learn_stores(event, now_ns)
 
     def _learn_stores(self, event: ReportReceived, now_ns: int) -> None:
@@ -520,14 +484,6 @@ class Station:
             case "storage_missing":
                 self._stores.missing(event.values, now_ns)
         self._events.extend(self._stores.take_events())
-
-    def _compare_digest(self, found: bytes | None, now_ns: int) -> None:
-        if found is None or found == self._dictionary.digest or found in self._digests_found:
-            return
-        if len(self._digests_found) < DIGESTS_TOLD_MAX:
-            self._digests_found.add(found)
-            expected = self._dictionary.digest
-            self._events.append(DictionaryDiffers(time_ns=now_ns, expected=expected, found=found))
 
     def _follow_uplink(self, now_ns: int) -> None:
         """Tell the tracker what became of the frames, and the tracker's wishes to the uplink."""
