@@ -27,10 +27,12 @@ from flight.jobs.process import WorkerProcess
 from flight.ledger import Ledger
 from flight.services.boots import note_crash
 from flight.spacecraft import Spacecraft, SpacecraftConfig
+from flight.survival import SurvivalConfig
 from mission.profiles import PROFILES, find_profile
 from ports.drive import drive
 from ports.key_directory import opened_keys, require_choice
 from ports.url import parse_url
+from ports.watchdog import WatchdogPort, open_watchdog
 
 # Exit statuses. A supervisor starts the program again after any of them; only the first needs a person.
 BAD_INPUT_STATUS = 2
@@ -41,6 +43,8 @@ logger = logging.getLogger("flight")
 
 # A battery-backed clock of a board is good to 20 ppm; after a month without correction it is this far off.
 CLOCK_UNCERTAINTY_NS = 60_000_000_000
+
+NS_PER_S = 1_000_000_000
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -70,6 +74,14 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
     help="Key file of the spacecraft, made by `ground keys new`.",
 )
 @click.option("--insecure", is_flag=True, help="Believe every frame. For a bench, never for a radio.")
+@click.option(
+    "--watchdog",
+    "watchdog_name",
+    default="none",
+    show_default=True,
+    metavar="NAME",
+    help="What resets a flight software that hangs: systemd, a device such as /dev/watchdog, or none.",
+)
 @click.option("--verbose", is_flag=True, help="Log every report, not only events.")
 def main(
     link_url: str,
@@ -78,6 +90,7 @@ def main(
     corpora: tuple[str, ...],
     keys_path: Path | None,
     insecure: bool,
+    watchdog_name: str,
     verbose: bool,
 ) -> None:
     """Run the flight software on a link until it is interrupted."""
@@ -91,6 +104,7 @@ def main(
             keys = stack.enter_context(opened_keys(keys_path, End.SPACECRAFT)) if keys_path is not None else None
             disk = RealDisk(store)
             disk.lock()
+            watchdog = open_watchdog(watchdog_name, os.environ)
         except (StarloopError, OSError) as error:
             click.echo(f"flight: {error}", err=True)
             sys.exit(BAD_INPUT_STATUS)
@@ -102,8 +116,13 @@ def main(
             tai_offset_ns=_tai_offset_ns(),
             tai_uncertainty_ns=CLOCK_UNCERTAINTY_NS,
             clock_id=_clock_id(),
+            is_watched=watchdog is not None,
+            survival=SurvivalConfig(was_bitten=watchdog is not None and watchdog.was_bitten),
         )
-        program = _Program(link_url, config, disk, on_board, keys)
+        if watchdog is not None:
+            # Whatever ends this program in order lets go of the watchdog; what does not is reset by it.
+            stack.callback(watchdog.close)
+        program = _Program(link_url, config, disk, on_board, keys, watchdog)
         program.verbose = verbose
         try:
             asyncio.run(program.run())
@@ -154,8 +173,10 @@ class _Program:
         disk: RealDisk,
         corpora: dict[str, CorpusFile],
         keys: KeyStore | None,
+        watchdog: WatchdogPort | None,
     ) -> None:
         self._keys = keys
+        self._watchdog = watchdog
         self._link_url = link_url
         self._config = config
         self._disk = disk
@@ -182,6 +203,7 @@ class _Program:
         )
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, task.cancel)
+        feeding = asyncio.ensure_future(self._feed(self._watchdog)) if self._watchdog is not None else None
         try:
             await task
         except asyncio.CancelledError:
@@ -189,7 +211,19 @@ class _Program:
                 self._spacecraft.stop()
             logger.info("reset" if self.has_reset else "stopped")
         finally:
+            if feeding is not None:
+                feeding.cancel()
             self._worker.kill()
+
+    async def _feed(self, watchdog: WatchdogPort) -> None:
+        """Feed the watchdog as long as every essential part makes progress."""
+        while True:
+            parts = self._spacecraft.starving(time.monotonic_ns())
+            if not parts:
+                watchdog.feed()
+            else:
+                logger.error("the watchdog is not fed: %s", ", ".join(part.value for part in parts))
+            await asyncio.sleep(watchdog.period_ns / NS_PER_S)
 
     def _worker_readable(self) -> None:
         now_ns = time.monotonic_ns()

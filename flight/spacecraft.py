@@ -42,6 +42,7 @@ from flight.services.storage import StorageService
 from flight.services.time import TimeService
 from flight.survival import Survival, SurvivalConfig
 from flight.uplink import Delivery, UplinkReceiver
+from flight.watchdog import Part, Watchdog
 from mission.channels import Downlink, Uplink
 from mission.definition import DICTIONARY
 from mission.dictionary import Dictionary
@@ -67,6 +68,8 @@ class SpacecraftConfig:
     """The same after a restart if, and only if, ``now_ns`` has gone on; empty if the driver cannot tell."""
     engine: EngineConfig = field(default_factory=EngineConfig)
     survival: SurvivalConfig = field(default_factory=SurvivalConfig)
+    is_watched: bool = False
+    """Whether a watchdog wants to see it turn, however little it has to do."""
     dictionary: Dictionary = DICTIONARY
     store_octets: Mapping[StoreId, int] = field(default_factory=lambda: OCTETS_DEFAULT)
     """What each packet store may take of the disk."""
@@ -138,6 +141,9 @@ class Spacecraft:
         self._survival = Survival(
             config.survival, self._ledger, self._reporter, self._pool, self._engine, config.clock_id, now_ns
         )
+        self._watchdog = Watchdog(
+            {Part.JOBS: self._engine.next_deadline, Part.DOWNLINK: self._downlink_deadline}, now_ns
+        )
         self._autonomy = Autonomy(
             config.dictionary,
             self._ledger,
@@ -177,6 +183,7 @@ class Spacecraft:
 
     def advance(self, now_ns: int) -> None:
         """Do what is due."""
+        self._watchdog.advance(now_ns)
         self._autonomy.advance(now_ns)
         self._engine.advance(now_ns)
         self._files.advance(now_ns)
@@ -207,8 +214,9 @@ class Spacecraft:
             self._stores.next_deadline(),
             self._playback.next_deadline(),
         ]
-        if self._is_in_contact:
-            deadlines.append(self._downlink.next_deadline())
+        if self._config.is_watched:
+            deadlines.append(self._watchdog.next_deadline())
+        deadlines.append(self._downlink_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def transmit(self, now_ns: int) -> bytes | None:
@@ -234,6 +242,12 @@ class Spacecraft:
         """What it is set on."""
         return self._survival.mode
 
+    def starving(self, now_ns: int) -> tuple[Part, ...]:
+        """Give the essential parts that make no progress: none, if the watchdog is to be fed."""
+        parts = self._watchdog.starving(now_ns)
+        self._survival.starve(parts)
+        return parts
+
     def stop(self) -> None:
         """Take note that whoever drives it is about to end it in order."""
         self._survival.stop()
@@ -258,6 +272,9 @@ class Spacecraft:
         if keys is None:
             return None
         return Security(keys, self._ledger.load_key_set(keys.file.set_id))
+
+    def _downlink_deadline(self) -> int | None:
+        return self._downlink.next_deadline() if self._is_in_contact else None
 
     def _deliver(self, delivery: Delivery, now_ns: int) -> None:
         """Give the packets of a frame to those that they are for."""

@@ -13,8 +13,10 @@ from flight.services.boots import BootPolicy, BootService, Start
 from flight.services.mode import ModeService
 from flight.services.safeguards import SafeguardService
 from flight.services.service import Service
+from flight.watchdog import Part
 from mission.boots import ResetReason
 from mission.modes import Mode
+from mission.words.boots import STARVING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,8 @@ class Survival:
         self.entry: tuple[Change, ...] = (self.boots.entry, self.safeguards.entry)
         """What is durable of this start."""
         self._events: list[Event] = []
+        self._reporter = reporter
+        self._starving: tuple[Part, ...] = ()
         for service in (self.modes, self.boots, self.safeguards):
             pool.provide(service.sources())
 
@@ -74,6 +78,15 @@ class Survival:
     def stop(self) -> None:
         """Take note that whoever drives the spacecraft ends it in order."""
         self.boots.end(ResetReason.STOPPED)
+
+    def starve(self, parts: tuple[Part, ...]) -> None:
+        """Take note of what makes no progress, if anything: should this life end by it, the next one knows why."""
+        if parts == self._starving:
+            return
+        self._starving = parts
+        if parts:
+            self._reporter.event(STARVING, parts=", ".join(part.value for part in parts))
+        self.boots.end(ResetReason.WATCHDOG if parts else ResetReason.UNKNOWN)
 
     def advance(self, now_ns: int) -> None:
         """Do what is due."""

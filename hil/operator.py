@@ -18,8 +18,9 @@ from flight.jobs.corpus import CorpusFile, Origin
 from flight.jobs.messages import Request
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from ground.downlink import Downlink, Item, Verified
-from ground.events import EventReported, ReportReceived
+from ground.events import EventReported, FrameReceived, ReportReceived
 from mission.channels import SPACECRAFT_ID, Apid
+from mission.channels import Downlink as VirtualChannel
 from mission.definition import DICTIONARY
 from mission.failures import FailureCode
 from mission.modes import Mode
@@ -122,10 +123,15 @@ class Operator:
         self.command("command.arm", service=declared.service, subtype=declared.subtype)
 
     def hear(self) -> list[Item]:
-        """Take what comes down."""
-        while (octets := self.spacecraft.transmit(self.now_ns)) is not None:
+        """Take what comes down live; what was stored is played back after it, and left for who asks for it."""
+        items: list[Item] = []
+        is_live = True
+        while is_live and (octets := self.spacecraft.transmit(self.now_ns)) is not None:
             self._ground.receive(octets, self.now_ns)
-        items = self._ground.take()
+            came = self._ground.take()
+            frames = [item for item in came if isinstance(item, FrameReceived)]
+            is_live = all(frame.virtual_channel == VirtualChannel.LIVE for frame in frames)
+            items += came
         self.events += [item for item in items if isinstance(item, EventReported)]
         self.reports += [item for item in items if isinstance(item, ReportReceived)]
         self.resets += [event.reason for event in self.spacecraft.take_events() if isinstance(event, ResetDue)]

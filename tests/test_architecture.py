@@ -45,6 +45,7 @@ EDGES = {
     "ports/pseudo_terminal.py",
     "ports/serial_line.py",
     "ports/sockets.py",
+    "ports/watchdog.py",
     "hil/__main__.py",
     "hil/disk.py",
     "hil/evidence.py",

@@ -64,7 +64,8 @@ class BootBook:
                 # What was about to end it did not.
                 self.latest, self.ended = msgspec.structs.replace(self.latest, resets=0), None
             case Stopped(reason):
-                self.ended = reason
+                # What was about to end it did not, if there is no reason any more.
+                self.ended = None if reason is ResetReason.UNKNOWN else reason
             case Crashed():
                 self.exceptions.append(change)
                 self.ended = ResetReason.CRASHED

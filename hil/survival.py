@@ -1,0 +1,225 @@
+"""A campaign against the spacecraft's life: resets, hangs, storage faults and commands, drawn from one seed.
+
+After each strike the spacecraft must be commandable again within `COMMANDABLE_S_MAX`, which means that a telecommand is
+answered, be it with a refusal. A fault that ends every life outside SAFE soon after its start must end in SAFE, not in
+a loop. Everything runs in virtual time over a disk that forgets and tears (`hil.disk`) and a watchdog that bites.
+"""
+
+import errno
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from ccsds.errors import MisuseError
+from flight.services.boots import BootPolicy
+from flight.survival import SurvivalConfig
+from hil.disk import PowerCut, SimulatedDisk
+from hil.operator import NS_PER_S, Operator
+from hil.streams import Streams
+from hil.watchdog import SimulatedWatchdog
+from mission.modes import Mode
+
+WATCHDOG_S = 60
+RESTART_S = 2
+# A hang is found by the watchdog, and what it has reset is started anew; a power cut in that very start costs another.
+COMMANDABLE_S_MAX = WATCHDOG_S + 2 * RESTART_S
+
+STRIKES = 15
+# Strikes fall within seconds of each other, and within half an hour, each order of magnitude as often.
+PAUSE_ORDERS = 3.3
+# Within this many disk operations power is cut: in a boot, a command, a mode change, or between them.
+CUT_OPERATIONS_MAX = 12
+# A poison ends every life outside SAFE after this.
+POISONED_LIFE_S = 20
+
+_COMMANDS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("test.connection", {}),
+    ("mode.enter", {"mode": Mode.SAFE}),
+    ("mode.enter", {"mode": Mode.NOMINAL}),
+    ("mode.enter", {"mode": Mode.COMPUTE}),
+    ("job.submit", {"job_id": 1, "recipe": "tiny", "corpus": "text"}),
+    ("job.submit", {"job_id": 2, "recipe": "tiny", "corpus": "text"}),
+    ("job.pause", {"job_id": 1}),
+    ("job.resume", {"job_id": 1}),
+    ("job.cancel", {"job_id": 2}),
+    ("command.arm", {"service": 128, "subtype": 2}),
+    ("command.arm", {"service": 132, "subtype": 1}),
+    ("spacecraft.reset", {}),
+    ("command.inhibit", {"service": 128, "subtype": 0}),
+    ("command.release", {"service": 128, "subtype": 0}),
+    ("command.limit_silence", {"seconds": 3_600}),
+    ("boot.report", {}),
+    ("housekeeping.enable", {"structures": [1, 20]}),
+)
+
+
+class Strike(Enum):
+    """What befalls the spacecraft."""
+
+    COMMAND = "command"
+    KILL = "kill"
+    """The flight process dies; what it had written stays."""
+    POWER_CUT = "power cut"
+    """In the middle of one of the next disk operations."""
+    HANG = "hang"
+    """It turns no more, until the watchdog bites."""
+    FULL_STORE = "full store"
+    """Nothing can be written for a while."""
+
+
+class FaultyDisk(SimulatedDisk):
+    """A simulated disk that can be full."""
+
+    is_full = False
+
+    def append(self, path: str, data: bytes) -> None:
+        """See `flight.disk.Disk.append`."""
+        self._require_room()
+        super().append(path, data)
+
+    def pwrite(self, path: str, offset_octets: int, data: bytes) -> None:
+        """See `flight.disk.Disk.pwrite`."""
+        self._require_room()
+        super().pwrite(path, offset_octets, data)
+
+    def _require_room(self) -> None:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@dataclass
+class Course:
+    """What a run came to."""
+
+    strikes: list[str] = field(default_factory=list)
+    boots: int = 0
+    """Times it was started again."""
+    longest_s: float = 0.0
+    """The longest time from a strike to the next answered command."""
+    faults: list[str] = field(default_factory=list)
+    """What must not be."""
+
+
+class SurvivalRun:
+    """One run.
+
+    Args:
+        seed: From which all of it is drawn.
+        folder: For the store; it exists.
+        policy: When resets are too many.
+    """
+
+    def __init__(self, seed: int, folder: Path, policy: BootPolicy | None = None) -> None:
+        self._policy = policy or BootPolicy()
+        streams = Streams(seed)
+        self._chance = streams.block("survival", 0)
+        self._disk = FaultyDisk(folder / "store", streams)
+        self.course = Course()
+        self._operator = Operator(self._disk, is_watched=True, survival=SurvivalConfig(boots=self._policy))
+        self._watchdog = SimulatedWatchdog(WATCHDOG_S * NS_PER_S, 0)
+
+    def run(self) -> Course:
+        """Strike, and see each time that it can be commanded; then let a poison end every life outside SAFE."""
+        for _ in range(STRIKES):
+            strike = list(Strike)[int(self._chance.integers(len(Strike)))]
+            self.course.strikes.append(strike.value)
+            self._strike(strike)
+            self._live(self._pause_s())
+        self._poison()
+        return self.course
+
+    def _strike(self, strike: Strike) -> None:
+        since_ns = self._operator.now_ns
+        match strike:
+            case Strike.COMMAND:
+                self._command_any()
+            case Strike.KILL:
+                self._boot()
+            case Strike.POWER_CUT:
+                self._disk.cut_at(self._disk.operations + int(self._chance.integers(1, CUT_OPERATIONS_MAX)))
+                for _ in range(CUT_OPERATIONS_MAX):
+                    self._command_any()
+            case Strike.HANG:
+                self._operator.now_ns = self._watchdog.bites_ns
+                self._boot()
+            case Strike.FULL_STORE:
+                self._disk.is_full = True
+                self._live(self._pause_s())
+                since_ns = self._operator.now_ns
+                if self._chance.random() < 0.5:
+                    self._boot()
+                self._require_commandable(since_ns)
+                self._disk.is_full = False
+        self._require_commandable(since_ns)
+
+    def _poison(self) -> None:
+        """End every life outside SAFE soon after its start; it must come to SAFE, and be commandable there."""
+        self._command("mode.enter", {"mode": Mode.COMPUTE})
+        for _ in range(self._policy.resets_max):
+            self._live(POISONED_LIFE_S)
+            if self._operator.mode is Mode.SAFE:
+                break
+            self._boot()
+        if self._operator.mode is not Mode.SAFE:
+            self.course.faults.append(f"expected SAFE after {self._policy.resets_max} resets, found a loop of resets")
+        self._require_commandable(self._operator.now_ns)
+
+    def _live(self, seconds: float) -> None:
+        """Let time pass, feeding the watchdog as `flight` does."""
+        end_ns = self._operator.now_ns + round(seconds * NS_PER_S)
+        while self._operator.now_ns < end_ns:
+            try:
+                self._operator.run(min(WATCHDOG_S / 3, (end_ns - self._operator.now_ns) / NS_PER_S))
+                parts = self._operator.spacecraft.starving(self._operator.now_ns)
+                if parts:
+                    self.course.faults.append(f"expected every part to make progress, found {parts} starving")
+                self._watchdog.feed(self._operator.now_ns)
+            except PowerCut:
+                self._disk.power_on()
+                self._boot()
+            if self._operator.resets:
+                self._boot()
+
+    def _pause_s(self) -> float:
+        return float(10 ** (PAUSE_ORDERS * self._chance.random()))
+
+    def _command_any(self) -> None:
+        self._command(*_COMMANDS[int(self._chance.integers(len(_COMMANDS)))])
+
+    def _command(self, name: str, arguments: dict[str, Any]) -> bool:
+        """Send a command; tell whether it was answered."""
+        try:
+            self._operator.command(name, **arguments)
+        except PowerCut:
+            self._disk.power_on()
+            self._boot()
+            return False
+        except MisuseError as error:
+            self.course.faults.append(f"{name}: {error}")
+            return False
+        return True
+
+    def _boot(self) -> None:
+        """Start the flight software as a supervisor does, again and again until it runs."""
+        self._operator.resets.clear()
+        for _ in range(CUT_OPERATIONS_MAX):
+            self.course.boots += 1
+            self._operator.now_ns += RESTART_S * NS_PER_S
+            try:
+                self._operator.boot()
+            except PowerCut:
+                self._disk.power_on()
+                continue
+            self._watchdog.feed(self._operator.now_ns)
+            return
+        self.course.faults.append("expected it to start, found it did not")
+
+    def _require_commandable(self, since_ns: int) -> None:
+        # A power cut that still waits may strike the first.
+        if not self._command("test.connection", {}) and not self._command("test.connection", {}):
+            self.course.faults.append("expected an answer to a telecommand, found none")
+        took_s = (self._operator.now_ns - since_ns) / NS_PER_S
+        self.course.longest_s = max(self.course.longest_s, took_s)
+        if took_s > COMMANDABLE_S_MAX:
+            self.course.faults.append(f"expected to be commandable within {COMMANDABLE_S_MAX} s, found {took_s:g} s")
