@@ -126,8 +126,7 @@ def test_settings_are_set_together_followed_told_and_kept_through_a_reboot(
     assert table.spacecraft.next_deadline() == SECOND // 4
     again = make_table(tmp_path)
     again.spacecraft.contact(True, 0)
-    again.hear()
-    assert again.spacecraft.next_deadline() == SECOND // 4
+    assert again.spacecraft._downlink.keep_alive_ns == SECOND // 4
     assert again.spacecraft._pool.setting(JOB_PROGRESS_PERIOD) == 5_000
     hear(again, make_telecommand, 2, 128, encode("parameter.reset", parameters=["keep_alive"]))
     assert again.spacecraft._pool.setting(KEEP_ALIVE) == 1_000
