@@ -28,6 +28,7 @@ from hil.keys import lay_keys
 from hil.streams import Streams
 from mission.channels import SPACECRAFT_ID, Apid, Downlink, Uplink
 from mission.definition import DICTIONARY
+from mission.dictionary import Hazard
 from mission.files import SPACECRAFT_ENTITY, ground_mib
 from mission.profiles import find_profile
 from ports.key_directory import opened_keys
@@ -106,7 +107,14 @@ class Sky:
         self.disk.fsync(directory_of(f"files/{name}"))
 
     def command(self, word, /, **arguments):
-        """Send a command; give what became of it and its own reports."""
+        """Send a command, armed if it must be; give what became of it."""
+        command = DICTIONARY.command(word)
+        if command.hazard is not Hazard.NONE:
+            self.sequence += 1
+            armed = self.send_command(
+                "command.arm", self.sequence, service=command.service, subtype=command.subtype, hold_s=60
+            )
+            assert armed == [("executed", "")]
         self.sequence += 1
         return self.send_command(word, self.sequence, **arguments)
 

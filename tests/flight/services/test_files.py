@@ -109,8 +109,10 @@ def test_a_live_packet_waits_for_no_more_than_the_frame_on_its_way(make_sky, pro
         sky.command("test.connection")
         sky.hear()
         assert [frame.virtual_channel for frame in sky.frames[count:]] == [Downlink.LIVE]
-        sky.step()
-        assert sky.frames[-1].virtual_channel == Downlink.FILES
+        count = len(sky.frames)
+        for _ in range(3):
+            sky.step()
+        assert Downlink.FILES in [frame.virtual_channel for frame in sky.frames[count:]]
 
 
 def test_out_of_contact_no_pdu_is_made_and_the_transfer_goes_on_after_it(sky):
