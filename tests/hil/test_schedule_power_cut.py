@@ -68,7 +68,7 @@ SESSION = [
         ],
     ),
     telecommand(3, "schedule.shift_all", shift=1000),
-    telecommand(4, "procedure.load_direct", procedure="late", text="on_reboot continue\nsend job.cancel job_id=2\n"),
+    telecommand(4, "procedure.load_direct", procedure="late", text="on_reboot continue\nsend job.pause job_id=2\n"),
     telecommand(
         5,
         "schedule.insert_relative",
@@ -107,7 +107,7 @@ def check(disk):
     ledger = Ledger(disk)
     states = {number: job.state for number, job in ledger.jobs.items()}
     assert states.pop(1) in (JobState.QUEUED, JobState.STARTING)
-    assert states == {2: JobState.CANCELLED, 3: JobState.QUEUED}
+    assert states == {2: JobState.PAUSED, 3: JobState.QUEUED}
     assert Counter(key & 0xFFFF for key, _, _ in ledger.schedule.fates) == Counter(SCHEDULED)
     assert {fate for _, fate, _ in ledger.schedule.fates} == {Fate.EXECUTED}
     assert ledger.schedule.activities == {}
