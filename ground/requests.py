@@ -26,7 +26,8 @@ from ground.files import PRIORITY_DEFAULT, TransferAction, parse_transaction
 from ground.history import CommandRecord, History
 from ground.socket_server import Connection
 from mission.definition import DICTIONARY
-from mission.fields import FieldType, Layout, Octets, Rows
+from mission.field_types import Octets
+from mission.fields import FieldType, Layout, Rows
 
 if TYPE_CHECKING:
     from ground.serve import StationService

@@ -15,7 +15,8 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from ccsds.errors import MalformedError, MisuseError
-from mission.fields import Field, Layout, UInt, describe
+from mission.field_types import UInt
+from mission.fields import Field, Layout, describe
 from mission.modes import ALL_MODES, Mode
 
 Key = TypeVar("Key")

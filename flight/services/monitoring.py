@@ -26,7 +26,7 @@ from flight.parameters import ParameterPool, Source
 from flight.reporter import Reporter
 from flight.services.service import Outcome
 from mission.dictionary import Command
-from mission.fields import Enumerated, Float, Int, UInt
+from mission.field_types import Enumerated, Float, Int, UInt
 from mission.monitoring import (
     MONITOR_ROWS_MAX,
     MONITORS_MAX,

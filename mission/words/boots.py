@@ -2,7 +2,8 @@
 
 from mission.boots import EXCEPTION_OCTETS_MAX, ResetReason
 from mission.dictionary import Command, EventDefinition, Hazard, Parameter, Repeat, Report, Severity, Words, counter
-from mission.fields import Enumerated, Field, Layout, Text, UInt
+from mission.field_types import Enumerated, Text, UInt
+from mission.fields import Field, Layout
 
 RESET_REASON = Parameter(
     id=642, shape=Field("reset_reason", Enumerated(ResetReason), "why the flight software started")

@@ -1,7 +1,8 @@
 """The words of the flight software itself: that it started, how it is, what became of telecommands. Data only."""
 
 from mission.dictionary import EventDefinition, Parameter, Setting, Severity, Structure, Words, counter
-from mission.fields import Field, Layout, Octets, Text, UInt
+from mission.field_types import Octets, Text, UInt
+from mission.fields import Field, Layout
 
 NS_PER_S = 1_000_000_000
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from mission.dictionary import Command, EventDefinition, Repeat, Report, Setting, Severity, Words
-from mission.fields import Array, Field, Layout, Reference, Text, UInt
+from mission.field_types import Reference, Text, UInt
+from mission.fields import Array, Field, Layout
 
 # An 8-bit count goes before a list.
 EVENTS_MAX = 255

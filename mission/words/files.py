@@ -21,7 +21,8 @@ from mission.dictionary import (
     Words,
     counter,
 )
-from mission.fields import REQUIRED, Enumerated, Field, Layout, Octets, Rows, Text, UInt
+from mission.field_types import Enumerated, Octets, Text, UInt
+from mission.fields import REQUIRED, Field, Layout, Rows
 from mission.transfers import FileKind, PduRefusal, TransferRole
 
 NS_PER_S = 1_000_000_000

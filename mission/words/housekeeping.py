@@ -7,7 +7,8 @@ on change is the mission's. Super-commutated parameters are not part of it: a st
 from collections.abc import Iterable
 
 from mission.dictionary import Command, Repeat, Report, Words
-from mission.fields import Array, Enumerated, Field, Float, Layout, Reference, Rows, UInt
+from mission.field_types import Enumerated, Float, Reference, UInt
+from mission.fields import Array, Field, Layout, Rows
 from mission.housekeeping import (
     INTERVAL_MS_MAX,
     INTERVAL_MS_MIN,

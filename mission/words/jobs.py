@@ -13,7 +13,8 @@ from mission.dictionary import (
     Words,
     counter,
 )
-from mission.fields import REQUIRED, Enumerated, Field, Float, Layout, Octets, Text, UInt
+from mission.field_types import Enumerated, Float, Octets, Text, UInt
+from mission.fields import REQUIRED, Field, Layout
 from mission.jobs import (
     CORPUS_OCTETS_MAX,
     OVERRIDES_OCTETS_MAX,

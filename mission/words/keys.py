@@ -12,7 +12,8 @@ from mission.dictionary import (
     Words,
     counter,
 )
-from mission.fields import REQUIRED, Enumerated, Field, Layout, Text, UInt
+from mission.field_types import Enumerated, Text, UInt
+from mission.fields import REQUIRED, Field, Layout
 from mission.keys import KeyCondition, KeyDirection, KeyStanding, Refusal
 
 NS_PER_S = 1_000_000_000

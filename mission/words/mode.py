@@ -1,7 +1,8 @@
 """The words of mission service [131] mode. Data only."""
 
 from mission.dictionary import Command, EventDefinition, Parameter, Repeat, Severity, Structure, Words, counter
-from mission.fields import REQUIRED, Enumerated, Field, Layout, UInt
+from mission.field_types import Enumerated, UInt
+from mission.fields import REQUIRED, Field, Layout
 from mission.modes import Mode, ModeCause
 from mission.words.boots import RESET_REASON, RESETS_IN_A_ROW
 

@@ -7,7 +7,8 @@ A parameter is named by its number. The standard's functional monitoring, subtyp
 import sys
 
 from mission.dictionary import Command, EventDefinition, Hazard, Repeat, Report, Severity, Structure, Words, counter
-from mission.fields import Array, Enumerated, Field, Float, Layout, Rows, UInt
+from mission.field_types import Enumerated, Float, UInt
+from mission.fields import Array, Field, Layout, Rows
 from mission.monitoring import (
     DELTAS_MAX,
     INTERVAL_MS_MIN,

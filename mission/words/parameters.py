@@ -6,7 +6,8 @@ Resetting a parameter to its default is the mission's own subtype.
 from collections.abc import Iterable
 
 from mission.dictionary import Command, EventDefinition, Parameter, Repeat, Report, Setting, Severity, Words
-from mission.fields import Array, Field, Layout, Reference, Text, Values
+from mission.field_types import Reference, Text
+from mission.fields import Array, Field, Layout, Values
 
 # What one report can hold with the longest values in a few frames of the slowest link.
 REPORTED_PARAMETERS_MAX = 64

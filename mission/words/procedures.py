@@ -16,7 +16,8 @@ from mission.dictionary import (
     Words,
     counter,
 )
-from mission.fields import Enumerated, Field, Layout, Octets, Rows, Text, UInt
+from mission.field_types import Enumerated, Octets, Text, UInt
+from mission.fields import Field, Layout, Rows
 from mission.procedures import (
     CONTENT_OCTETS_MAX,
     DIRECT_OCTETS_MAX,

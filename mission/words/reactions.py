@@ -18,7 +18,8 @@ from mission.dictionary import (
     Words,
     counter,
 )
-from mission.fields import Enumerated, Field, Layout, Octets, Rows, UInt
+from mission.field_types import Enumerated, Octets, UInt
+from mission.fields import Field, Layout, Rows
 from mission.monitoring import REACTION_ROWS_MAX, REACTION_STATUS_ROWS_MAX
 from mission.schedule import REQUEST_OCTETS_MAX, Fate, Switch
 

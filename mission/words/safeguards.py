@@ -1,7 +1,8 @@
 """The words of mission service [134] safeguards: arming, inhibits, the limit of silence. Data only."""
 
 from mission.dictionary import Command, EventDefinition, Repeat, Report, Severity, Words
-from mission.fields import REQUIRED, Field, Layout, Rows, UInt
+from mission.field_types import UInt
+from mission.fields import REQUIRED, Field, Layout, Rows
 from mission.safeguards import ARMED_S_DEFAULT, ARMED_S_MAX, INHIBITS_MAX, SILENCE_LIMIT_S_MAX
 
 _SERVICE = Field("service", UInt(8), "service type", minimum=1, default=REQUIRED)

@@ -18,7 +18,8 @@ from mission.dictionary import (
     Words,
     counter,
 )
-from mission.fields import REQUIRED, Array, Enumerated, Field, Int, Layout, Octets, Rows, UInt
+from mission.field_types import Enumerated, Int, Octets, UInt
+from mission.fields import REQUIRED, Array, Field, Layout, Rows
 from mission.schedule import (
     ACTIVITIES_MAX,
     DETAIL_ROWS_MAX,

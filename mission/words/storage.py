@@ -6,7 +6,8 @@ mission's own. What goes into which store is told in `mission.storage`.
 """
 
 from mission.dictionary import Command, EventDefinition, Hazard, Repeat, Report, Severity, Words, counter
-from mission.fields import REQUIRED, Array, Enumerated, Field, Layout, Octets, Reference, Rows, UInt
+from mission.field_types import Enumerated, Octets, Reference, UInt
+from mission.fields import REQUIRED, Array, Field, Layout, Rows
 from mission.schedule import Switch
 from mission.storage import (
     CONTENT_ROWS_MAX,

@@ -6,7 +6,8 @@ Time reports themselves are packets of their own kind (`ccsds.pus.time_report`).
 
 from ccsds.pus.time_report import RATE_EXPONENT_MAX
 from mission.dictionary import Command, EventDefinition, Parameter, Repeat, Setting, Severity, Words
-from mission.fields import Enumerated, Field, Float, Int, Layout, UInt
+from mission.field_types import Enumerated, Float, Int, UInt
+from mission.fields import Field, Layout
 from mission.time import TimeChange, TimeOrigin, TimeStatus
 
 NS_PER_S = 1_000_000_000

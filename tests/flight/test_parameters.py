@@ -8,7 +8,8 @@ from flight.ledger import Ledger
 from flight.parameters import ParameterPool
 from mission.definition import DICTIONARY
 from mission.dictionary import Dictionary, Setting, Words
-from mission.fields import Field, UInt
+from mission.field_types import UInt
+from mission.fields import Field
 from mission.words.core import KEEP_ALIVE
 from mission.words.jobs import JOB_PROGRESS_PERIOD
 

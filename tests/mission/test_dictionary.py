@@ -7,7 +7,8 @@ import pytest
 from ccsds.errors import MalformedError, MisuseError
 from mission.definition import DICTIONARY, SERVICES
 from mission.dictionary import Dictionary, Repeat, Words
-from mission.fields import Field, Layout, UInt
+from mission.field_types import UInt
+from mission.fields import Field, Layout
 from mission.profiles import PROFILES, LinkProfile, find_profile
 
 WORDS = {

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccsds.errors import MalformedError, MisuseError
-from mission.fields import Array, Enumerated, Field, Float, Int, Layout, Octets, Reference, Rows, Text, UInt, Values
+from mission.field_types import Enumerated, Float, Int, Octets, Reference, Text, UInt
+from mission.fields import Array, Field, Layout, Rows, Values
 
 
 class Colour(IntEnum):

@@ -17,7 +17,8 @@ from flight.services.service import Outcome
 from mission.channels import Apid
 from mission.definition import SERVICES
 from mission.dictionary import Command, Dictionary, Repeat, Words
-from mission.fields import Field, Layout, UInt
+from mission.field_types import UInt
+from mission.fields import Field, Layout
 from mission.jobs import JobState
 
 SECOND = 1_000_000_000
