@@ -21,7 +21,7 @@ def test_whatever_strikes_it_is_commandable_again_and_ends_in_safe_rather_than_i
 
 def test_a_campaign_notices_a_reset_loop(tmp_path, monkeypatch):
     for mode in (Mode.NOMINAL, Mode.COMPUTE):
-        monkeypatch.delitem(TABLE, (mode, Trigger.RESETS))
+        monkeypatch.setitem(TABLE, (mode, Trigger.RESETS), mode)
     course = SurvivalRun(1, tmp_path, BootPolicy(resets_max=3)).run()
     assert any("loop of resets" in fault for fault in course.faults)
 
