@@ -30,6 +30,7 @@ from flight.folder import Folder
 from flight.journal import Journal
 from flight.parameters import Source
 from flight.reporter import Reporter, clip_reason
+from flight.shelf import Shelf
 from mission.channels import Apid, Downlink
 from mission.files import FILES_DIRECTORY, spacecraft_mib
 from mission.profiles import LinkProfile
@@ -65,8 +66,8 @@ class Files:
         self._mib = spacecraft_mib(profile, overhead_octets)
         self._disk = disk
         self._reporter = reporter
-        self.folder = Folder(disk, FILES_DIRECTORY, RESERVE_OCTETS)
-        """The store of files."""
+        self.folder = Shelf(Folder(disk, FILES_DIRECTORY, RESERVE_OCTETS), disk)
+        """The store of files, with the models that jobs left."""
         self._log = FileLog(self._mib, reporter)
         self._entity: Entity | None = None
         self._retry_ns: int | None = None

@@ -90,7 +90,7 @@ class FileService:
         return Outcome()
 
     def _remove_directory(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
-        name = self._directory(arguments["name"])
+        name = self._directory(self._own_name(arguments["name"]))
         if self._below(name):
             raise MisuseError(f"expected an empty directory at {name!r}, found {len(self._below(name))} names in it")
         self._folder.remove_directory(name)
@@ -169,6 +169,16 @@ class FileService:
             raise MisuseError(refusal)
         return name
 
+    def _own_name(self, name: str) -> str:
+        """Give a name that the ground may change.
+
+        Raises:
+            MisuseError: It belongs to a job.
+        """
+        if self._folder.is_read_only(name):
+            raise MisuseError(f"expected a name outside jobs/, which is read only, found {name!r}")
+        return name
+
     def _file(self, name: str) -> str:
         if not has_file(self._folder, self._name_inside(name)):
             raise MisuseError(f"expected a file at {name!r}, found none")
@@ -176,7 +186,7 @@ class FileService:
 
     def _idle_file(self, name: str) -> str:
         """Give the name of a file that is not being sent: one that is would be cut short at the ground."""
-        self._file(name)
+        self._file(self._own_name(name))
         for transfer in self._files.entity.transfers:
             if transfer.role is Role.SENDER and transfer.source_name == name:
                 raise MisuseError(
@@ -191,7 +201,7 @@ class FileService:
 
     def _free_name(self, name: str) -> str:
         """Give a name that nothing has yet, in a directory that is none or is one."""
-        self._name_inside(name)
+        self._name_inside(self._own_name(name))
         if self._folder.is_directory(name) or has_file(self._folder, name):
             raise MisuseError(f"expected nothing at {name!r}, found something")
         above = directory_of(name)

@@ -406,3 +406,34 @@ def test_housekeeping_tells_of_files(sky):
     assert sky.parameter("pdu_octets_sent") > len(CONTENT) < sky.parameter("pdu_octets_received")
     assert sky.parameter("pdus_sent") > 0 < sky.parameter("pdus_received")
     assert 0 < sky.parameter("files_free_octets") < 16 << 30
+
+
+def test_the_model_of_a_job_comes_down_and_cannot_be_changed(make_sky):
+    sky = make_sky("sband", False)
+    name = "jobs/3/model.safetensors"
+    sky.disk.append(name, CONTENT)
+    sky.disk.append("jobs/3/slot-a.safetensors", CONTENT)
+    assert sky.command("file.send", name=name, destination="model.safetensors") == [("executed", "")]
+    assert sky.run()
+    assert sky.store.read("model.safetensors") == CONTENT
+    for command, arguments in (
+        ("file.delete", {"name": name}),
+        ("file.move", {"name": name, "destination": "mine"}),
+        ("directory.make", {"name": "jobs/4"}),
+        ("directory.remove", {"name": "jobs/3"}),
+    ):
+        ((fate, reason),) = sky.command(command, **arguments)
+        assert fate == "refused"
+        assert "expected a name outside jobs/, which is read only" in reason
+    ((fate, reason),) = sky.command("file.send", name="jobs/3/slot-a.safetensors")
+    assert (fate, reason) == ("refused", "expected a file at 'jobs/3/slot-a.safetensors', found none")
+    assert sky.disk.read(name) == CONTENT
+
+
+def test_a_file_that_is_put_among_the_models_is_refused(make_sky):
+    sky = make_sky("sband", False)
+    sky.disk.append("jobs/3/model.safetensors", CONTENT)
+    sky.put(b"mine", "jobs/3/model.safetensors")
+    assert sky.run()
+    assert sky.disk.read("jobs/3/model.safetensors") == CONTENT
+    assert sky.finished[0].condition is ConditionCode.FILESTORE_REJECTION
