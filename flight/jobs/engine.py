@@ -9,7 +9,7 @@ Rates and estimates come from ``now_ns``, so that under virtual time equal seeds
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ccsds.errors import MisuseError
@@ -30,7 +30,6 @@ from flight.jobs.corpus import CorpusFile
 from flight.jobs.guard.finding import Finding
 from flight.jobs.life_cycle import Action, Trigger, follow
 from flight.jobs.messages import (
-    CheckpointReference,
     Evaluated,
     Failed,
     FailureKind,
@@ -44,9 +43,10 @@ from flight.jobs.messages import (
     Started,
     Stepped,
 )
-from flight.jobs.plan import Intervals, Plan
+from flight.jobs.opening import open_job
 from flight.jobs.queue import JobQueue, recipe_of
 from flight.jobs.running import RunningJob
+from flight.jobs.supervision import Supervision, SupervisionConfig
 from flight.jobs.telling import job_report, progress, sources
 from flight.ledger import Ledger
 from flight.parameters import ParameterPool, Source
@@ -61,10 +61,7 @@ from mission.words.jobs import (
     JOB_CHANGED,
     JOB_PROGRESS_PERIOD,
     JOB_RESUMED,
-    WORKER_BACKOFF,
-    WORKER_DEADLINE,
     WORKER_LOST,
-    WORKER_RESTARTS_MAX,
 )
 
 NS_PER_MS = 1_000_000
@@ -92,7 +89,7 @@ class Worker(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
-    """How the engine looks after its worker."""
+    """How the engine works."""
 
     grant_ns: int = NS_PER_S // 4
     """Steps are granted in portions of about this long: a pause or a report waits no longer than two of them."""
@@ -100,21 +97,15 @@ class EngineConfig:
     """The most steps in one grant, however short they are."""
     progress_period_ns: int = NS_PER_S
     """The least time between two progress reports."""
-    progress_deadline_ns: int = 300 * NS_PER_S
-    """A worker that has not answered a request for this long is taken for hung. A whole-split evaluation of the
-    largest shipped recipe takes about a minute on a small board."""
-    backoff_ns: int = NS_PER_S
-    """Wait before the first restart of a worker; doubled for each further one."""
-    backoff_max_ns: int = 60 * NS_PER_S
-    restarts_max: int = 5
-    """Workers lost one after another, without a new checkpoint, before the job is given up."""
+    supervision: SupervisionConfig = field(default_factory=SupervisionConfig)
+    """How its workers are looked after."""
 
 
 class Engine:
     """The queue of jobs and the worker that serves it.
 
     Args:
-        config: How the worker is looked after.
+        config: How it works.
         ledger: Where jobs are kept.
         worker: The worker port.
         reporter: Where reports and events go.
@@ -139,9 +130,7 @@ class Engine:
         self._corpora = corpora
         self.queue = JobQueue(ledger, corpora)
         self._running: RunningJob | None = None
-        self._restarts = 0
-        """Workers lost since the last checkpoint of the job at hand."""
-        self._hold_until_ns = 0
+        self._supervision = Supervision(config.supervision)
         self._next_progress_ns = 0
         self._held_by = PauseCause.NONE
 
@@ -166,26 +155,28 @@ class Engine:
 
     def advance(self, now_ns: int) -> None:
         """Start the next job, pause or resume what the hold says, or find out that a worker hangs."""
-        if now_ns >= self._hold_until_ns:
+        if now_ns >= self._supervision.hold_until_ns:
             for job_id, trigger in self.queue.settle(self._held_by):
                 self._move(job_id, trigger, now_ns, cause=self._held_by)
         running = self._running
         if running is None:
             self._select(now_ns)
-        elif running.outstanding and now_ns >= running.deadline_ns(self._config.progress_deadline_ns):
-            waited_s = self._config.progress_deadline_ns // NS_PER_S
+            return
+        deadline_ns = self._supervision.deadline_ns(running)
+        if deadline_ns is not None and now_ns >= deadline_ns:
+            waited_s = self._supervision.patience_ns(running) // NS_PER_S
             self.lost(f"no answer to {type(running.outstanding[0]).__name__} in {waited_s} s", now_ns)
 
     def next_deadline(self) -> int | None:
         """Give the time at which `advance` has something to do."""
         if self.queue.settle(self._held_by):
-            return self._hold_until_ns
+            return self._supervision.hold_until_ns
         if self._running is not None:
-            return self._running.deadline_ns(self._config.progress_deadline_ns) if self._running.outstanding else None
+            return self._supervision.deadline_ns(self._running)
         if self._ledger.distrust:
             return None
         due = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
-        return self._hold_until_ns if any(job.state in due for job in self._ledger.jobs.values()) else None
+        return self._supervision.hold_until_ns if any(job.state in due for job in self._ledger.jobs.values()) else None
 
     def reply(self, reply: Reply, now_ns: int) -> None:
         """Take the worker's reply to the oldest request."""
@@ -226,7 +217,7 @@ class Engine:
             return
         self._reporter.event(WORKER_LOST, job_id=running.job_id, step=running.step, reason=clip_reason(reason))
         self._release()
-        self._restarts += 1
+        self._supervision.lost()
         try:
             self._ledger.commit(WorkerRestarted(running.job_id))
         except OSError as error:
@@ -234,8 +225,10 @@ class Engine:
             return
         if self.queue.find(running.job_id).state not in (JobState.STARTING, JobState.RUNNING):
             return  # It was being parked: it goes on from its last checkpoint when it is resumed.
-        if self._restarts > self._config.restarts_max:
-            self._move(running.job_id, Trigger.GIVE_UP, now_ns, f"{self._restarts} workers lost in a row: {reason}")
+        if self._supervision.is_at_end:
+            self._move(
+                running.job_id, Trigger.GIVE_UP, now_ns, f"{self._supervision.losses} workers lost in a row: {reason}"
+            )
         else:
             self._move(running.job_id, Trigger.LOSE, now_ns, reason)
 
@@ -257,23 +250,12 @@ class Engine:
 
     def bind(self, pool: ParameterPool) -> None:
         """Follow the settings by which an operator changes how workers are looked after."""
-        config = self._config
+        self._supervision.bind(pool)
         pool.bind(
             JOB_PROGRESS_PERIOD,
-            config.progress_period_ns // NS_PER_MS,
+            self._config.progress_period_ns // NS_PER_MS,
             lambda value, _: self._configure(progress_period_ns=value * NS_PER_MS),
         )
-        pool.bind(
-            WORKER_DEADLINE,
-            config.progress_deadline_ns // NS_PER_S,
-            lambda value, _: self._configure(progress_deadline_ns=value * NS_PER_S),
-        )
-        pool.bind(
-            WORKER_BACKOFF,
-            config.backoff_ns // NS_PER_S,
-            lambda value, _: self._configure(backoff_ns=value * NS_PER_S),
-        )
-        pool.bind(WORKER_RESTARTS_MAX, config.restarts_max, lambda value, _: self._configure(restarts_max=value))
 
     def report(self, job_id: int) -> dict[str, object]:
         """Give the fields of a job's report.
@@ -288,7 +270,7 @@ class Engine:
     # The life cycle.
 
     def _select(self, now_ns: int) -> None:
-        if now_ns < self._hold_until_ns or self._ledger.distrust:
+        if now_ns < self._supervision.hold_until_ns or self._ledger.distrust:
             return
         jobs = self._ledger.jobs
         for job_id in [job_id for job_id, job in jobs.items() if job.state is JobState.RUNNING]:
@@ -301,7 +283,7 @@ class Engine:
                 return
         for job_id, job in jobs.items():
             if job.state is JobState.QUEUED:
-                self._restarts = 0
+                self._supervision.progressed()
                 self._move(job_id, Trigger.SELECT, now_ns)
                 return
 
@@ -354,8 +336,7 @@ class Engine:
             case Action.LAUNCH:
                 self._launch(job_id, now_ns)
             case Action.RELAUNCH:
-                backoff_ns = self._config.backoff_ns << max(self._restarts - 1, 0)
-                self._hold_until_ns = now_ns + min(backoff_ns, self._config.backoff_max_ns)
+                self._supervision.back_off(now_ns)
             case Action.PARK if has_worker and self._running is not None:
                 self._running.is_parking = True
                 self._feed(self._running, now_ns)
@@ -372,36 +353,14 @@ class Engine:
         except MisuseError as error:  # The software on board changed since the job was queued.
             self._move(job_id, Trigger.GIVE_UP, now_ns, str(error))
             return
-        start = job.checkpoint.step if job.checkpoint else 0
-        intervals = Intervals(
-            steps=recipe.training.steps,
-            evaluation=recipe.training.evaluation_interval,
-            checkpoint=recipe.training.checkpoint_interval,
-        )
-        running = RunningJob(job_id, recipe, Plan(intervals, start))
-        if job.checkpoint is not None:
-            running.loss, running.validation_loss = job.checkpoint.loss, job.checkpoint.validation_loss
-        reference = job.checkpoint and CheckpointReference(
-            slot=job.checkpoint.slot, step=job.checkpoint.step, sha256=job.checkpoint.sha256
-        )
+        running, start = open_job(job_id, job, recipe, corpus)
         self._running = running
         try:
             self._worker.launch()
         except OSError as error:
             self.lost(f"no worker could be started: {error}", now_ns)
             return
-        self._send(
-            running,
-            Start(
-                job_id=job_id,
-                recipe=recipe.to_toml(),
-                corpus_path=str(corpus.path),
-                corpus_sha256=corpus.sha256,
-                seed=job.submitted.seed,
-                checkpoint=reference,
-            ),
-            now_ns,
-        )
+        self._send(running, start, now_ns)
 
     def _release(self) -> None:
         self._worker.kill()
@@ -412,7 +371,7 @@ class Engine:
         self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
         if self._running is not None:
             self._release()
-        self._hold_until_ns = now_ns + self._config.backoff_max_ns
+        self._supervision.stand_still(now_ns)
 
     # The work.
 
@@ -460,7 +419,7 @@ class Engine:
             validation_loss=running.validation_loss,
         )
         self._ledger.commit(made)
-        self._restarts = 0
+        self._supervision.progressed()
         self._reporter.event(CHECKPOINT_SAVED, job_id=running.job_id, step=reply.step, octets=reply.length_octets)
 
     def _finished(self, running: RunningJob, reply: Finished, now_ns: int) -> None:

@@ -35,7 +35,8 @@ class RunningJob:
         self.loss = math.nan
         self.validation_loss = math.nan
         self.tokens_per_step = 0
-        self._waiting_since_ns = 0
+        self.waiting_since_ns = 0
+        """When the request at work was begun."""
         self._step_ns = 0
 
     @property
@@ -63,12 +64,12 @@ class RunningJob:
     def sent(self, request: Request, now_ns: int) -> None:
         """Take note of a request on its way."""
         if not self.outstanding:
-            self._waiting_since_ns = now_ns
+            self.waiting_since_ns = now_ns
         self.outstanding.append(request)
 
     def answered(self, now_ns: int) -> tuple[Request, int]:
         """Give the request that a reply is for, and how long it took, in nanoseconds."""
-        elapsed_ns, self._waiting_since_ns = now_ns - self._waiting_since_ns, now_ns
+        elapsed_ns, self.waiting_since_ns = now_ns - self.waiting_since_ns, now_ns
         return self.outstanding.popleft(), elapsed_ns
 
     def stepped(self, request: Request, reply: Stepped, elapsed_ns: int) -> None:
@@ -78,7 +79,3 @@ class RunningJob:
             # Replies that waited together say nothing of how long each took, and a grant never grows more than
             # twofold, so that one odd measurement cannot keep a pause waiting.
             self._step_ns = max(elapsed_ns // request.count, self._step_ns // 2, 1)
-
-    def deadline_ns(self, patience_ns: int) -> int:
-        """Give the time at which a worker that has not answered is taken for hung."""
-        return self._waiting_since_ns + patience_ns

@@ -30,6 +30,7 @@ from flight.jobs.messages import (
     Step,
     Stepped,
 )
+from flight.jobs.supervision import SupervisionConfig
 from flight.ledger import Ledger
 from flight.reporter import Reporter
 from mission.definition import DICTIONARY
@@ -37,7 +38,7 @@ from mission.jobs import QUEUE_JOBS_MAX, JobState
 
 MS = 1_000_000
 JOB = JobSubmitted(job_id=1, recipe="tiny", corpus="text", seed=7, steps=20, overrides="")
-CONFIG = EngineConfig(restarts_max=2)
+CONFIG = SupervisionConfig(restarts_max=2)
 
 
 class Disk(RealDisk):
@@ -95,9 +96,9 @@ class Script:
 class Bench:
     """An engine on a bench, and its clock."""
 
-    def __init__(self, folder, config=CONFIG):
+    def __init__(self, folder):
         self.disk = Disk(folder)
-        self.config = config
+        self.config = EngineConfig(supervision=CONFIG)
         self.now_ns = 0
         self.said = []
         self.boot()

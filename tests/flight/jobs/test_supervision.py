@@ -12,6 +12,7 @@ from flight.jobs.messages import Saved, Stepped
 from flight.jobs.process import WorkerProcess
 from flight.jobs.recipe import load_recipe
 from flight.jobs.reference import run_reference
+from flight.jobs.supervision import SupervisionConfig
 from flight.ledger import Ledger
 from flight.reporter import Reporter
 from mission.definition import DICTIONARY
@@ -38,7 +39,8 @@ def supervise(folder, corpus, kill_when):
     ledger = Ledger(RealDisk(folder))
     reporter = Reporter(DICTIONARY)
     with WorkerProcess(folder) as worker:
-        engine = Engine(EngineConfig(backoff_ns=1), ledger, worker, reporter, {"text": corpus}, RealDisk(folder))
+        config = EngineConfig(supervision=SupervisionConfig(backoff_ns=1))
+        engine = Engine(config, ledger, worker, reporter, {"text": corpus}, RealDisk(folder))
         ledger.commit(*engine.queue.submit(JobSubmitted(1, "tiny", "text", 5, 0, OVERRIDES)))
         while ledger.jobs[1].state not in (JobState.DONE, JobState.FAILED):
             engine.advance(time.monotonic_ns())
