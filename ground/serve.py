@@ -36,7 +36,8 @@ from ground.file_store import DirectoryStore
 from ground.files import FilesHome
 from ground.requests import answer
 from ground.socket_server import SocketServer
-from ground.station import Station, StationConfig
+from ground.station import Station
+from ground.station_config import StationConfig
 from mission.profiles import LinkProfile
 from ports.drive import PortDown, PortUp, drive
 from ports.key_directory import opened_keys

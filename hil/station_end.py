@@ -18,7 +18,8 @@ from ccsds.time import unix_ns_from_tai
 from ground.archive import STOPPED, Archive
 from ground.events import FINAL, CommandStaged, Stage, StationEvent
 from ground.files import FilesHome
-from ground.station import Station, StationConfig
+from ground.station import Station
+from ground.station_config import StationConfig
 from hil.disk import SimulatedDisk
 from hil.end import End
 from hil.streams import Streams

@@ -22,7 +22,8 @@ from ccsds.tm_packets import TmFramer
 from ground.client import Client
 from ground.events import CommandStaged
 from ground.serve import ServeConfig, StationService
-from ground.station import Station, StationConfig
+from ground.station import Station
+from ground.station_config import StationConfig
 from mission.channels import SPACECRAFT_ID, Apid, Downlink, Uplink
 from mission.profiles import PROFILES, LinkProfile
 from ports.drive import drive

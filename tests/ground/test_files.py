@@ -20,7 +20,8 @@ from ground.events import (
     TransferSuspended,
 )
 from ground.files import PROGRESS_INTERVAL_NS, FilesHome, TransferAction, parse_transaction
-from ground.station import Station, StationConfig
+from ground.station import Station
+from ground.station_config import StationConfig
 from mission.channels import Apid, Downlink
 from mission.profiles import PROFILES
 from tests.ground.far_end import FarEnd, FileLadder

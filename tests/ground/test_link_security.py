@@ -28,7 +28,8 @@ from ground.client import RefusalError
 from ground.downlink import Downlink
 from ground.events import CommandStaged, FilesHeld, FrameRejected, ReportReceived, Stage
 from ground.files import FilesHome
-from ground.station import Station, StationConfig
+from ground.station import Station
+from ground.station_config import StationConfig
 from hil.keys import lay_keys
 from hil.streams import Streams
 from mission.channels import SPACECRAFT_ID, Apid

@@ -28,7 +28,8 @@ from ground.events import (
     ReportReceived,
     encode_json,
 )
-from ground.station import Station, StationConfig, default_response_timeout_ns
+from ground.station import Station
+from ground.station_config import StationConfig, default_response_timeout_ns
 from mission.channels import SPACECRAFT_ID, Uplink
 from mission.definition import DICTIONARY
 from mission.jobs import JobState

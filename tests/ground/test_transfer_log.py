@@ -13,7 +13,8 @@ from ground.events import TransferFailed, TransferFinished
 from ground.file_store import DirectoryStore
 from ground.files import FilesHome
 from ground.history import History
-from ground.station import Station, StationConfig
+from ground.station import Station
+from ground.station_config import StationConfig
 from mission.profiles import PROFILES
 from tests.ground.far_end import FarEnd, FileLadder
 

@@ -28,7 +28,8 @@ from flight.journal import Journal
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from ground.cop_keeper import recovery_bound_ns
 from ground.events import CommandIssued, CommandStaged, CopAlert, CopInitialised, Stage
-from ground.station import Station, StationConfig
+from ground.station import Station
+from ground.station_config import StationConfig
 from ground.uplink import CopState
 from hil.keys import lay_keys
 from hil.streams import Streams

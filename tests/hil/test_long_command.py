@@ -22,7 +22,8 @@ from flight.jobs.corpus import CorpusFile, Origin
 from flight.journal import Journal
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from ground.events import CommandStaged, Stage
-from ground.station import Station, StationConfig
+from ground.station import Station
+from ground.station_config import StationConfig
 from hil.keys import lay_keys
 from hil.streams import Streams
 from mission.channels import Uplink

@@ -10,7 +10,8 @@ from flight.disk import RealDisk
 from flight.jobs.corpus import CorpusFile, Origin
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from ground.events import EventReported, HousekeepingReceived, ReportReceived, SegmentCause, TimeSegmentBegan
-from ground.station import Station, StationConfig
+from ground.station import Station
+from ground.station_config import StationConfig
 from mission.profiles import find_profile
 
 SECOND = 1_000_000_000

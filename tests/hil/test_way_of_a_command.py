@@ -23,7 +23,8 @@ from flight.jobs.messages import Start
 from flight.journal import Journal
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from ground.events import CommandStaged, Stage
-from ground.station import Station, StationConfig
+from ground.station import Station
+from ground.station_config import StationConfig
 from hil.keys import lay_keys
 from hil.streams import Streams
 from mission.definition import DICTIONARY
