@@ -125,6 +125,16 @@ def test_the_link_of_another_programs_pseudo_terminal_is_left_alone(opened, link
     assert os.readlink(link) == first.path
 
 
+def test_a_link_that_was_left_behind_is_replaced_when_its_number_comes_round_again(opened, link, monkeypatch):
+    pair = os.openpty()
+    link.symlink_to(os.ttyname(pair[1]))
+    monkeypatch.setattr("pty.openpty", lambda: pair)
+    inner = opened(f"pty:{link}")
+    assert str(link.readlink()) == inner.path
+    inner.close()
+    assert not link.is_symlink()
+
+
 def test_a_file_is_never_replaced_by_the_link_of_a_pseudo_terminal(link):
     link.write_text("precious")
     with pytest.raises(MisuseError, match="expected to make a symbolic link, found File exists"):
