@@ -139,7 +139,7 @@ def main(
 
 
 class _Worker:
-    """The worker process, watched by the event loop (a `flight.jobs.engine.Worker`)."""
+    """The worker process, watched by the event loop (a `flight.jobs.worker_port.WorkerPort`)."""
 
     def __init__(self, process: WorkerProcess, on_readable) -> None:
         self._process = process
@@ -152,6 +152,9 @@ class _Worker:
 
     def send(self, request: Request) -> None:
         self._process.send(request)
+
+    def memory_octets(self) -> int:
+        return self._process.memory_octets()
 
     def kill(self) -> None:
         if self._process.pid is not None:

@@ -22,8 +22,9 @@ from flight.downlink import DownlinkTransmitter
 from flight.events import Announced, Event, Reported, TelemetryHeld
 from flight.files import Files
 from flight.jobs.corpus import CorpusFile
-from flight.jobs.engine import Engine, EngineConfig, Worker
+from flight.jobs.engine import Engine, EngineConfig
 from flight.jobs.messages import Reply
+from flight.jobs.worker_port import WorkerPort
 from flight.ledger import Ledger
 from flight.packet_stores import OCTETS_DEFAULT, PacketStores
 from flight.parameters import ParameterPool, Source
@@ -94,7 +95,7 @@ class Spacecraft:
         self,
         config: SpacecraftConfig,
         disk: Disk,
-        worker: Worker,
+        worker: WorkerPort,
         corpora: Mapping[str, CorpusFile],
         now_ns: int = 0,
         keys: KeyStore | None = None,

@@ -34,20 +34,24 @@ _FAILED = {VerificationStage.ACCEPTANCE_FAILED, VerificationStage.START_FAILED, 
 
 
 class IdleWorker:
-    """A `flight.jobs.engine.Worker` that takes requests and never answers."""
+    """A `flight.jobs.worker_port.WorkerPort` that takes requests and never answers."""
 
     def __init__(self) -> None:
         self.is_alive = False
 
     def launch(self) -> None:
-        """See `flight.jobs.engine.Worker`."""
+        """See `flight.jobs.worker_port.WorkerPort`."""
         self.is_alive = True
 
     def send(self, request: Request) -> None:
-        """See `flight.jobs.engine.Worker`."""
+        """See `flight.jobs.worker_port.WorkerPort`."""
+
+    def memory_octets(self) -> int:
+        """See `flight.jobs.worker_port.WorkerPort`."""
+        return 0
 
     def kill(self) -> None:
-        """See `flight.jobs.engine.Worker`."""
+        """See `flight.jobs.worker_port.WorkerPort`."""
         self.is_alive = False
 
 

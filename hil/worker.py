@@ -24,7 +24,7 @@ class WorkerLostError(StarloopError):
 
 
 class VirtualWorker:
-    """A `flight.jobs.engine.Worker` whose replies come at declared times.
+    """A `flight.jobs.worker_port.WorkerPort` whose replies come at declared times.
 
     Args:
         store: The directory of the spacecraft's store, on this computer.
@@ -45,21 +45,25 @@ class VirtualWorker:
         return self._process.pid is not None
 
     def launch(self) -> None:
-        """See `flight.jobs.engine.Worker`."""
+        """See `flight.jobs.worker_port.WorkerPort`."""
         self._due.clear()
         self._free_ns = self.now_ns
         self._process.launch()
 
     def send(self, request: Request) -> None:
-        """See `flight.jobs.engine.Worker`."""
+        """See `flight.jobs.worker_port.WorkerPort`."""
         self._free_ns = max(self._free_ns, self.now_ns) + self._duration_ns(request)
         self._due.append(self._free_ns)
         self._process.send(request)
 
     def kill(self) -> None:
-        """See `flight.jobs.engine.Worker`."""
+        """See `flight.jobs.worker_port.WorkerPort`."""
         self._due.clear()
         self._process.kill()
+
+    def memory_octets(self) -> int:
+        """See `flight.jobs.worker_port.WorkerPort`. What the process really holds is not the same in equal runs."""
+        return 0
 
     def next_deadline(self) -> int | None:
         """Give the time at which the next reply is due."""

@@ -10,7 +10,7 @@ Rates and estimates come from ``now_ns``, so that under virtual time equal seeds
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from ccsds.errors import MisuseError
 from flight.books.jobs import (
@@ -44,10 +44,12 @@ from flight.jobs.messages import (
     Stepped,
 )
 from flight.jobs.opening import open_job
+from flight.jobs.pace import FULL, FULL_PERMILLE, Pace
 from flight.jobs.queue import JobQueue, recipe_of
 from flight.jobs.running import RunningJob
 from flight.jobs.supervision import Supervision, SupervisionConfig
 from flight.jobs.telling import job_report, progress, sources
+from flight.jobs.worker_port import WorkerPort
 from flight.ledger import Ledger
 from flight.parameters import ParameterPool, Source
 from flight.reporter import Reporter, clip_reason
@@ -69,22 +71,6 @@ NS_PER_S = 1_000_000_000
 
 # One request at work and one waiting, so that the worker is never idle between them; more would only delay a pause.
 OUTSTANDING_REQUESTS_MAX = 2
-
-
-class Worker(Protocol):
-    """The process that does the work of one job."""
-
-    def launch(self) -> None:
-        """Start it anew; what was there before is gone."""
-        ...
-
-    def send(self, request: Request) -> None:
-        """Give it a request; the reply comes to `Engine.reply`."""
-        ...
-
-    def kill(self) -> None:
-        """End it at once, with all it had not made durable."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +103,7 @@ class Engine:
         self,
         config: EngineConfig,
         ledger: Ledger,
-        worker: Worker,
+        worker: WorkerPort,
         reporter: Reporter,
         corpora: Mapping[str, CorpusFile],
         disk: Disk,
@@ -132,11 +118,22 @@ class Engine:
         self._running: RunningJob | None = None
         self._supervision = Supervision(config.supervision)
         self._next_progress_ns = 0
-        self._held_by = PauseCause.NONE
+        self._mode_hold = PauseCause.NONE
+        self._pace = FULL
 
     def hold(self, cause: PauseCause) -> None:
         """Pause every job from now on for a cause that is no operator's, or with NONE let go on what it held."""
-        self._held_by = cause
+        self._mode_hold = cause
+
+    def allow(self, pace: Pace) -> None:
+        """Keep to a pace from now on."""
+        if pace.duty_permille > self._pace.duty_permille and self._running is not None:
+            self._running.rest_until_ns = 0
+        self._pace = pace
+
+    @property
+    def _held_by(self) -> PauseCause:
+        return self._mode_hold if self._mode_hold is not PauseCause.NONE else self._pace.hold
 
     def moved(self, job_id: int, before: JobState, trigger: Trigger, now_ns: int) -> None:
         """Act upon a move that an operator asked for, once it is committed."""
@@ -162,6 +159,12 @@ class Engine:
         if running is None:
             self._select(now_ns)
             return
+        excess = self._supervision.excess(self._worker.memory_octets, now_ns)
+        if excess:
+            self.lost(excess, now_ns)
+            return
+        if not running.outstanding:
+            self._feed(running, now_ns)
         deadline_ns = self._supervision.deadline_ns(running)
         if deadline_ns is not None and now_ns >= deadline_ns:
             waited_s = self._supervision.patience_ns(running) // NS_PER_S
@@ -172,8 +175,8 @@ class Engine:
         if self.queue.settle(self._held_by):
             return self._supervision.hold_until_ns
         if self._running is not None:
-            return self._supervision.deadline_ns(self._running)
-        if self._ledger.distrust:
+            return self._supervision.next_deadline(self._running)
+        if self._ledger.distrust or not self._pace.may_launch:
             return None
         due = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
         return self._supervision.hold_until_ns if any(job.state in due for job in self._ledger.jobs.values()) else None
@@ -184,6 +187,7 @@ class Engine:
         if running is None or not running.outstanding:
             return  # The worker was killed while this was on its way.
         request, elapsed_ns = running.answered(now_ns)
+        running.rest_until_ns = now_ns + self._pace.rest_ns(elapsed_ns)
         try:
             if isinstance(reply, Stepped | Evaluated | Saved | Finished):
                 self._tell_findings(running, reply.findings)
@@ -257,6 +261,11 @@ class Engine:
             lambda value, _: self._configure(progress_period_ns=value * NS_PER_MS),
         )
 
+    @property
+    def running(self) -> RunningJob | None:
+        """The run of the job at work; it is read, and what it costs is told to it."""
+        return self._running
+
     def report(self, job_id: int) -> dict[str, object]:
         """Give the fields of a job's report.
 
@@ -270,7 +279,7 @@ class Engine:
     # The life cycle.
 
     def _select(self, now_ns: int) -> None:
-        if now_ns < self._supervision.hold_until_ns or self._ledger.distrust:
+        if now_ns < self._supervision.hold_until_ns or self._ledger.distrust or not self._pace.may_launch:
             return
         jobs = self._ledger.jobs
         for job_id in [job_id for job_id, job in jobs.items() if job.state is JobState.RUNNING]:
@@ -447,7 +456,7 @@ class Engine:
                 self._reporter.event(STORE_FAILED, reason=clip_reason(reply.reason))
             case FailureKind.STORE:
                 self._store_failed(OSError(reply.reason), now_ns)
-            case FailureKind.LOST:
+            case FailureKind.LOST | FailureKind.MEMORY:
                 self.lost(reply.reason, now_ns)
             case FailureKind.UNFIT:
                 self._reporter.event(DEVICE_DISTRUSTED, reason=clip_reason(reply.reason))
@@ -462,7 +471,10 @@ class Engine:
         """Keep the worker busy, or let it go once it is parked."""
         if running.outstanding and isinstance(running.outstanding[0], Start):
             return
-        while len(running.outstanding) < OUTSTANDING_REQUESTS_MAX:
+        is_full = self._pace.duty_permille == FULL_PERMILLE
+        if not running.is_parking and not is_full and (running.outstanding or now_ns < running.rest_until_ns):
+            return
+        while len(running.outstanding) < (OUTSTANDING_REQUESTS_MAX if is_full else 1):
             request = running.next_request(self._config.grant_ns, self._config.grant_steps_max)
             if request is None:
                 break

@@ -35,6 +35,8 @@ class FailureKind(IntEnum):
     """What was in memory was struck beyond mending: another worker goes on from the checkpoint."""
     UNFIT = 5
     """The device gives wrong results again and again."""
+    MEMORY = 6
+    """There was not enough memory: another worker goes on from the checkpoint, and may find more."""
 
 
 class CheckpointReference(msgspec.Struct, frozen=True, kw_only=True):

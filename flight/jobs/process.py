@@ -15,6 +15,8 @@ import time
 from collections import deque
 from pathlib import Path
 
+import psutil
+
 import flight
 from ccsds.errors import MalformedError, MisuseError
 from flight.jobs.messages import MessageStream, Reply, Request, encode, reply_stream
@@ -134,6 +136,18 @@ class WorkerProcess:
             self._readiness.close()
         self._process = self._readiness = self._death = None
         self._replies.clear()
+
+    def memory_octets(self) -> int:
+        """Give what the child and its children hold in memory now, 0 if there is none."""
+        if self._process is None:
+            return 0
+        total_octets = 0
+        with contextlib.suppress(psutil.Error):
+            child = psutil.Process(self._process.pid)
+            for each in (child, *child.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):  # It ended meanwhile.
+                    total_octets += each.memory_info().rss
+        return total_octets
 
     @property
     def died(self) -> str | None:

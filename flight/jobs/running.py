@@ -37,6 +37,12 @@ class RunningJob:
         self.tokens_per_step = 0
         self.waiting_since_ns = 0
         """When the request at work was begun."""
+        self.rest_until_ns = 0
+        """It is asked for nothing more before this, unless it may use all the time."""
+        self.energy_j = 0.0
+        """What the device took since this worker was started, as far as it is measured."""
+        self._first_step = plan.step
+        self._longest_ns: dict[type[Request], int] = {}
         self._step_ns = 0
 
     @property
@@ -70,7 +76,22 @@ class RunningJob:
     def answered(self, now_ns: int) -> tuple[Request, int]:
         """Give the request that a reply is for, and how long it took, in nanoseconds."""
         elapsed_ns, self.waiting_since_ns = now_ns - self.waiting_since_ns, now_ns
-        return self.outstanding.popleft(), elapsed_ns
+        request = self.outstanding.popleft()
+        each_ns = elapsed_ns // _count(request)
+        self._longest_ns[type(request)] = max(self._longest_ns.get(type(request), 0), each_ns)
+        return request, elapsed_ns
+
+    def expected_ns(self) -> int | None:
+        """Give how long the like of the request at work has taken at most in this run; None if there was none."""
+        request = self.outstanding[0]
+        longest_ns = self._longest_ns.get(type(request))
+        return None if longest_ns is None else longest_ns * _count(request)
+
+    @property
+    def energy_per_token_j(self) -> float:
+        """What the device took for a token, not-a-number until it is known."""
+        tokens = (self.step - self._first_step) * self.tokens_per_step
+        return self.energy_j / tokens if tokens and self.energy_j else math.nan
 
     def stepped(self, request: Request, reply: Stepped, elapsed_ns: int) -> None:
         """Take note of steps that are done."""
@@ -79,3 +100,7 @@ class RunningJob:
             # Replies that waited together say nothing of how long each took, and a grant never grows more than
             # twofold, so that one odd measurement cannot keep a pause waiting.
             self._step_ns = max(elapsed_ns // request.count, self._step_ns // 2, 1)
+
+
+def _count(request: Request) -> int:
+    return request.count if isinstance(request, Step) else 1

@@ -4,14 +4,25 @@ It counts and reckons; it kills nothing, keeps nothing and reports nothing: the 
 by another after a back-off that doubles with each loss in a row, a bounded number of times.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from flight.jobs.running import RunningJob
 from flight.parameters import ParameterPool
-from mission.words.jobs import WORKER_BACKOFF, WORKER_DEADLINE, WORKER_RESTARTS_MAX
+from mission.words.jobs import WORKER_BACKOFF, WORKER_DEADLINE, WORKER_MEMORY_MAX, WORKER_RESTARTS_MAX
 
 NS_PER_S = 1_000_000_000
+OCTETS_PER_MIB = 1 << 20
+
+# A request may take this many times as long as its like did, on a board that is hot or has other things to do.
+SLOWDOWN_MAX = 20
+
+# No request is called overdue before this: a store that flushes its cache keeps everybody waiting for seconds.
+PATIENCE_NS_MIN = 30 * NS_PER_S
+
+# How often the memory of a worker is looked at; one that allocates 2 GB/s has taken half a gigabyte more by then.
+MEMORY_PERIOD_NS = NS_PER_S // 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +30,11 @@ class SupervisionConfig:
     """How workers are looked after."""
 
     progress_deadline_ns: int = 300 * NS_PER_S
-    """A worker that has not answered a request for this long is taken for hung. A whole-split evaluation of the
-    largest shipped recipe takes about a minute on a small board."""
+    """A worker that has not answered a request for this long is taken for hung; sooner, once it is known how long the
+    like of the request takes. A whole-split evaluation of the largest shipped recipe takes about a minute on a small
+    board."""
+    memory_octets_max: int = 0
+    """A worker that holds more in memory is ended; 0 for any."""
     backoff_ns: int = NS_PER_S
     """Wait before the first restart of a worker; doubled for each further one."""
     backoff_max_ns: int = 60 * NS_PER_S
@@ -41,6 +55,7 @@ class Supervision:
         """Workers lost since the last checkpoint of the job at hand."""
         self.hold_until_ns = 0
         """Nothing is started before this."""
+        self._memory_due_ns = 0
 
     @property
     def is_at_end(self) -> bool:
@@ -69,8 +84,28 @@ class Supervision:
         return running.waiting_since_ns + self.patience_ns(running) if running.outstanding else None
 
     def patience_ns(self, running: RunningJob) -> int:
-        """Give how long the request at work may take."""
-        return self._config.progress_deadline_ns
+        """Give how long the request at work may take: by what its like took, and no longer than an unknown one."""
+        expected_ns = running.expected_ns()
+        limit_ns = self._config.progress_deadline_ns
+        return limit_ns if expected_ns is None else min(max(expected_ns * SLOWDOWN_MAX, PATIENCE_NS_MIN), limit_ns)
+
+    def next_deadline(self, running: RunningJob) -> int:
+        """Give the time at which the worker is to be looked at, or asked for more."""
+        deadline_ns = self.deadline_ns(running)
+        due_ns = running.rest_until_ns if deadline_ns is None else deadline_ns
+        return min(due_ns, self._memory_due_ns) if self._config.memory_octets_max else due_ns
+
+    def excess(self, memory_octets: Callable[[], int], now_ns: int) -> str:
+        """Give why a worker holds too much in memory; empty if it does not, or is not to be looked at yet."""
+        limit_octets = self._config.memory_octets_max
+        if not limit_octets or now_ns < self._memory_due_ns:
+            return ""
+        self._memory_due_ns = now_ns + MEMORY_PERIOD_NS
+        found_octets = memory_octets()
+        if found_octets <= limit_octets:
+            return ""
+        limit_mib, found_mib = limit_octets // OCTETS_PER_MIB, found_octets // OCTETS_PER_MIB
+        return f"memory: expected at most {limit_mib} MiB, found {found_mib} MiB"
 
     def bind(self, pool: ParameterPool) -> None:
         """Follow the settings by which an operator changes how workers are looked after."""
@@ -84,6 +119,11 @@ class Supervision:
             WORKER_BACKOFF,
             config.backoff_ns // NS_PER_S,
             lambda value, _: self._configure(backoff_ns=value * NS_PER_S),
+        )
+        pool.bind(
+            WORKER_MEMORY_MAX,
+            config.memory_octets_max // OCTETS_PER_MIB,
+            lambda value, _: self._configure(memory_octets_max=value * OCTETS_PER_MIB),
         )
         pool.bind(WORKER_RESTARTS_MAX, config.restarts_max, lambda value, _: self._configure(restarts_max=value))
 

@@ -17,6 +17,8 @@ import sys
 import traceback
 from pathlib import Path
 
+import torch
+
 from ccsds.errors import MalformedError, MisuseError, StarloopError
 from flight.disk import Disk, RealDisk
 from flight.jobs.checkpoint import Identity, load_checkpoint, save_checkpoint, save_model
@@ -54,6 +56,9 @@ NICENESS = 5
 # Of -1000 to 1000; whatever the flight process has, the worker is the one to go.
 OOM_SCORE_ADJUSTMENT = 500
 
+# After these nothing that is in memory is gone on with.
+_FATAL_KINDS = (FailureKind.LOST, FailureKind.UNFIT, FailureKind.MEMORY)
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -74,7 +79,7 @@ class Worker:
         try:
             return self._answer(request)
         except Exception as error:
-            if isinstance(request, Start | Step) or isinstance(error, LostError | UnfitError):
+            if isinstance(request, Start | Step) or _kind(error) in _FATAL_KINDS:
                 self._job = None  # What was broken off has left the job between two states.
             return Failed(_reason(error), _kind(error))
 
@@ -176,6 +181,8 @@ def _kind(error: Exception) -> FailureKind:
             return FailureKind.LOST
         case UnfitError():
             return FailureKind.UNFIT
+        case MemoryError() | torch.OutOfMemoryError():
+            return FailureKind.MEMORY
         case _:
             return FailureKind.JOB
 

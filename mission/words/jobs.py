@@ -85,6 +85,17 @@ WORKER_RESTARTS_MAX = Setting(
         default=5,
     ),
 )
+WORKER_MEMORY_MAX = Setting(
+    id=204,
+    shape=Field(
+        "worker_memory_max",
+        UInt(32),
+        "a worker that holds more in memory is ended, 0 for any",
+        unit="MiB",
+        maximum=1 << 24,
+        default=0,
+    ),
+)
 
 _CHOSEN_JOB_ID = Field("job_id", UInt(32), "number of the job, chosen by the operator", minimum=1, default=REQUIRED)
 _JOB_ID = Field("job_id", UInt(32), "number of the job")
@@ -155,7 +166,7 @@ CHECKPOINT_REFUSED = EventDefinition(
 )
 
 WORDS = Words(
-    parameters=(JOB_PROGRESS_PERIOD, WORKER_DEADLINE, WORKER_BACKOFF, WORKER_RESTARTS_MAX),
+    parameters=(JOB_PROGRESS_PERIOD, WORKER_DEADLINE, WORKER_BACKOFF, WORKER_RESTARTS_MAX, WORKER_MEMORY_MAX),
     commands=(
         Command(
             name="job.submit",

@@ -69,6 +69,11 @@ class Script:
         self.requests.append(request)
         self.log.append(request)
 
+    memory = 0
+
+    def memory_octets(self):
+        return self.memory
+
     def kill(self):
         self.requests = []
 
