@@ -42,7 +42,10 @@ class WorkDurations(_Table, frozen=True, kw_only=True):
     start_s: Seconds = 2.0
     step_s: Annotated[float, Meta(gt=0)] = 0.04
     evaluate_s: Seconds = 1.5
+    copy_s: Seconds = 0.02
+    """Of State, which is all that training waits for when a checkpoint is written."""
     save_s: Seconds = 0.05
+    """Of a checkpoint, from the copy until it counts."""
     sample_s: Seconds = 1.0
     finish_s: Seconds = 0.1
 

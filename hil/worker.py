@@ -3,13 +3,18 @@
 A request takes the duration that the scenario declares, however long the process really needs; its reply is fetched
 only when it is due, so that the process works while the rest of the world goes on. A worker that is lost before that
 takes with it what it had not made durable, whatever the process has really done by then.
+
+A checkpoint is written beside the steps. It is done when its declared duration is over: whoever asks before hears that
+it is not, however far the process really is, and whoever asks after waits for the process.
 """
 
 from collections import deque
 from pathlib import Path
 
+import msgspec
+
 from ccsds.errors import StarloopError
-from flight.jobs.messages import Evaluate, Finish, Reply, Request, Sample, Save, Start, Step
+from flight.jobs.messages import Collect, Evaluate, Finish, Join, Reply, Request, Sample, Save, Saving, Start, Step
 from flight.jobs.process import WorkerProcess
 from hil.scenario import WorkDurations
 
@@ -34,8 +39,12 @@ class VirtualWorker:
     def __init__(self, store: Path, durations: WorkDurations) -> None:
         self._process = WorkerProcess(store)
         self._durations = durations
-        self._due: deque[int] = deque()
+        self._due: deque[tuple[int, Reply | None]] = deque()
+        """When which reply is due; None is the next one of the process."""
         self._free_ns = 0
+        self._saved_ns = 0
+        """When the checkpoint that was begun is done."""
+        self._saving: Saving | None = None
         self.now_ns = 0
         """Virtual time, kept by the world: the engine's calls carry none."""
 
@@ -52,9 +61,21 @@ class VirtualWorker:
 
     def send(self, request: Request) -> None:
         """See `flight.jobs.worker_port.WorkerPort`."""
-        self._free_ns = max(self._free_ns, self.now_ns) + self._duration_ns(request)
-        self._due.append(self._free_ns)
-        self._process.send(request)
+        begin_ns = max(self._free_ns, self.now_ns)
+        reply: Reply | None = None
+        match request:
+            case Save():
+                self._saved_ns = begin_ns + round(self._durations.save_s * NS_PER_S)
+            case Join():
+                begin_ns = max(begin_ns, self._saved_ns)
+            case Collect() if begin_ns < self._saved_ns:
+                reply = self._saving
+            case Collect():
+                request = Join()
+        self._free_ns = begin_ns + self._duration_ns(request)
+        self._due.append((self._free_ns, reply))
+        if reply is None:
+            self._process.send(request)
 
     def kill(self) -> None:
         """See `flight.jobs.worker_port.WorkerPort`."""
@@ -67,7 +88,7 @@ class VirtualWorker:
 
     def next_deadline(self) -> int | None:
         """Give the time at which the next reply is due."""
-        return self._due[0] if self._due else None
+        return self._due[0][0] if self._due else None
 
     def reply(self, now_ns: int) -> Reply | None:
         """Give the reply that is due, waiting for the process if it needs longer; None if none is due.
@@ -75,12 +96,16 @@ class VirtualWorker:
         Raises:
             WorkerLostError: The process died by itself.
         """
-        if not self._due or self._due[0] > now_ns:
+        if not self._due or self._due[0][0] > now_ns:
             return None
-        self._due.popleft()
+        _, reply = self._due.popleft()
+        if reply is not None:
+            return reply
         reply = self._process.wait_reply(REPLY_WAIT_S_MAX)
         if reply is None:
             raise WorkerLostError(self._process.died or f"no answer in {REPLY_WAIT_S_MAX:g} s of real time")
+        if isinstance(reply, Saving):
+            self._saving = msgspec.structs.replace(reply, findings=())
         return reply
 
     def _duration_ns(self, request: Request) -> int:
@@ -93,7 +118,9 @@ class VirtualWorker:
             case Evaluate():
                 seconds = durations.evaluate_s
             case Save():
-                seconds = durations.save_s
+                seconds = durations.copy_s
+            case Collect() | Join():
+                seconds = 0.0
             case Sample():
                 seconds = durations.sample_s
             case Finish():

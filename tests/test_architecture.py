@@ -25,6 +25,7 @@ BELOW = {
 EDGES = {
     "flight/__main__.py",
     "flight/disk.py",
+    "flight/jobs/checkpoint_writer.py",
     "flight/jobs/corpus.py",
     "flight/jobs/process.py",
     "flight/jobs/reference.py",
@@ -57,9 +58,10 @@ EDGES = {
     "hil/world.py",
 }
 OUTSIDE = {"time", "datetime", "random", "secrets", "threading", "socket", "select", "selectors", "asyncio", "serial"}
-OUTSIDE |= {"subprocess", "multiprocessing", "urllib", "sqlite3", "signal", "os"}
+OUTSIDE |= {"concurrent", "subprocess", "multiprocessing", "urllib", "sqlite3", "signal", "os"}
 TORCH = {"flight/jobs/model.py", "flight/jobs/train.py", "flight/jobs/state.py", "flight/jobs/checkpoint.py"}
 TORCH |= {"flight/jobs/worker.py", "flight/jobs/reference.py", "flight/jobs/blocks.py", "flight/jobs/optimizer.py"}
+TORCH |= {f"flight/jobs/{name}.py" for name in ("state_copy", "tensor_file")}
 TORCH |= {f"flight/jobs/guard/{name}.py" for name in ("checksums", "guarded_job", "snapshots", "state_witness")}
 
 

@@ -30,15 +30,18 @@ from flight.jobs.corpus import CorpusFile
 from flight.jobs.guard.finding import Finding
 from flight.jobs.life_cycle import Action, Trigger, follow
 from flight.jobs.messages import (
+    Collect,
     Evaluated,
     Failed,
     FailureKind,
     Finished,
+    Join,
     Reply,
     Request,
     Sampled,
     Save,
     Saved,
+    Saving,
     Start,
     Started,
     Stepped,
@@ -189,7 +192,7 @@ class Engine:
         request, elapsed_ns = running.answered(now_ns)
         running.rest_until_ns = now_ns + self._pace.rest_ns(elapsed_ns)
         try:
-            if isinstance(reply, Stepped | Evaluated | Saved | Finished):
+            if isinstance(reply, Stepped | Evaluated | Saving | Saved | Finished):
                 self._tell_findings(running, reply.findings)
             match reply:
                 case Started():
@@ -199,6 +202,8 @@ class Engine:
                 case Evaluated(_, validation_loss, _):
                     running.validation_loss = validation_loss
                     self._report_progress(running, now_ns)
+                case Saving():
+                    running.saving(reply.step)
                 case Saved():
                     self._saved(running, reply)
                 case Sampled(text):
@@ -418,14 +423,15 @@ class Engine:
             )
 
     def _saved(self, running: RunningJob, reply: Saved) -> None:
+        begun, running.begun = running.saving(reply.step), None
         made = CheckpointMade(
             job_id=running.job_id,
             step=reply.step,
             slot=reply.slot,
             sha256=reply.sha256,
             octets=reply.length_octets,
-            loss=running.loss,
-            validation_loss=running.validation_loss,
+            loss=begun.loss,
+            validation_loss=begun.validation_loss,
         )
         self._ledger.commit(made)
         self._supervision.progressed()
@@ -443,6 +449,8 @@ class Engine:
 
     def _failed(self, running: RunningJob, request: Request, reply: Failed, now_ns: int) -> None:
         job = self._ledger.jobs[running.job_id]
+        if isinstance(request, Collect | Join):
+            running.begun = None
         match reply.kind:
             case FailureKind.CHECKPOINT if job.checkpoint is not None:
                 step = job.checkpoint.step
@@ -451,7 +459,7 @@ class Engine:
                 )
                 self._ledger.commit(CheckpointDropped(running.job_id))
                 self._release()  # It goes on from the one before, or from the beginning.
-            case FailureKind.STORE if isinstance(request, Save) and not running.is_parking:
+            case FailureKind.STORE if isinstance(request, Save | Collect | Join) and not running.is_parking:
                 # The job is as it was; the next checkpoint may have more luck.
                 self._reporter.event(STORE_FAILED, reason=clip_reason(reply.reason))
             case FailureKind.STORE:
@@ -489,6 +497,7 @@ class Engine:
     def _send(self, running: RunningJob, request: Request, now_ns: int) -> None:
         if isinstance(request, Save):
             current = self._ledger.jobs[running.job_id].checkpoint
-            request = Save("b" if current is not None and current.slot == "a" else "a")
+            slot = "b" if current is not None and current.slot == "a" else "a"
+            request = Save(slot, current.sha256 if current is not None else "")
         running.sent(request, now_ns)
         self._worker.send(request)

@@ -37,6 +37,8 @@ class FailureKind(IntEnum):
     """The device gives wrong results again and again."""
     MEMORY = 6
     """There was not enough memory: another worker goes on from the checkpoint, and may find more."""
+    KEY = 7
+    """The checkpoint is of another exactness key: going on from it would change the result."""
 
 
 class CheckpointReference(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,10 +74,20 @@ class Evaluate(msgspec.Struct, frozen=True, tag=True):
 
 
 class Save(msgspec.Struct, frozen=True, tag=True):
-    """Write a checkpoint."""
+    """Begin to write a checkpoint; what became of it, `Collect` or `Join` asks."""
 
     slot: str
     """``a`` or ``b``; never the one that is current."""
+    parent: str = ""
+    """SHA-256 of the manifest of the current one, empty if there is none."""
+
+
+class Collect(msgspec.Struct, frozen=True, tag=True):
+    """Give the checkpoint that was begun, if it is written."""
+
+
+class Join(msgspec.Struct, frozen=True, tag=True):
+    """Give the checkpoint that was begun, and wait for it."""
 
 
 class Sample(msgspec.Struct, frozen=True, tag=True):
@@ -89,7 +101,7 @@ class Finish(msgspec.Struct, frozen=True, tag=True):
     """Write the model's weights for good."""
 
 
-Request = Start | Step | Evaluate | Save | Sample | Finish
+Request = Start | Step | Evaluate | Save | Collect | Join | Sample | Finish
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -104,6 +116,8 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Distinct characters of the corpus."""
     train_tokens: int
     validation_tokens: int
+    inexact: str = ""
+    """What differs of the exactness key of the checkpoint, where the recipe lets it."""
 
 
 class Stepped(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -128,6 +142,17 @@ class Evaluated(msgspec.Struct, frozen=True, tag=True):
     """What the guard found and mended on the way."""
 
 
+class Saving(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A copy of State was taken and is being written: the answer to `Save`, and to `Collect` as long as it is so.
+
+    To `Collect` and `Join` it may be of a later step: a copy that was struck is taken anew.
+    """
+
+    step: int
+    findings: tuple[Finding, ...] = ()
+    """What the guard found and mended on the way."""
+
+
 class Saved(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A checkpoint is whole and synced; it counts once the engine has journalled it."""
 
@@ -137,6 +162,8 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Digest of its manifest, which holds the digests of all tensors."""
     length_octets: int
     """Tensors and manifest."""
+    written_octets: int
+    """Those of them that had to be written."""
     findings: tuple[Finding, ...] = ()
     """What the guard found and mended on the way."""
 
@@ -160,13 +187,16 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """The request was not done. After a failed `Start` or `Step` no job is open; else the job is as it was."""
+    """The request was not done. After a failed `Start` or `Step` no job is open; else the job is as it was.
+
+    After a failed `Collect` or `Join` nothing is being written.
+    """
 
     reason: str
     kind: FailureKind = FailureKind.JOB
 
 
-Reply = Started | Stepped | Evaluated | Saved | Sampled | Finished | Failed
+Reply = Started | Stepped | Evaluated | Saving | Saved | Sampled | Finished | Failed
 
 Message = TypeVar("Message")
 

@@ -5,6 +5,7 @@ So what is used is what was verified, and a bit that flips in the memory of Stat
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -21,6 +22,16 @@ from mission.jobs import Struck
 STRETCH_ELEMENTS = 16 << 10
 
 EPSILON = 1e-8
+
+
+@dataclass(frozen=True, kw_only=True)
+class StretchPlace:
+    """Which part of State a stretch is."""
+
+    block: int
+    columns: slice
+    name: str
+    """Of the parameters that have a part in it."""
 
 
 class Witness(Protocol):
@@ -105,6 +116,10 @@ class AdamW:
         for stretch in self._stretches:
             stretch.place_3n.copy_(blocks[stretch.block][:, stretch.columns])
             yield stretch.place_octets
+
+    def places(self) -> tuple[StretchPlace, ...]:
+        """Give where each stretch lies, in order."""
+        return tuple(StretchPlace(block=each.block, columns=each.columns, name=each.name) for each in self._stretches)
 
     def name_of(self, stretch: int) -> str:
         """Name the parameters that have a part in a stretch."""

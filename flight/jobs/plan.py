@@ -63,6 +63,10 @@ class Plan:
             self._arrive()
         return Step(count)
 
+    def peek(self) -> Request | None:
+        """Give what is due at the step already reached, if anything, without giving it out."""
+        return self._due[0] if self._due else None
+
     def _to_boundary(self, after: int | None = None) -> int:
         """Count the steps until the next one at which something else is due."""
         step = self.step if after is None else after

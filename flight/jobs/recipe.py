@@ -124,6 +124,8 @@ class ExecutionRecipe:
 
     threads: int
     """Another number of threads sums in another order and gives other weights."""
+    inexact: bool
+    """Whether the job may go on from a checkpoint of another exactness key, which changes the result; it is told."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run.
@@ -322,7 +324,8 @@ def _typed(kind: object, value: object, path: str) -> object:
             raise MisuseError(f"{path}: expected one of {', '.join(kind)}, found {value!r}")
         return kind(value)
     if not isinstance(kind, type) or type(value) is not kind:
-        wanted = {int: "a whole number", float: "a number", str: "a text"}.get(kind, "another type")  # type: ignore[arg-type]
+        names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+        wanted = names.get(kind, "another type")  # type: ignore[arg-type]
         raise MisuseError(f"{path}: expected {wanted}, found {value!r}")
     return value
 
@@ -335,5 +338,7 @@ def _require(settings: object, table: str, **ranges: tuple[float, float]) -> Non
 
 
 def _toml_value(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
     # JSON's escapes are TOML's too; DEL alone would need one that JSON does not make.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f") if isinstance(value, str) else repr(value)

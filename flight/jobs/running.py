@@ -6,12 +6,23 @@ give equal figures.
 
 import math
 from collections import deque
+from dataclasses import dataclass
 
-from flight.jobs.messages import Request, Step, Stepped
+from ccsds.errors import MisuseError
+from flight.jobs.messages import Collect, Finish, Join, Request, Save, Step, Stepped
 from flight.jobs.plan import Plan
 from flight.jobs.recipe import Recipe
 
 NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class BegunCheckpoint:
+    """A checkpoint that the worker is writing, with what is to be told of its step."""
+
+    step: int
+    loss: float
+    validation_loss: float
 
 
 class RunningJob:
@@ -31,6 +42,8 @@ class RunningJob:
         """Requests without a reply, the one at work first."""
         self.is_parking = False
         """Whether it only finishes what is due, saves a checkpoint, and then lets the worker go."""
+        self.begun: BegunCheckpoint | None = None
+        """The checkpoint that is being written while the job goes on."""
         self.step = plan.step
         self.loss = math.nan
         self.validation_loss = math.nan
@@ -61,11 +74,24 @@ class RunningJob:
             grant_ns: Steps are granted in portions of about this long.
             grant_steps_max: The most steps in one portion.
         """
+        if self._is_checkpoint_asked_for:
+            # What a checkpoint came to must be known before the next one, and before the end.
+            if isinstance(self.plan.peek(), Save | Finish):
+                return None
+        elif self.begun is not None:
+            if self.is_parking or isinstance(self.plan.peek(), Save | Finish):
+                return Join()
+            if self.outstanding:  # Steps go on first, so that nobody waits for the answer.
+                return Collect()
         if self.is_parking:
             return self.plan.next(0)
         # The first steps tell how long one takes.
         steps = grant_ns // self._step_ns if self._step_ns else 1
         return self.plan.next(min(max(steps, 1), grant_steps_max))
+
+    @property
+    def _is_checkpoint_asked_for(self) -> bool:
+        return any(isinstance(each, Save | Collect | Join) for each in self.outstanding)
 
     def sent(self, request: Request, now_ns: int) -> None:
         """Take note of a request on its way."""
@@ -100,6 +126,18 @@ class RunningJob:
             # Replies that waited together say nothing of how long each took, and a grant never grows more than
             # twofold, so that one odd measurement cannot keep a pause waiting.
             self._step_ns = max(elapsed_ns // request.count, self._step_ns // 2, 1)
+
+    def saving(self, step: int) -> BegunCheckpoint:
+        """Take note of a checkpoint that is being written, or was; one that was begun anew is of the present step.
+
+        Raises:
+            MisuseError: It is neither of the step that is known, nor of the one that the job is at.
+        """
+        if self.begun is None or self.begun.step != step:
+            if step != self.step:
+                raise MisuseError(f"checkpoint: expected one of step {self.step}, found one of step {step}")
+            self.begun = BegunCheckpoint(step=step, loss=self.loss, validation_loss=self.validation_loss)
+        return self.begun
 
 
 def _count(request: Request) -> int:

@@ -56,9 +56,21 @@ def weights_sha256(tensors: Mapping[str, Tensor]) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(tensors):
-        digest.update(_heading(name, tensors[name]))
+        digest.update(tensor_heading(name, tensors[name]))
         digest.update(tensor_octets(tensors[name]))
     return digest.hexdigest()
+
+
+def tensor_heading(name: str, tensor: Tensor) -> bytes:
+    """Give what stands before the elements of a tensor in `weights_sha256`.
+
+    Raises:
+        MisuseError: The name holds a NUL.
+    """
+    if "\0" in name:
+        raise MisuseError(f"tensor {name!r}: expected a name without NUL")
+    shape = ",".join(str(size) for size in tensor.shape)
+    return f"{name}\0{dtype_name(tensor)}\0{shape}\0".encode()
 
 
 def dtype_name(tensor: Tensor) -> str:
@@ -72,10 +84,3 @@ def tensor_octets(tensor: Tensor) -> memoryview:
     if sys.byteorder == "big":
         flat = flat.reshape(-1, tensor.element_size()).flip(1).reshape(-1)
     return flat.numpy().data
-
-
-def _heading(name: str, tensor: Tensor) -> bytes:
-    if "\0" in name:
-        raise MisuseError(f"tensor {name!r}: expected a name without NUL")
-    shape = ",".join(str(size) for size in tensor.shape)
-    return f"{name}\0{dtype_name(tensor)}\0{shape}\0".encode()

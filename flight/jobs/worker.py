@@ -15,30 +15,36 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
 from ccsds.errors import MalformedError, MisuseError, StarloopError
 from flight.disk import Disk, RealDisk
-from flight.jobs.checkpoint import Identity, load_checkpoint, save_checkpoint, save_model
+from flight.jobs.checkpoint import Checkpoint, KeyDiffersError, Origin, load_checkpoint
+from flight.jobs.checkpoint_writer import CheckpointWriter
 from flight.jobs.corpus import read_corpus
-from flight.jobs.guard.finding import LostError, UnfitError
+from flight.jobs.guard.finding import LostError, StruckError, UnfitError
 from flight.jobs.guard.guarded_job import GuardedJob
+from flight.jobs.manifest import Entry, Identity
 from flight.jobs.messages import (
     REASON_CHARACTERS_MAX,
+    Collect,
     Evaluate,
     Evaluated,
     Failed,
     FailureKind,
     Finish,
     Finished,
+    Join,
     Reply,
     Request,
     Sample,
     Sampled,
     Save,
     Saved,
+    Saving,
     Start,
     Started,
     Step,
@@ -46,6 +52,7 @@ from flight.jobs.messages import (
     encode,
     request_stream,
 )
+from flight.jobs.model_file import save_model
 from flight.jobs.recipe import load_recipe
 from flight.jobs.train import TrainJob
 
@@ -59,6 +66,9 @@ OOM_SCORE_ADJUSTMENT = 500
 # After these nothing that is in memory is gone on with.
 _FATAL_KINDS = (FailureKind.LOST, FailureKind.UNFIT, FailureKind.MEMORY)
 
+# A copy of State is struck by chance about never. One that is struck this often in a row is no chance.
+COPIES_STRUCK_MAX = 3
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -71,8 +81,7 @@ class Worker:
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
-        self._job: GuardedJob | None = None
-        self._identity: Identity | None = None
+        self._open: _OpenJob | None = None
 
     def answer(self, request: Request) -> Reply:
         """Do what a request asks; whatever is raised on the way becomes a `Failed`."""
@@ -80,53 +89,37 @@ class Worker:
             return self._answer(request)
         except Exception as error:
             if isinstance(request, Start | Step) or _kind(error) in _FATAL_KINDS:
-                self._job = None  # What was broken off has left the job between two states.
+                self._close()  # What was broken off has left the job between two states.
             return Failed(_reason(error), _kind(error))
 
     def _answer(self, request: Request) -> Reply:
         if isinstance(request, Start):
             return self._start(request)
-        guarded, identity = self._job, self._identity
-        if guarded is None or identity is None:
+        if self._open is None:
             raise MisuseError(f"{type(request).__name__}: expected an open job, found none")
+        guarded = self._open.guarded
         match request:
             case Step(count):
                 return _step(guarded, count)
             case Evaluate():
                 guarded.verify()
                 return Evaluated(guarded.job.steps_done, guarded.job.evaluate(), guarded.take_findings())
-            case Save(slot):
-                return self._save(guarded, identity, slot)
+            case Save(slot, parent):
+                return self._open.save(slot, parent)
+            case Collect() | Join():
+                return self._open.take_checkpoint(request)
             case Sample(prompt, length_characters):
                 return Sampled(guarded.job.sample(prompt, length_characters))
             case Finish():
-                return self._finish(guarded, identity)
+                return self._open.finish(self._disk)
 
-    def _save(self, guarded: GuardedJob, identity: Identity, slot: str) -> Saved:
-        job = guarded.job
-        guarded.verify()
-        sha256, length_octets = save_checkpoint(self._disk, slot, identity, job.steps_done, job.state())
-        return Saved(
-            step=job.steps_done,
-            slot=slot,
-            sha256=sha256,
-            length_octets=length_octets,
-            findings=guarded.take_findings(),
-        )
-
-    def _finish(self, guarded: GuardedJob, identity: Identity) -> Finished:
-        job = guarded.job
-        guarded.verify()
-        path, length_octets = save_model(self._disk, identity, job)
-        return Finished(
-            step=job.steps_done,
-            weights_sha256=job.weights_sha256(),
-            path=path,
-            length_octets=length_octets,
-            findings=guarded.take_findings(),
-        )
+    def _close(self) -> None:
+        if self._open is not None:
+            self._open.writer.drop()
+            self._open = None
 
     def _start(self, request: Start) -> Started:
+        self._close()
         recipe = load_recipe(request.recipe)
         text = read_corpus(Path(request.corpus_path), request.corpus_sha256)
         job = TrainJob(recipe, text, request.seed)
@@ -136,12 +129,23 @@ class Worker:
             corpus_sha256=request.corpus_sha256,
             seed=request.seed,
         )
+        written: dict[str, Mapping[str, Entry]] = {}
+        inexact: tuple[str, ...] = ()
+        found = ""
         if request.checkpoint is not None:
             try:
-                job.load(load_checkpoint(self._disk, request.checkpoint, identity))
+                loaded = load_checkpoint(
+                    self._disk, request.checkpoint, identity, allows_inexact=recipe.execution.inexact
+                )
+                job.load(loaded.state)
+            except KeyDiffersError:
+                raise
             except MalformedError as error:
                 raise _CheckpointError(str(error)) from error
-        self._job, self._identity = GuardedJob(job), identity
+            written[request.checkpoint.sha256] = loaded.manifest.entries
+            inexact = loaded.inexact
+            found = "; ".join(inexact[len(loaded.manifest.inexact) :])
+        self._open = _OpenJob(self._disk, identity, GuardedJob(job), written, inexact)
         return Started(
             step=job.steps_done,
             steps=recipe.training.steps,
@@ -150,6 +154,91 @@ class Worker:
             vocabulary=len(job.vocabulary),
             train_tokens=len(job.train_tokens),
             validation_tokens=len(job.validation_tokens),
+            inexact=found[:REASON_CHARACTERS_MAX],
+        )
+
+
+class _OpenJob:
+    """The job that is open, and its checkpoints.
+
+    Args:
+        disk: Where they are kept.
+        identity: Of the job.
+        guarded: The job.
+        written: By the digest of its manifest, what is in the checkpoint that it goes on from.
+        inexact: Where it went on under another exactness key.
+    """
+
+    def __init__(
+        self,
+        disk: Disk,
+        identity: Identity,
+        guarded: GuardedJob,
+        written: dict[str, Mapping[str, Entry]],
+        inexact: tuple[str, ...],
+    ) -> None:
+        self.guarded = guarded
+        self.writer = CheckpointWriter(disk, identity, guarded)
+        self._identity = identity
+        self._written = written
+        self._inexact = inexact
+        self._slot = self._parent = ""
+        self._copies_struck = 0
+
+    def save(self, slot: str, parent: str) -> Saving:
+        """Begin a checkpoint."""
+        self._slot, self._parent, self._copies_struck = slot, parent, 0
+        return self._begin()
+
+    def take_checkpoint(self, request: Collect | Join) -> Saving | Saved:
+        """Give the checkpoint that was begun; one whose copy was struck is begun anew."""
+        if not self.writer.is_at_work:
+            raise MisuseError(f"{type(request).__name__}: expected a checkpoint that was begun, found none")
+        while True:
+            try:
+                written = self.writer.join() if isinstance(request, Join) else self.writer.collect()
+            except StruckError as struck:
+                self._copies_struck += 1
+                if self._copies_struck >= COPIES_STRUCK_MAX:
+                    raise LostError(f"{struck}, in {COPIES_STRUCK_MAX} copies") from struck
+                self.guarded.note_struck_copy(struck)
+                self._begin()
+                continue
+            return self._saved(written) if written is not None else self._saving()
+
+    def finish(self, disk: Disk) -> Finished:
+        """Write the model."""
+        self.writer.drop()
+        self.guarded.verify()
+        job = self.guarded.job
+        path, length_octets = save_model(disk, self._identity, job, self._inexact)
+        return Finished(
+            step=job.steps_done,
+            weights_sha256=job.weights_sha256(),
+            path=path,
+            length_octets=length_octets,
+            findings=self.guarded.take_findings(),
+        )
+
+    def _begin(self) -> Saving:
+        origin = Origin(parent=self._parent, entries=self._written.get(self._parent), inexact=self._inexact)
+        self.writer.begin(self._slot, origin)
+        return self._saving()
+
+    def _saving(self) -> Saving:
+        return Saving(step=self.writer.step, findings=self.guarded.take_findings())
+
+    def _saved(self, written: Checkpoint) -> Saved:
+        # The one that it follows may still turn out to be the current one: this one is not journalled yet.
+        self._written = {digest: entries for digest, entries in self._written.items() if digest == self._parent}
+        self._written[written.sha256] = written.manifest.entries
+        return Saved(
+            step=written.manifest.step,
+            slot=self._slot,
+            sha256=written.sha256,
+            length_octets=written.length_octets,
+            written_octets=written.written_octets,
+            findings=self.guarded.take_findings(),
         )
 
 
@@ -173,6 +262,8 @@ def _step(guarded: GuardedJob, count: int) -> Stepped:
 
 def _kind(error: Exception) -> FailureKind:
     match error:
+        case KeyDiffersError():
+            return FailureKind.KEY
         case _CheckpointError():
             return FailureKind.CHECKPOINT
         case OSError():

@@ -14,8 +14,9 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 
 from flight.disk import RealDisk
-from flight.jobs.checkpoint import Identity, load_checkpoint, save_checkpoint
+from flight.jobs.checkpoint import load_checkpoint, save_checkpoint
 from flight.jobs.corpus import CorpusSources, find_corpus
+from flight.jobs.manifest import Identity
 from flight.jobs.messages import CheckpointReference
 from flight.jobs.model import GPT
 from flight.jobs.recipe import load_recipe
@@ -107,10 +108,11 @@ def _checkpoint_rows(job: TrainJob, corpus_sha256: str) -> list[Row]:
         for number in range(SAVES):
             slot = "ab"[number % 2]
             started_s = time.perf_counter()
-            sha256, length_octets = save_checkpoint(disk, slot, identity, job.steps_done, job.state())
+            written = save_checkpoint(disk, slot, identity, job.steps_done, job.state())
+            length_octets = written.length_octets
             saved_s = time.perf_counter()
-            reference = CheckpointReference(slot=slot, step=job.steps_done, sha256=sha256)
-            job.load(load_checkpoint(disk, reference, identity))
+            reference = CheckpointReference(slot=slot, step=job.steps_done, sha256=written.sha256)
+            job.load(load_checkpoint(disk, reference, identity).state)
             save_ms.append((saved_s - started_s) * 1e3)
             load_ms.append((time.perf_counter() - saved_s) * 1e3)
     size = f"{length_octets / 1e6:.1f} MB"

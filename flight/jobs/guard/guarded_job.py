@@ -13,6 +13,7 @@ the steps since are done again. The weights that come of it are those of an undi
 """
 
 from collections import Counter
+from collections.abc import Callable
 
 import xxhash
 
@@ -20,7 +21,7 @@ from flight.jobs.guard.bounds import Bounds
 from flight.jobs.guard.checksums import Checksums
 from flight.jobs.guard.finding import Finding, LostError, StruckError, UnfitError
 from flight.jobs.guard.snapshots import Snapshots
-from flight.jobs.guard.state_witness import StateWitness
+from flight.jobs.guard.state_witness import Seal, StateWitness
 from flight.jobs.recipe import GuardLevel
 from flight.jobs.state import tensor_octets
 from flight.jobs.train import Batch, Pass, StepReport, TrainJob
@@ -89,12 +90,37 @@ class GuardedJob:
             LostError: Nothing in memory is left to go back to.
             UnfitError: The device is not to be trusted.
         """
+        self._make_sure(self._verify_all)
+
+    def seal(self) -> Seal | None:
+        """Give what tells whether a copy of State that is taken now is right; None if nobody watches.
+
+        Generators, step and corpus are verified at once, as in `verify`.
+
+        Raises:
+            LostError: Nothing in memory is left to go back to.
+            UnfitError: The device is not to be trusted.
+        """
+        self._make_sure(self._verify_small)
+        return self._witness.seal() if self._snapshots is not None else None
+
+    def note_struck_copy(self, struck: StruckError) -> None:
+        """Take note that a copy of State was struck, and make sure that State was not.
+
+        Raises:
+            LostError: State was, and nothing in memory is left to go back to.
+            UnfitError: The device is not to be trusted.
+        """
+        self._note(StruckError(struck.struck, f"copy of {struck.where}"), self.job.steps_done, 0)
+        self.verify()
+
+    def _make_sure(self, verify: Callable[[], None]) -> None:
         if self._snapshots is None:
             return
         step = self.job.steps_done
         while True:
             try:
-                self._verify_all()
+                verify()
             except StruckError as struck:
                 self._undo(self._snapshots, struck, step)
                 while self.job.steps_done < step:
@@ -174,9 +200,12 @@ class GuardedJob:
         return digest.digest()
 
     def _verify_all(self) -> None:
+        self._verify_small()
+        self._verify_blocks()
+
+    def _verify_small(self) -> None:
         self._witness.verify_octets(self.job.octets())
         self._verify_data()
-        self._verify_blocks()
 
     def _verify_blocks(self) -> None:
         self._witness.verify_blocks([block.rows_3N for block in self.job.optimizer.blocks])

@@ -4,13 +4,39 @@ A digest is XXH3 with 128 bits, which is not made against forgers: what strikes 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import xxhash
 from torch import Tensor
 
 from flight.jobs.guard.finding import StruckError
-from flight.jobs.optimizer import AdamW
+from flight.jobs.optimizer import AdamW, StretchPlace
+from flight.jobs.state import tensor_octets
 from mission.jobs import Struck
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seal:
+    """What State was at one instant. It touches nothing of the job's, so that another thread may ask it."""
+
+    places: tuple[StretchPlace, ...]
+    digests: tuple[bytes, ...]
+    octets_digest: bytes
+
+    def verify(self, blocks: Sequence[Tensor], octets: Mapping[str, bytes]) -> None:
+        """Compare a copy of State that was taken at that instant.
+
+        Raises:
+            StruckError: It is something else.
+        """
+        if digest_octets(octets) != self.octets_digest:
+            raise StruckError(Struck.GENERATOR, "generators and step")
+        for place, expected in zip(self.places, self.digests, strict=True):
+            digest = xxhash.xxh3_128()
+            for row_n in blocks[place.block][:, place.columns]:
+                digest.update(tensor_octets(row_n))
+            if digest.digest() != expected:
+                raise StruckError(Struck.STATE, place.name)
 
 
 class StateWitness:
@@ -48,6 +74,10 @@ class StateWitness:
     def wrote(self, stretch: int, octets: memoryview) -> None:
         """See `flight.jobs.optimizer.Witness`."""
         self.digests[stretch] = xxhash.xxh3_128_digest(octets)
+
+    def seal(self) -> Seal:
+        """Give what State is now, as far as it is known."""
+        return Seal(places=self._optimizer.places(), digests=tuple(self.digests), octets_digest=self._octets_digest)
 
     def note_octets(self, octets: Mapping[str, bytes]) -> None:
         """Take generators and step for right."""

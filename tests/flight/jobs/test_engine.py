@@ -15,16 +15,19 @@ from flight.jobs.corpus import CorpusFile, Origin
 from flight.jobs.engine import OUTSTANDING_REQUESTS_MAX, Engine, EngineConfig
 from flight.jobs.life_cycle import Trigger
 from flight.jobs.messages import (
+    Collect,
     Evaluate,
     Evaluated,
     Failed,
     FailureKind,
     Finish,
     Finished,
+    Join,
     Sample,
     Sampled,
     Save,
     Saved,
+    Saving,
     Start,
     Started,
     Step,
@@ -91,7 +94,16 @@ class Script:
             case Evaluate():
                 return Evaluated(self.step, 2.5)
             case Save(slot):
-                return Saved(step=self.step, slot=slot, sha256=f"{self.step:064x}", length_octets=10)
+                self.saving = Saved(
+                    step=self.step, slot=slot, sha256=f"{self.step:064x}", length_octets=10, written_octets=10
+                )
+                self.patience = 1
+                return Saving(step=self.step)
+            case Collect() if self.patience:
+                self.patience -= 1
+                return Saving(step=self.saving.step)
+            case Collect() | Join():
+                return self.saving
             case Sample():
                 return Sampled("to be")
             case Finish():

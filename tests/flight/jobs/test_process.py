@@ -16,6 +16,7 @@ from flight.jobs.messages import (
     Failed,
     Finish,
     Finished,
+    Join,
     Sampled,
     Save,
     Saved,
@@ -59,7 +60,8 @@ def test_a_job_killed_half_way_ends_with_the_weights_of_one_that_was_not(tmp_pat
         assert isinstance(failed, Failed)  # A failure in a job is a reply; the worker lives.
         assert isinstance(ask(worker, start), Started)
         assert isinstance(ask(worker, Step(15)), Stepped)
-        saved = ask(worker, Save("a"))
+        ask(worker, Save("a"))
+        saved = ask(worker, Join())
         assert isinstance(saved, Saved)
         worker.send(Step(15))
         worker.send(Save("b"))

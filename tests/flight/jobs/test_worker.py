@@ -16,10 +16,12 @@ from flight.jobs.messages import (
     FailureKind,
     Finish,
     Finished,
+    Join,
     Sample,
     Sampled,
     Save,
     Saved,
+    Saving,
     Start,
     Started,
     Step,
@@ -45,6 +47,12 @@ def worker(disk):
     return Worker(disk)
 
 
+def save(worker, slot, parent=""):
+    """Have a checkpoint written, as the engine asks for it when it wants to wait."""
+    begun = worker.answer(Save(slot, parent))
+    return worker.answer(Join()) if isinstance(begun, Saving) else begun
+
+
 def reference(saved):
     return CheckpointReference(slot=saved.slot, step=saved.step, sha256=saved.sha256)
 
@@ -61,7 +69,7 @@ def test_a_job_from_its_start_to_its_finish(worker, start, disk, recipe, text):
     assert worker.answer(Step(10)) == Stepped(
         step=10, loss=last.loss, gradient_norm=last.gradient_norm, learning_rate=last.learning_rate
     )
-    assert isinstance(worker.answer(Save("a")), Saved)
+    assert isinstance(save(worker, "a"), Saved)
     assert isinstance(worker.answer(Step(20)), Stepped)
     assert worker.answer(Evaluate()) == Evaluated(30, straight.evaluate())
     assert worker.answer(Sample()) == Sampled(straight.sample())
@@ -78,7 +86,7 @@ def test_a_job_from_its_start_to_its_finish(worker, start, disk, recipe, text):
 def test_another_worker_goes_on_from_a_checkpoint(worker, start, disk):
     worker.answer(start)
     worker.answer(Step(10))
-    saved = worker.answer(Save("b"))
+    saved = save(worker, "b")
     ahead = worker.answer(Step(5))
     successor = Worker(disk)
     started = successor.answer(msgspec.structs.replace(start, checkpoint=reference(saved)))
@@ -88,7 +96,7 @@ def test_another_worker_goes_on_from_a_checkpoint(worker, start, disk):
 
 def test_a_damaged_checkpoint_is_refused_as_such_and_no_job_is_opened(worker, start, disk):
     worker.answer(start)
-    saved = worker.answer(Save("a"))
+    saved = save(worker, "a")
     disk.files["jobs/7/slot-a.safetensors"] = disk.files["jobs/7/slot-a.safetensors"][:-1]
     successor = Worker(disk)
     refusal = successor.answer(msgspec.structs.replace(start, checkpoint=reference(saved)))
@@ -122,25 +130,25 @@ def test_steps_beyond_the_recipe_are_refused(worker, start, count):
 def test_a_refused_sample_or_slot_leaves_the_job_open(worker, start):
     worker.answer(start)
     assert worker.answer(Sample("x", 501)).reason == "sample: expected 1 to 500 characters, found 501"
-    assert worker.answer(Save("c")).reason == "checkpoint slot: expected one of a, b, found 'c'"
+    assert save(worker, "c").reason == "checkpoint slot: expected one of a, b, found 'c'"
     assert isinstance(worker.answer(Step(1)), Stepped)
 
 
 def test_a_full_store_is_the_stores_fault_and_the_job_goes_on(worker, start, disk):
     worker.answer(start)
     disk.changes_left = 1
-    refusal = worker.answer(Save("a"))
+    refusal = save(worker, "a")
     assert (refusal.kind, refusal.reason) == (FailureKind.STORE, "OSError: [Errno 28] No space left on device")
     disk.changes_left = None
-    assert isinstance(worker.answer(Save("a")), Saved)
+    assert isinstance(save(worker, "a"), Saved)
     assert isinstance(worker.answer(Step(1)), Stepped)
 
 
 def test_a_job_that_breaks_in_a_step_is_closed_with_its_reason(worker, start, capfd):
     worker.answer(start)
     with torch.no_grad():
-        worker._job.job.model.norm.weight[0] = torch.nan
-    worker._job.trust()  # Written, not struck.
+        worker._open.guarded.job.model.norm.weight[0] = torch.nan
+    worker._open.guarded.trust()  # Written, not struck.
     refusal = worker.answer(Step(2))
     assert refusal.kind is FailureKind.JOB
     assert refusal.reason.startswith("FloatingPointError: training diverged at step 1: expected a finite loss")

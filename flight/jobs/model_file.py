@@ -1,0 +1,55 @@
+"""The finished model: one file, ``jobs/<job_id>/model.safetensors``, with weights and what one needs to use them."""
+
+import contextlib
+
+import msgspec
+import safetensors.torch
+
+from flight.disk import Disk, directory_of
+from flight.jobs.manifest import Identity
+from flight.jobs.train import TrainJob
+
+
+def save_model(disk: Disk, identity: Identity, job: TrainJob, inexact: tuple[str, ...] = ()) -> tuple[str, int]:
+    """Write the weights of a finished job, all or nothing; they are synced when this returns.
+
+    The file carries the recipe, the vocabulary and the origin of the weights as JSON under the one metadata key
+    ``starloop`` (one, since safetensors writes several in a random order, and equal jobs must give equal files).
+
+    Args:
+        disk: Where to.
+        identity: Of the job.
+        job: The job.
+        inexact: Where it went on under another exactness key.
+
+    Returns:
+        The path on the disk, and the length in octets.
+
+    Raises:
+        OSError: The disk failed; the file is the old one, the new one, or missing.
+    """
+    about = {
+        "corpus_sha256": identity.corpus_sha256,
+        "inexact": inexact,
+        "recipe": job.recipe.to_toml(),
+        "seed": identity.seed,
+        "step": job.steps_done,
+        "vocabulary": job.vocabulary,
+        "weights_sha256": job.weights_sha256(),
+    }
+    data = safetensors.torch.save(job.weights(), metadata={"starloop": msgspec.json.encode(about).decode()})
+    path = f"jobs/{identity.job_id}/model.safetensors"
+    partial = f"{path}.new"
+    with contextlib.suppress(FileNotFoundError):
+        disk.remove(partial)  # Left by a worker that was killed: what follows is appended, and must begin at nothing.
+    try:
+        disk.append(partial, data)
+        disk.fsync(partial)
+    except OSError:
+        # A disk that is full must not stay so for the sake of half a model: the journal needs room.
+        with contextlib.suppress(OSError):
+            disk.remove(partial)
+        raise
+    disk.rename(partial, path)
+    disk.fsync(directory_of(path))
+    return path, len(data)

@@ -1,0 +1,52 @@
+"""Room in memory for one copy of a State, made once, so that taking the copy is all that training waits for."""
+
+import torch
+from torch import Tensor
+
+from flight.jobs.state import State
+
+
+class StateCopy:
+    """A copy of State that can be taken again and again.
+
+    Whole storages are copied, not tensors: where hundreds of tensors share a few blocks of memory, it is a few copies.
+
+    Args:
+        state: Of the job; its tensors are the job's own and stay where they are.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._sources = {}
+        self._places: dict[int, Tensor] = {}
+        for tensor in state.tensors.values():
+            whole = _whole(tensor)
+            self._sources[whole.data_ptr()] = whole
+        # A clone, not an empty tensor: its pages are there before the first copy is waited for.
+        self._places = {key: whole.clone() for key, whole in self._sources.items()}
+        self._tensors = {name: self.place_of(tensor) for name, tensor in state.tensors.items()}
+
+    def take(self, octets: dict[str, bytes]) -> State:
+        """Copy State as it is now.
+
+        Args:
+            octets: Of State; the tensors are where they were.
+
+        Returns:
+            The copy, which stays as it is until the next is taken.
+        """
+        for key, whole in self._sources.items():
+            self._places[key].copy_(whole)
+        return State(tensors=self._tensors, octets=dict(octets))
+
+    def place_of(self, tensor: Tensor) -> Tensor:
+        """Give where the copy of a tensor lies that shares its memory with State."""
+        place = self._places[_whole(tensor).data_ptr()]
+        return torch.empty(0, dtype=tensor.dtype).set_(
+            place.untyped_storage(), tensor.storage_offset(), tensor.shape, tensor.stride()
+        )
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    """Give all octets of the memory that a tensor is a view of."""
+    storage = tensor.untyped_storage()
+    return torch.empty(0, dtype=torch.uint8).set_(storage, 0, (storage.nbytes(),), (1,))
