@@ -8,6 +8,9 @@ import torch
 
 from ccsds.errors import MalformedError, MisuseError
 from flight.jobs.checkpoint import (
+    STILL_OCTETS_MIN,
+    KeyDiffersError,
+    Origin,
     exactness_key,
     load_checkpoint,
     save_checkpoint,
@@ -228,3 +231,119 @@ def test_a_model_written_twice_is_the_same_file(disk, make_disk, recipe, text):
     save_model(disk, IDENTITY, job)
     save_model(other, IDENTITY, job)
     assert disk.files == other.files
+
+
+# What follows what.
+
+
+def test_the_manifest_names_the_one_that_it_follows(disk):
+    first = save_checkpoint(disk, "a", IDENTITY, 3, STATE)
+    save_checkpoint(disk, "b", IDENTITY, 4, STATE, Origin(parent=first.sha256))
+    assert Manifest.decode(disk.files["jobs/7/slot-a.json"]).parent == ""
+    assert Manifest.decode(disk.files["jobs/7/slot-b.json"]).parent == first.sha256
+
+
+def test_what_was_written_is_read_back_before_it_takes_the_place_of_what_was_there(disk):
+    counting = save(disk, "a", 3)
+    disk.fsync = lambda path: disk.files.update({path: disk.files[path][:-1] + b"?"}) if path in disk.files else None
+    for slot in ("a", "b"):
+        with pytest.raises(OSError, match=r"safetensors\.new: expected what was written, found something else"):
+            save(disk, slot, 4)
+    assert alike(load(disk, counting), STATE)
+    assert sorted(disk.files) == ["jobs/7/slot-a.json", "jobs/7/slot-a.safetensors"]
+
+
+def test_a_state_that_nobody_vouches_for_is_not_written(disk):
+    def vouch():
+        raise ValueError("struck")
+
+    with pytest.raises(ValueError, match="struck"):
+        save_checkpoint(disk, "a", IDENTITY, 3, STATE, vouch=vouch)
+    assert disk.files == {}
+
+
+# What has not changed is not written again.
+
+
+def growing(step):
+    still = torch.arange(STILL_OCTETS_MIN // 4, dtype=torch.float32)
+    return State(tensors={"moves": torch.full((10,), float(step)), "still": still}, octets={})
+
+
+def save_in_turn(disk, steps):
+    written = []
+    for step in steps:
+        before = written[-1] if written else None
+        origin = Origin(parent=before.sha256, entries=before.manifest.entries) if before else Origin()
+        written.append(save_checkpoint(disk, "ab"[step % 2], IDENTITY, step, growing(step), origin))
+    return written
+
+
+def reference_of(written):
+    step = written.manifest.step
+    return CheckpointReference(slot="ab"[step % 2], step=step, sha256=written.sha256)
+
+
+def test_a_tensor_that_stands_still_is_written_once_for_each_slot(disk):
+    written = save_in_turn(disk, range(6))
+    assert [each.written_octets > STILL_OCTETS_MIN for each in written] == [True, True, True, False, False, False]
+    assert all(each.length_octets > STILL_OCTETS_MIN for each in written)
+    for each in written[-2:]:
+        assert alike(load(disk, reference_of(each)), growing(each.manifest.step))
+
+
+def test_no_slot_needs_a_file_of_the_other(disk):
+    last = save_in_turn(disk, range(6))[-1]
+    disk.files = {path: data for path, data in disk.files.items() if "slot-b" in path}
+    assert alike(load(disk, reference_of(last)), growing(5))
+
+
+def test_a_still_tensor_that_was_damaged_is_written_anew(disk):
+    *_, last = save_in_turn(disk, range(5))
+    (path,) = (path for path in disk.files if "slot-b-" in path)
+    disk.files[path] = disk.files[path][:-1] + b"?"
+    origin = Origin(parent=last.sha256, entries=last.manifest.entries)
+    written = save_checkpoint(disk, "b", IDENTITY, 5, growing(5), origin)
+    assert written.written_octets > STILL_OCTETS_MIN
+    assert alike(load(disk, reference_of(written)), growing(5))
+
+
+def test_a_still_tensor_that_is_damaged_or_gone_is_refused_by_name(disk):
+    last = save_in_turn(disk, range(6))[-1]
+    (path,) = (path for path in disk.files if "slot-b-" in path)
+    disk.files[path] = disk.files[path][:-1] + b"?"
+    with pytest.raises(MalformedError, match="'still' is damaged"):
+        load(disk, reference_of(last))
+    del disk.files[path]
+    with pytest.raises(MalformedError, match=f"{path}: expected a checkpoint, found no file"):
+        load(disk, reference_of(last))
+
+
+def test_files_of_tensors_that_move_again_are_removed(disk):
+    *_, last = save_in_turn(disk, range(4))
+    assert any("slot-a-" in path for path in disk.files)
+    moved = State(tensors={**growing(4).tensors, "still": torch.zeros(STILL_OCTETS_MIN)}, octets={})
+    save_checkpoint(disk, "a", IDENTITY, 4, moved, Origin(parent=last.sha256, entries=last.manifest.entries))
+    assert not any("slot-a-" in path for path in disk.files)
+
+
+# Another exactness key.
+
+
+def test_a_job_that_may_be_inexact_goes_on_under_another_key_and_says_so_from_then_on(disk):
+    torch.set_num_threads(1)
+    reference = save(disk)
+    try:
+        torch.set_num_threads(2)
+        with pytest.raises(KeyDiffersError):
+            load_checkpoint(disk, reference, IDENTITY)
+        loaded = load_checkpoint(disk, reference, IDENTITY, allows_inexact=True)
+        assert loaded.inexact == ("from step 3 on: expected threads 2, found 1",)
+        written = save_checkpoint(disk, "b", IDENTITY, 4, STATE, Origin(inexact=loaded.inexact))
+    finally:
+        torch.set_num_threads(1)
+    later = CheckpointReference(slot="b", step=4, sha256=written.sha256)
+    assert load_checkpoint(disk, later, IDENTITY, allows_inexact=True).inexact == (
+        "from step 3 on: expected threads 2, found 1",
+        "from step 4 on: expected threads 1, found 2",
+    )
