@@ -44,6 +44,8 @@ class RunningJob:
         """Whether it only finishes what is due, saves a checkpoint, and then lets the worker go."""
         self.begun: BegunCheckpoint | None = None
         """The checkpoint that is being written while the job goes on."""
+        self._has_stepped_since_asked = False
+        """Whether steps were granted since a checkpoint was begun or asked for."""
         self.step = plan.step
         self.loss = math.nan
         self.validation_loss = math.nan
@@ -81,7 +83,7 @@ class RunningJob:
         elif self.begun is not None:
             if self.is_parking or isinstance(self.plan.peek(), Save | Finish):
                 return Join()
-            if self.outstanding:  # Steps go on first, so that nobody waits for the answer.
+            if self._has_stepped_since_asked:  # Steps go on first, so that nobody waits for the answer.
                 return Collect()
         if self.is_parking:
             return self.plan.next(0)
@@ -98,6 +100,9 @@ class RunningJob:
         if not self.outstanding:
             self.waiting_since_ns = now_ns
         self.outstanding.append(request)
+        self._has_stepped_since_asked = isinstance(request, Step) or (
+            self._has_stepped_since_asked and not isinstance(request, Save | Collect)
+        )
 
     def answered(self, now_ns: int) -> tuple[Request, int]:
         """Give the request that a reply is for, and how long it took, in nanoseconds."""

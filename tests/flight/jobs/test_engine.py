@@ -181,7 +181,7 @@ def test_the_worker_has_one_request_waiting_and_never_more(bench):
     while bench.script.requests:
         assert len(bench.script.requests) <= OUTSTANDING_REQUESTS_MAX
         bench.answer()
-        if bench.state is JobState.RUNNING and not isinstance(bench.script.log[-1], Finish):
+        if bench.state is JobState.RUNNING and not isinstance(bench.script.log[-1], Finish | Join):
             assert len(bench.script.requests) == OUTSTANDING_REQUESTS_MAX
 
 
@@ -195,6 +195,56 @@ def test_a_checkpoint_never_goes_into_the_slot_that_counts(bench):
         checkpoint = bench.ledger.jobs[1].checkpoint
         current = checkpoint.slot if checkpoint else None
     assert [request.slot for request in bench.script.log if isinstance(request, Save)] == ["a"]
+
+
+def test_steps_go_on_while_a_checkpoint_is_written_and_it_is_known_before_the_next_and_the_end(bench):
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 60, "training.checkpoint_interval = 10"))
+    open_at, steps_meanwhile = None, 0
+    while bench.script.requests:
+        request = bench.script.requests[0]
+        if isinstance(request, Save | Finish):
+            assert open_at is None
+        bench.answer()
+        if isinstance(request, Save):
+            open_at = bench.script.step
+        elif isinstance(request, Step) and open_at is not None:
+            steps_meanwhile += 1
+        checkpoint = bench.ledger.jobs[1].checkpoint
+        if checkpoint is not None and checkpoint.step == open_at:
+            assert checkpoint.loss == pytest.approx(3.0 - open_at / 10)  # Of its step, not of those done since.
+            open_at = None
+    assert [each.step for each in bench.ledger.jobs[1].checkpoints] == [40, 50]
+    assert steps_meanwhile >= 5
+    assert bench.state is JobState.DONE
+
+
+def test_a_checkpoint_of_a_step_that_never_was_costs_the_worker(bench):
+    bench.submit()
+    bench.run(until=lambda bench: isinstance(bench.script.requests[0], Save))
+    bench.script.requests.pop(0)
+    bench.answer(Saving(step=11))
+    assert bench.state is JobState.STARTING
+
+
+def test_a_checkpoint_that_was_begun_anew_counts_with_its_own_step(bench):
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 60, "training.checkpoint_interval = 10"))
+    bench.run(until=lambda bench: isinstance(bench.script.requests[0], Collect))
+    bench.script.saving = Saved(step=bench.script.step, slot="a", sha256="ee" * 32, length_octets=1, written_octets=1)
+    bench.script.patience = 0
+    step = bench.script.step
+    bench.answer()
+    assert step > 10
+    assert bench.ledger.jobs[1].checkpoint.step == step
+
+
+def test_a_pause_waits_for_the_checkpoint_that_is_being_written(bench):
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 60, "training.checkpoint_interval = 10"))
+    bench.run(until=lambda bench: bench.script.requests and isinstance(bench.script.log[-1], Collect))
+    bench.wish(Trigger.PAUSE)
+    bench.run()
+    assert bench.ledger.jobs[1].checkpoint.step == bench.script.step
+    assert bench.state is JobState.PAUSED
+    assert any(isinstance(request, Join) for request in bench.script.log)
 
 
 def test_a_lost_worker_is_replaced_after_a_back_off_and_goes_on_from_the_checkpoint(bench):

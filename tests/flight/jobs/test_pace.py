@@ -5,7 +5,7 @@ import random
 import pytest
 
 from flight.books.jobs import JobSubmitted
-from flight.jobs.messages import Evaluate, Failed, FailureKind, Save, Step
+from flight.jobs.messages import Evaluate, Failed, FailureKind, Join, Step
 from flight.jobs.pace import FULL, Pace
 from flight.jobs.supervision import MEMORY_PERIOD_NS, OCTETS_PER_MIB, PATIENCE_NS_MIN, SLOWDOWN_MAX
 from flight.parameters import ParameterPool
@@ -69,7 +69,7 @@ def test_a_pause_for_power_comes_after_a_checkpoint_and_ends_with_it(bench):
     bench.advance()
     bench.run()
     assert (bench.state, bench.ledger.jobs[1].cause) == (JobState.PAUSED, PauseCause.POWER)
-    assert isinstance(bench.script.log[-1], Save)
+    assert isinstance(bench.script.log[-1], Join)
     assert bench.ledger.jobs[1].checkpoint.step == bench.script.step
     bench.engine.allow(FULL)
     for _ in range(2):
