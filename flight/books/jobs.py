@@ -56,6 +56,13 @@ class CheckpointDropped(msgspec.Struct, frozen=True, tag=True):
     job_id: int
 
 
+class JobInexact(msgspec.Struct, frozen=True, tag=True):
+    """A job went on from a checkpoint of another exactness key, as its recipe allows."""
+
+    job_id: int
+    differences: str
+
+
 class WorkerRestarted(msgspec.Struct, frozen=True, tag=True):
     """A job's worker was lost."""
 
@@ -102,6 +109,7 @@ JobChange = (
     | JobDescribed
     | CheckpointMade
     | CheckpointDropped
+    | JobInexact
     | WorkerRestarted
     | FaultsMended
     | DeviceDistrusted
@@ -123,6 +131,9 @@ class JobRecord:
     described: JobDescribed | None = None
     checkpoints: list[CheckpointMade] = field(default_factory=list)
     """The last two checkpoints, the current one last."""
+    checkpoints_refused: int = 0
+    inexact: str = ""
+    """What differed of the exactness key when it last went on under another one."""
     worker_restarts: int = 0
     faults_mended: int = 0
     sample: str = ""
@@ -143,6 +154,7 @@ class JobBook:
         JobDescribed,
         CheckpointMade,
         CheckpointDropped,
+        JobInexact,
         WorkerRestarted,
         FaultsMended,
         DeviceDistrusted,
@@ -182,6 +194,9 @@ class JobBook:
                 job.checkpoints = [*job.checkpoints[-1:], change]
             case CheckpointDropped():
                 job.checkpoints = job.checkpoints[:-1]
+                job.checkpoints_refused += 1
+            case JobInexact(_, differences):
+                job.inexact = differences
             case WorkerRestarted():
                 job.worker_restarts += 1
             case FaultsMended(_, count):
@@ -198,7 +213,9 @@ class JobBook:
         for job_id, job in self.records.items():
             changes: list[JobChange] = [job.submitted, JobMoved(job_id, job.state, job.cause, job.reason)]
             changes += [job.described] if job.described else []
+            changes += [CheckpointDropped(job_id)] * job.checkpoints_refused
             changes += job.checkpoints
+            changes += [JobInexact(job_id, job.inexact)] if job.inexact else []
             changes += [WorkerRestarted(job_id)] * job.worker_restarts
             changes += [FaultsMended(job_id, job.faults_mended)] if job.faults_mended else []
             changes += [JobSampled(job_id, job.sample)] if job.sample else []

@@ -20,6 +20,7 @@ from flight.books.jobs import (
     FaultsMended,
     JobDescribed,
     JobFinished,
+    JobInexact,
     JobMoved,
     JobSampled,
     WorkerRestarted,
@@ -64,6 +65,7 @@ from mission.words.jobs import (
     DEVICE_DISTRUSTED,
     FAULT_MENDED,
     JOB_CHANGED,
+    JOB_INEXACT,
     JOB_PROGRESS_PERIOD,
     JOB_RESUMED,
     WORKER_LOST,
@@ -395,6 +397,9 @@ class Engine:
         described = JobDescribed(
             running.job_id, bytes.fromhex(corpus.sha256), running.recipe.training.steps, reply.tokens_per_step
         )
+        if reply.inexact:
+            self._ledger.commit(JobInexact(running.job_id, clip_reason(reply.inexact)))
+            self._reporter.event(JOB_INEXACT, job_id=running.job_id, reason=clip_reason(reply.inexact))
         if reply.step:
             self._reporter.event(JOB_RESUMED, job_id=running.job_id, step=reply.step)
         self._move(running.job_id, Trigger.READY, now_ns, "", described)
@@ -453,9 +458,13 @@ class Engine:
             running.begun = None
         match reply.kind:
             case FailureKind.CHECKPOINT if job.checkpoint is not None:
-                step = job.checkpoint.step
+                refused, before = job.checkpoint, job.checkpoints[:-1]
                 self._reporter.event(
-                    CHECKPOINT_REFUSED, job_id=running.job_id, step=step, reason=clip_reason(reply.reason)
+                    CHECKPOINT_REFUSED,
+                    job_id=running.job_id,
+                    step=refused.step,
+                    next_step=before[-1].step if before else 0,
+                    reason=clip_reason(reply.reason),
                 )
                 self._ledger.commit(CheckpointDropped(running.job_id))
                 self._release()  # It goes on from the one before, or from the beginning.

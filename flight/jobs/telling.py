@@ -61,6 +61,8 @@ def job_report(job_id: int, job: JobRecord, running: RunningJob | None) -> dict[
         "validation_loss": running.validation_loss if running else last.validation_loss if last else math.nan,
         "worker_restarts": job.worker_restarts,
         "faults_mended": job.faults_mended,
+        "checkpoints_refused": job.checkpoints_refused,
+        "inexact": clip_reason(job.inexact),
         "weights_sha256": job.finished.weights_sha256 if job.finished else b"",
         "failure": clip_reason(job.reason) if job.state is JobState.FAILED else "",
     }

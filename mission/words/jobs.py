@@ -161,8 +161,17 @@ CHECKPOINT_REFUSED = EventDefinition(
     id=9,
     name="checkpoint_refused",
     severity=Severity.MEDIUM,
-    text="job {job_id} could not use the checkpoint at step {step}: {reason}",
-    fields=Layout((_JOB_ID, _STEP, _REASON)),
+    text="job {job_id} could not use the checkpoint at step {step}, and goes on from step {next_step}: {reason}",
+    fields=Layout(
+        (_JOB_ID, _STEP, Field("next_step", UInt(32), "where it goes on instead, 0 for the beginning"), _REASON)
+    ),
+)
+JOB_INEXACT = EventDefinition(
+    id=18,
+    name="job_inexact",
+    severity=Severity.LOW,
+    text="job {job_id} goes on under another exactness key, as its recipe allows: {reason}",
+    fields=Layout((_JOB_ID, _REASON)),
 )
 
 WORDS = Words(
@@ -266,6 +275,8 @@ WORDS = Words(
                     _VALIDATION_LOSS,
                     Field("worker_restarts", UInt(32), "times its worker was started again"),
                     Field("faults_mended", UInt(32), "times its guard found something struck, and undid it"),
+                    Field("checkpoints_refused", UInt(32), "checkpoints that could not be gone on from"),
+                    Field("inexact", Text(200), "where it went on under another exactness key, if it did"),
                     Field("weights_sha256", Octets(32), "digest of the finished weights, empty until then"),
                     Field("failure", Text(200), "why it failed, if it did"),
                 )
@@ -303,6 +314,7 @@ WORDS = Words(
         JOB_RESUMED,
         CHECKPOINT_SAVED,
         CHECKPOINT_REFUSED,
+        JOB_INEXACT,
         FAULT_MENDED,
         DEVICE_DISTRUSTED,
     ),

@@ -139,6 +139,19 @@ def test_a_job_that_cannot_run_is_refused_with_its_reason(table, make_telecomman
     assert table.worker.launches == 0
 
 
+def test_a_job_that_is_refused_does_not_disturb_the_one_that_runs(table, make_telecommand):
+    table.spacecraft.contact(True, 0)
+    encode = DICTIONARY.command("job.submit").arguments.encode
+    table.send(make_telecommand(128, 1, encode({"job_id": 4, "recipe": "tiny", "corpus": "text"}), sequence=1))
+    table.spacecraft.advance(0)
+    for sequence, arguments in enumerate(({"overrides": "modle.width = 3"}, {"corpus": "bible"}), 2):
+        data = encode({"job_id": 5, "recipe": "tiny", "corpus": "text", **arguments})
+        table.send(make_telecommand(128, 1, data, sequence=sequence))
+    table.spacecraft.advance(0)
+    assert [subtype for service, subtype, _ in table.hear() if (service, subtype) == (1, 4)] == [4, 4]
+    assert table.worker.launches == 1
+
+
 def test_when_the_queue_is_full_the_least_urgent_packet_is_dropped_and_counted(table, make_telecommand):
     for sequence in range(QUEUE_PACKETS_MAX):
         table.send(make_telecommand(17, 1, sequence=sequence))

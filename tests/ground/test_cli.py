@@ -146,7 +146,14 @@ def test_jobs_are_shown_with_their_loss(ground, served, client):
     progress |= {"tokens_per_s": 12345.0, "eta": 60.0}
     report = {"job_id": 3, "state": JobState.DONE, "pause_cause": PauseCause.NONE, "recipe": "tiny", "corpus": "x"}
     report |= {"corpus_sha256": b"", "seed": 1, "step": 100, "steps": 100, "loss": 2.0, "validation_loss": 2.25}
-    report |= {"worker_restarts": 0, "faults_mended": 0, "weights_sha256": bytes(32), "failure": ""}
+    report |= {
+        "worker_restarts": 0,
+        "faults_mended": 0,
+        "checkpoints_refused": 0,
+        "inexact": "",
+        "weights_sha256": bytes(32),
+        "failure": "",
+    }
     served.call(lambda: served.spacecraft.say(128, 130, DICTIONARY.report_of(128, 130).fields.encode(progress), 1))
     served.call(lambda: served.spacecraft.say(128, 131, DICTIONARY.report_of(128, 131).fields.encode(report), 2))
     sample = DICTIONARY.report_of(128, 132).fields.encode({"job_id": 3, "text": "to be or not"})

@@ -291,12 +291,40 @@ def test_a_checkpoint_that_cannot_be_used_gives_way_to_the_one_before(bench):
     bench.script.requests.pop()
     bench.answer(Failed("digest differs", FailureKind.CHECKPOINT))
     bench.advance()
-    assert "checkpoint_refused" in dict(bench.said)
+    refused = dict(bench.said)["checkpoint_refused"]
+    assert (refused["step"], refused["next_step"], refused["reason"]) == (20, 10, "digest differs")
     assert bench.script.requests[0].checkpoint.step == 10
     bench.script.requests.pop()
     bench.answer(Failed("digest differs", FailureKind.CHECKPOINT))
     bench.advance()
     assert bench.script.requests[0].checkpoint is None
+    assert dict(bench.said[-4:])["checkpoint_refused"]["next_step"] == 0
+    bench.boot()
+    assert bench.engine.report(1)["checkpoints_refused"] == 2
+
+
+def test_a_checkpoint_of_another_exactness_key_ends_the_job_with_the_field_that_differs(bench):
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 40, ""))
+    bench.run(until=lambda bench: bench.ledger.jobs[1].checkpoint is not None)
+    bench.engine.lost("killed", bench.now_ns)
+    bench.advance(CONFIG.backoff_max_ns)
+    bench.script.requests.pop()
+    bench.answer(Failed("of another exactness key: expected threads 2, found 1", FailureKind.KEY))
+    assert bench.state is JobState.FAILED
+    assert "expected threads 2, found 1" in dict(bench.said)["job_report"]["failure"]
+
+
+def test_a_job_that_went_on_under_another_key_says_so_ever_after(bench):
+    bench.submit()
+    bench.script.requests.pop()
+    started = Started(
+        step=0, steps=20, parameters=1, tokens_per_step=100, vocabulary=3, train_tokens=9, validation_tokens=1,
+        inexact="from step 10 on: expected threads 2, found 1",
+    )  # fmt: skip
+    bench.answer(started)
+    assert "threads" in dict(bench.said)["job_inexact"]["reason"]
+    bench.boot()
+    assert bench.engine.report(1)["inexact"] == "from step 10 on: expected threads 2, found 1"
 
 
 def test_a_job_that_is_at_fault_fails_with_its_reason(bench):
