@@ -32,6 +32,9 @@ class IdleWorker:
     def send(self, request):
         self.requests.append(request)
 
+    def memory_octets(self):
+        return 0
+
     def kill(self):
         self.requests = []
 
