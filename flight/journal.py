@@ -1,12 +1,17 @@
 """The append-only journal: records framed by a mark, their length and a CRC-32C, one synced append each.
 
 A record that was being written when power went is found by its CRC and left out. One that was damaged later (a bit
-flip in the store) costs only itself: reading goes on at the next mark whose record is whole. The journal knows nothing
-of what is in the records.
+flip in the store) is taken from the second copy, if there is one, or costs only itself: reading goes on at the next
+mark whose record is whole. The journal knows nothing of what is in the records.
+
+The second copy is the same octets in another file. It gets each record after the journal has it durably, and is synced
+by and by (`Journal.sync_copy`), so it never says more than the journal did and may say less. One of another time, left
+by a power cut between two replacements, contradicts the journal somewhere, and is not believed at all.
 
 Layout of a record: ``4C 4A 52 31 | length 32 | CRC-32C of length and payload 32 | payload``, big-endian.
 """
 
+import contextlib
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +28,9 @@ _LENGTH = struct.Struct(">I")
 # (below) writes one record for each job and command remembered. The bound keeps a damaged length from being believed.
 RECORD_OCTETS_MAX = 1 << 20
 
+# What `Journal.check` looks at in one go, if no record is longer: under a millisecond of a board's time.
+CHECK_OCTETS = 64 << 10
+
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
@@ -32,6 +40,18 @@ class Recovery:
     """The payloads of all whole records, oldest first."""
     damaged_octets: int
     """Octets that belong to no whole record: a torn tail, or damage."""
+    mended_octets: int = 0
+    """Octets of records that are whole in the second copy only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What looking at a part of the journal found."""
+
+    end_octets: int
+    """Where the part ends, and the next one begins."""
+    is_whole: bool
+    """Whether all of its records are whole, and the second copy has the same."""
 
 
 class UncertainStoreError(OSError):
@@ -44,12 +64,24 @@ class Journal:
     Args:
         disk: Where it is kept.
         path: Its path there.
+        copy_path: The path of its second copy; None keeps none.
     """
 
-    def __init__(self, disk: Disk, path: str) -> None:
+    def __init__(self, disk: Disk, path: str, copy_path: str | None = None) -> None:
         self._disk = disk
         self._path = path
+        self._copy_path = copy_path
+        # How much of the journal the second copy has, as far as is known; None if it is something else.
+        self._copied_octets: int | None = 0
+        self._is_copy_synced = True
         self.length_octets = 0
+        self.generation = 0
+        """Goes up with each `replace`: places in the journal mean something else from then on."""
+
+    @property
+    def has_synced_copy(self) -> bool:
+        """Whether there is nothing for `sync_copy` to do."""
+        return self._copy_path is None or (self._is_copy_synced and self._copied_octets == self.length_octets)
 
     def recover(self) -> Recovery:
         """Read the journal. To be called once, before anything is appended.
@@ -67,20 +99,18 @@ class Journal:
         except FileNotFoundError:
             data = b""
         self.length_octets = len(data)
-        records: list[bytes] = []
-        damaged_octets = 0
-        position = 0
-        while position < len(data):
-            payload = _record_at(data, position)
-            if payload is not None:
-                records.append(payload)
-                position += _HEADER.size + len(payload)
-                continue
-            resume = data.find(MARK, position + 1)
-            resume = len(data) if resume < 0 else resume
-            damaged_octets += resume - position
-            position = resume
-        return Recovery(tuple(records), damaged_octets)
+        records = _records_in(data)
+        own_octets = _octets_of(records)
+        copied = self._read_copy()
+        self._is_copy_synced = False
+        self._copied_octets = len(copied) if data.startswith(copied) else None
+        merged = _merge(records, _records_in(copied))
+        octets = _octets_of(merged)
+        return Recovery(
+            tuple(merged[start] for start in sorted(merged)),
+            damaged_octets=max(len(data), _end_of(merged)) - octets,
+            mended_octets=octets - own_octets,
+        )
 
     def append(self, payload: bytes) -> None:
         """Add a record; it is durable when this returns.
@@ -100,6 +130,7 @@ class Journal:
                 self._disk.fsync(directory_of(self._path))
         except OSError as error:
             raise UncertainStoreError(error.errno, error.strerror) from error
+        self._copy(record)
         self.length_octets += len(record)
 
     def replace(self, payloads: Iterable[bytes]) -> None:
@@ -121,6 +152,116 @@ class Journal:
         self._disk.rename(successor, self._path)
         self._disk.fsync(directory_of(self._path))
         self.length_octets = length_octets
+        self.generation += 1
+        self._copied_octets = None
+
+    def sync_copy(self) -> None:
+        """Bring the second copy up to the journal; it is durable when this returns.
+
+        Raises:
+            OSError: The disk failed. The journal is not touched by that.
+        """
+        if self._copy_path is None or self.has_synced_copy:
+            return
+        if self._copied_octets is None:
+            successor = f"{self._copy_path}.new"
+            if successor in self._disk.list(directory_of(successor)):
+                self._disk.remove(successor)
+            self._disk.append(successor, self._disk.read(self._path))
+            self._disk.fsync(successor)
+            self._disk.rename(successor, self._copy_path)
+        else:
+            copied_octets, self._copied_octets = self._copied_octets, None
+            if copied_octets < self.length_octets:
+                self._disk.append(self._copy_path, self._disk.read(self._path, copied_octets))
+            self._disk.fsync(self._copy_path)
+        self._disk.fsync(directory_of(self._copy_path))
+        self._copied_octets = self.length_octets
+        self._is_copy_synced = True
+
+    def check(self, start_octets: int) -> Check:
+        """Look at some records, and at the second copy of them.
+
+        Args:
+            start_octets: Where a record begins, of this generation.
+
+        Raises:
+            OSError: The disk failed.
+        """
+        data = self._disk.read(self._path, start_octets, CHECK_OCTETS)
+        if len(data) >= _HEADER.size:
+            first_octets = _HEADER.size + min(_HEADER.unpack_from(data)[1], RECORD_OCTETS_MAX)
+            if first_octets > len(data):
+                data = self._disk.read(self._path, start_octets, first_octets)
+        end = 0
+        while (payload := _record_at(data, end)) is not None:
+            end += _HEADER.size + len(payload)
+        is_at_end = start_octets + end == self.length_octets
+        is_whole = end > 0 or (is_at_end and not data)
+        if self._copy_path is not None and self._copied_octets is not None:
+            octets = max(0, min(end, self._copied_octets - start_octets))
+            is_whole = is_whole and self._read_copy(start_octets, octets) == data[:octets]
+        return Check(start_octets + end, is_whole)
+
+    def _copy(self, record: bytes) -> None:
+        """Let the second copy follow. What goes wrong there is put right by `sync_copy`, and fails nobody."""
+        if self._copy_path is None or self._copied_octets != self.length_octets:
+            return
+        self._copied_octets, self._is_copy_synced = None, False
+        with contextlib.suppress(OSError):
+            self._disk.append(self._copy_path, record)
+            self._copied_octets = self.length_octets + len(record)
+
+    def _read_copy(self, start_octets: int = 0, length_octets: int | None = None) -> bytes:
+        if self._copy_path is None:
+            return b""
+        try:
+            return self._disk.read(self._copy_path, start_octets, length_octets)
+        except OSError:  # A copy that cannot be read is none.
+            return b""
+
+
+def _records_in(data: bytes) -> dict[int, bytes]:
+    """Give the payloads of whole records by where they start."""
+    records: dict[int, bytes] = {}
+    position = 0
+    while 0 <= position < len(data):
+        payload = _record_at(data, position)
+        if payload is not None:
+            records[position] = payload
+            position += _HEADER.size + len(payload)
+        else:
+            position = data.find(MARK, position + 1)
+    return records
+
+
+def _merge(records: dict[int, bytes], copied: dict[int, bytes]) -> dict[int, bytes]:
+    """Add to the records of a journal those that only its second copy has, unless the two contradict each other."""
+    if any(copied[start] != payload for start, payload in records.items() if start in copied):
+        return records
+    # A record that is damaged may hold, as its payload, what looks like a record: the copy knows better.
+    added = {start: payload for start, payload in copied.items() if start not in records}
+    hidden = {
+        inner
+        for start, payload in added.items()
+        for inner in records
+        if start < inner and inner + _HEADER.size + len(records[inner]) <= start + _HEADER.size + len(payload)
+    }
+    merged = {start: payload for start, payload in {**records, **added}.items() if start not in hidden}
+    end = 0
+    for start in sorted(merged):
+        if start < end:
+            return records
+        end = start + _HEADER.size + len(merged[start])
+    return merged
+
+
+def _octets_of(records: dict[int, bytes]) -> int:
+    return sum(_HEADER.size + len(payload) for payload in records.values())
+
+
+def _end_of(records: dict[int, bytes]) -> int:
+    return max((start + _HEADER.size + len(payload) for start, payload in records.items()), default=0)
 
 
 def _frame(payload: bytes) -> bytes:

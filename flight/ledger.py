@@ -33,6 +33,7 @@ from flight.journal import Journal, UncertainStoreError
 from mission.housekeeping import StructureKind
 
 JOURNAL_PATH = "journal"
+JOURNAL_COPY_PATH = "journal.copy"
 
 # The journal is rewritten when it is longer than this and has doubled since the last time, so that it stays bounded
 # and the work of rewriting is spread thinly.
@@ -50,7 +51,7 @@ class Ledger:
     """
 
     def __init__(self, disk: Disk) -> None:
-        self._journal = Journal(disk, JOURNAL_PATH)
+        self._journal = Journal(disk, JOURNAL_PATH, JOURNAL_COPY_PATH)
         self._compacted_octets = 0
         self._is_suspect = False
         self._loaded_key_set: str | None = None
@@ -92,6 +93,7 @@ class Ledger:
         self._book_of: dict[type, Book] = {kind: book for book in self._books for kind in book.changes}
         recovery = self._journal.recover()
         self.damaged_octets = recovery.damaged_octets
+        self.mended_octets = recovery.mended_octets
         for payload in recovery.records:
             try:
                 commit = Commit.decode(payload)
@@ -100,7 +102,7 @@ class Ledger:
                 continue
             self._apply(commit)
         # A torn tail must not stand before the next record, or one that follows could be mistaken for part of it.
-        self._is_suspect = self.damaged_octets > 0
+        self._is_suspect = self.damaged_octets > 0 or self.mended_octets > 0
 
     @property
     def boot_count(self) -> int:
@@ -147,6 +149,20 @@ class Ledger:
     def journal_octets(self) -> int:
         """Length of the journal."""
         return self._journal.length_octets
+
+    @property
+    def journal(self) -> Journal:
+        """The journal itself, to look at what is on the disk; what is in it is changed by `commit` alone."""
+        return self._journal
+
+    def rewrite(self) -> None:
+        """Write the journal anew from what is in memory: what the disk made of it is mended by that.
+
+        Raises:
+            OSError: The disk failed; the journal is the old one or the new one.
+        """
+        self._is_suspect = True
+        self._compact()
 
     def commit(self, *changes: Change) -> None:
         """Make changes durable, all or none, then apply them.

@@ -32,6 +32,8 @@ from flight.playback import Playback
 from flight.receipts import ReceiptKeeper
 from flight.reporter import Priority, Reporter, clip_reason
 from flight.router import Router
+from flight.scrubbing.care import CaringDisk
+from flight.scrubbing.scrubber import Scrubber
 from flight.services.connection_test import ConnectionTestService
 from flight.services.events import EventService
 from flight.services.files import FileService
@@ -39,6 +41,7 @@ from flight.services.housekeeping import HousekeepingService
 from flight.services.jobs import JobService
 from flight.services.keys import KeyService
 from flight.services.parameters import ParameterService
+from flight.services.scrubbing import ScrubbingService
 from flight.services.storage import StorageService
 from flight.services.time import TimeService
 from flight.survival import Survival, SurvivalConfig
@@ -47,10 +50,12 @@ from flight.watchdog import Part, Watchdog
 from mission.channels import Downlink, Uplink
 from mission.definition import DICTIONARY
 from mission.dictionary import Dictionary
+from mission.jobs import ENDED_STATES
 from mission.modes import Mode
 from mission.profiles import LinkProfile
 from mission.storage import StoreId
 from mission.words.core import BOOTED, JOURNAL_MENDED, KEEP_ALIVE, STORE_FAILED
+from mission.words.scrubbing import JOURNAL_RESTORED
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
@@ -119,7 +124,9 @@ class Spacecraft:
         security = self._secure(keys)
         self._uplink = UplinkReceiver(config.profile, security)
         self._receipts = ReceiptKeeper(self._ledger, self._reporter)
-        self._files = Files(config.profile, security, disk, self._reporter)
+        self._scrubber = Scrubber(disk, self._ledger, self._reporter, self._is_settled, now_ns)
+        caring_disk = CaringDisk(disk, self._scrubber.changing)
+        self._files = Files(config.profile, security, caring_disk, self._reporter)
         self._file_service = FileService(self._files, self._reporter)
         self._stores = PacketStores(disk, self._ledger, self._reporter, config.store_octets)
         overhead_octets = security.overhead_octets(Link.TM, Downlink.PLAYBACK) if security else 0
@@ -138,7 +145,7 @@ class Spacecraft:
             time_report_exponent=lambda: self._ledger.time_report_exponent,
         )
         self._keys = KeyService(security, self._reporter)
-        self._engine = Engine(config.engine, self._ledger, worker, self._reporter, corpora, disk)
+        self._engine = Engine(config.engine, self._ledger, worker, self._reporter, corpora, caring_disk)
         self._survival = Survival(
             config.survival, self._ledger, self._reporter, self._pool, self._engine, config.clock_id, now_ns
         )
@@ -150,7 +157,7 @@ class Spacecraft:
             self._ledger,
             self._reporter,
             self._pool,
-            disk,
+            caring_disk,
             self._clock.tai_ns,
             lambda release, at_ns: self._router.release(release, at_ns),
             now_ns,
@@ -168,6 +175,7 @@ class Spacecraft:
             StorageService(self._stores, self._playback),
             ParameterService(self._pool, self._reporter),
             self._file_service,
+            ScrubbingService(self._scrubber, self._reporter, self._pool),
             *self._autonomy.services,
             *self._survival.services,
         )
@@ -197,6 +205,7 @@ class Spacecraft:
         self._event_service.advance(now_ns)
         self._stores.advance(now_ns)
         self._playback.advance(now_ns)
+        self._scrubber.advance(now_ns)
         self._settle(now_ns)
 
     def next_deadline(self) -> int | None:
@@ -214,6 +223,7 @@ class Spacecraft:
             self._survival.next_deadline(),
             self._stores.next_deadline(),
             self._playback.next_deadline(),
+            self._scrubber.next_deadline(),
         ]
         if self._config.is_watched:
             deadlines.append(self._watchdog.next_deadline())
@@ -274,6 +284,15 @@ class Spacecraft:
             return None
         return Security(keys, self._ledger.load_key_set(keys.file.set_id))
 
+    def _is_settled(self, path: str) -> bool:
+        """Tell whether no worker may write a file under care any more: a model, once its job has ended."""
+        match path.split("/"):
+            case ["jobs", number, _] if number.isdecimal():
+                job = self._ledger.jobs.get(int(number))
+                return job is None or job.state in ENDED_STATES
+            case _:
+                return True
+
     def _downlink_deadline(self) -> int | None:
         return self._downlink.next_deadline() if self._is_in_contact else None
 
@@ -292,6 +311,8 @@ class Spacecraft:
         except OSError as error:
             # A full store must not keep it from hearing the commands that make room.
             self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
+        if self._ledger.mended_octets:
+            self._reporter.event(JOURNAL_RESTORED, octets=self._ledger.mended_octets)
         if self._ledger.damaged_octets:
             self._reporter.event(JOURNAL_MENDED, octets=self._ledger.damaged_octets)
         self._reporter.event(

@@ -18,6 +18,7 @@ from mission.words import (
     reactions,
     safeguards,
     schedule,
+    scrubbing,
     storage,
     time,
 )
@@ -39,6 +40,7 @@ _OWNERS = (
     monitoring.WORDS,
     reactions.WORDS,
     storage.WORDS,
+    scrubbing.WORDS,
 )
 """The services that have words of their own."""
 

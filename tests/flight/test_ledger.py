@@ -111,6 +111,7 @@ def test_changes_committed_together_are_all_there_or_none_at_every_torn_length(t
     whole = (tmp_path / "journal").read_bytes()
     ledger.commit(HousekeepingSwitched(1, True), Executed(identity(2), (Answer(1, 1, b"yes"),)))
     data = (tmp_path / "journal").read_bytes()
+    (tmp_path / "journal.copy").unlink()
     for length in range(len(whole), len(data)):
         (tmp_path / "journal").write_bytes(data[:length])
         torn = Ledger(RealDisk(tmp_path))
