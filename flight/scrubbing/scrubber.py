@@ -245,6 +245,9 @@ class Scrubber:
         """Take a file under care as it is."""
         if len(path.encode()) > PATH_OCTETS_MAX:
             return
+        # What a power cut could still undo must not be held against the file.
+        self._disk.fsync(path)
+        self._disk.fsync(directory_of(path))
         length_octets = self._disk.size(path)
         room_octets = min(
             self.copies_octets_max - self.copies.octets, self._disk.free_octets() - RESERVE_OCTETS - length_octets

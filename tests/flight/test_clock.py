@@ -201,7 +201,7 @@ def test_the_time_is_made_durable_when_due_and_at_no_other_time(table):
         octets.append(table.spacecraft._ledger.journal_octets)
     grown = [after > before for before, after in pairwise(octets)]
     assert grown == [False, False, True] * 3
-    assert table.spacecraft.next_deadline() == 1200 * SECOND
+    assert table.spacecraft._time.next_deadline() == 1200 * SECOND
 
 
 def test_the_uncertainty_is_not_a_number_until_it_is_known(table):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ccsds.errors import MisuseError
 from flight.disk import RealDisk
-from flight.journal import RECORD_OCTETS_MAX, Journal
+from flight.journal import CHECK_OCTETS, RECORD_OCTETS_MAX, Journal
 
 RECORDS = [b"one", b"", b"LJR1LJR1", bytes(300)]
 
@@ -119,3 +119,126 @@ def test_a_replacement_is_synced_before_it_takes_the_place_and_its_name_after(di
     assert operations == [
         ("append", "journal.new"), ("fsync", "journal.new"), ("rename", "journal.new"), ("fsync", ""),
     ]  # fmt: skip
+
+
+def doubled(disk, records, synced=None):
+    """Write a journal with a second copy, of which the first ``synced`` records are synced and the rest missing."""
+    journal = Journal(disk, "journal", "copy")
+    journal.recover()
+    for number, record in enumerate(records):
+        journal.append(record)
+        if synced is None or number < synced:
+            journal.sync_copy()
+            kept = disk.read("copy")
+    if synced:
+        (disk.root / "copy").write_bytes(kept)
+    return disk.read("journal")
+
+
+def test_every_single_bit_flip_in_either_copy_costs_nothing(disk, tmp_path):
+    data = doubled(disk, RECORDS)
+    assert disk.read("copy") == data
+    for name in ("journal", "copy"):
+        for bit in range(8 * len(data)):
+            flipped = bytearray(data)
+            flipped[bit // 8] ^= 0x80 >> bit % 8
+            (tmp_path / name).write_bytes(flipped)
+            recovery = Journal(disk, "journal", "copy").recover()
+            assert recovery.records == tuple(RECORDS)
+            assert recovery.damaged_octets == 0
+            assert (recovery.mended_octets > 0) == (name == "journal")
+            (tmp_path / name).write_bytes(data)
+
+
+def test_a_copy_that_is_behind_mends_what_it_has(disk, tmp_path):
+    data = doubled(disk, [b"alpha", b"beta", b"gamma"], synced=1)
+    (tmp_path / "journal").write_bytes(b"?" + data[1:])
+    assert Journal(disk, "journal", "copy").recover().records == (b"alpha", b"beta", b"gamma")
+    (tmp_path / "journal").write_bytes(data[:-1] + b"?")
+    recovery = Journal(disk, "journal", "copy").recover()
+    assert (recovery.records, recovery.damaged_octets) == ((b"alpha", b"beta"), 17)
+
+
+@pytest.mark.parametrize("struck", [0, 20, 40])
+def test_a_copy_of_another_time_is_not_believed(disk, tmp_path, struck):
+    doubled(disk, [b"old alpha", b"old beta", b"old gamma"])
+    journal = Journal(disk, "journal", "copy")
+    journal.recover()
+    journal.replace([b"alpha", b"beta", b"gamma"])
+    data = bytearray(disk.read("journal"))
+    data[struck] ^= 1
+    (tmp_path / "journal").write_bytes(data)
+    recovery = Journal(disk, "journal", "copy").recover()
+    assert set(recovery.records) < {b"alpha", b"beta", b"gamma"}
+    assert recovery.mended_octets == 0
+
+
+def test_a_copy_never_brings_back_what_the_journal_never_had(disk):
+    class Failing(RealDisk):
+        is_failing = False
+
+        def append(self, path, data):
+            if self.is_failing and path == "journal":
+                raise OSError(28, "no space")
+            super().append(path, data)
+
+    failing = Failing(disk.root)
+    journal = Journal(failing, "journal", "copy")
+    journal.recover()
+    journal.append(b"one")
+    failing.is_failing = True
+    with pytest.raises(OSError, match="no space"):
+        journal.append(b"two")
+    failing.is_failing = False
+    journal.sync_copy()
+    assert Journal(disk, "journal", "copy").recover().records == (b"one",)
+
+
+def test_a_copy_that_cannot_be_written_fails_nobody_and_is_made_anew(disk):
+    class Failing(RealDisk):
+        is_failing = True
+
+        def append(self, path, data):
+            super().append(path, data[:3] if self.is_failing and path == "copy" else data)
+            if self.is_failing and path == "copy":
+                raise OSError(5, "bad medium")
+
+    failing = Failing(disk.root)
+    journal = Journal(failing, "journal", "copy")
+    journal.recover()
+    for record in RECORDS:
+        journal.append(record)
+    assert not journal.has_synced_copy
+    failing.is_failing = False
+    journal.sync_copy()
+    assert disk.read("copy") == disk.read("journal")
+    assert journal.has_synced_copy
+
+
+def test_a_journal_is_checked_part_by_part(disk, tmp_path):
+    records = [bytes([number]) * 30_000 for number in range(10)]
+    data = doubled(disk, records)
+    journal = Journal(disk, "journal", "copy")
+    journal.recover()
+    journal.sync_copy()
+
+    def damaged_at():
+        position = 0
+        while position < journal.length_octets:
+            check = journal.check(position)
+            if not check.is_whole:
+                return position
+            assert position < check.end_octets <= position + CHECK_OCTETS
+            position = check.end_octets
+        return None
+
+    assert damaged_at() is None
+    for name in ("journal", "copy"):
+        for place in range(5, len(data), 12_345):
+            flipped = bytearray(data)
+            flipped[place] ^= 1
+            (tmp_path / name).write_bytes(flipped)
+            found = damaged_at()
+            assert found is not None
+            assert found <= place < found + CHECK_OCTETS
+        (tmp_path / name).write_bytes(data)

@@ -9,7 +9,7 @@ from ccsds.pus.verification import VerificationReport, VerificationStage
 from flight.books.commands import Answer
 from flight.books.housekeeping import HousekeepingSwitched
 from flight.disk import RealDisk
-from flight.ledger import Ledger
+from flight.ledger import JOURNAL_COPY_PATH, Ledger
 from flight.reporter import Reporter
 from flight.router import Router
 from flight.services.service import Outcome
@@ -39,7 +39,8 @@ class Disk(RealDisk):
         if self.is_full:
             raise OSError(errno.ENOSPC, "No space left on device")
         super().append(path, data)
-        self.unsynced.add(path)
+        if path != JOURNAL_COPY_PATH:  # It may be behind: nothing rests on it but the mending of damage.
+            self.unsynced.add(path)
 
     def fsync(self, path):
         super().fsync(path)
