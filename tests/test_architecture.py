@@ -27,8 +27,12 @@ EDGES = {
     "flight/disk.py",
     "flight/jobs/checkpoint_writer.py",
     "flight/jobs/corpus.py",
+    "flight/jobs/group_worker.py",
+    "flight/jobs/parent.py",
     "flight/jobs/process.py",
+    "flight/jobs/rank.py",
     "flight/jobs/reference.py",
+    "flight/jobs/torchrun.py",
     "flight/jobs/worker.py",
     "ground/cli/keys.py",
     "ground/archive.py",
@@ -62,6 +66,7 @@ OUTSIDE |= {"concurrent", "subprocess", "multiprocessing", "urllib", "sqlite3", 
 TORCH = {"flight/jobs/model.py", "flight/jobs/train.py", "flight/jobs/state.py", "flight/jobs/checkpoint.py"}
 TORCH |= {"flight/jobs/worker.py", "flight/jobs/reference.py", "flight/jobs/blocks.py", "flight/jobs/optimizer.py"}
 TORCH |= {f"flight/jobs/{name}.py" for name in ("state_copy", "tensor_file")}
+TORCH |= {f"flight/jobs/{name}.py" for name in ("group", "group_job", "torchrun")}
 TORCH |= {f"flight/jobs/guard/{name}.py" for name in ("checksums", "guarded_job", "snapshots", "state_witness")}
 
 

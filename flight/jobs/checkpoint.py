@@ -89,7 +89,7 @@ def exactness_key() -> ExactnessKey:
         threads=torch.get_num_threads(),
         torch_build=f"{torch.__version__} {torch.version.git_version or ''}".strip(),
         dtype=str(torch.get_default_dtype()).removeprefix("torch."),
-        world_size=1,
+        world_size=torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1,
     )
 
 

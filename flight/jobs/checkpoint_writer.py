@@ -52,12 +52,13 @@ class CheckpointWriter:
         slot_paths(self._identity.job_id, slot)
         seal = self._guarded.seal()
         job = self._guarded.job
-        state = self._copy.take(job.octets())
+        job.gather()
+        own, state = tuple(job.octets()), self._copy.take(job.whole_octets())
         self.step = job.steps_done
 
         def vouch() -> None:
             if seal is not None:
-                seal.verify(self._copied_blocks, state.octets)
+                seal.verify(self._copied_blocks, {name: state.octets[name] for name in own})
 
         self._at_work = self._thread.submit(self._write, slot, self.step, state, origin, vouch)
 

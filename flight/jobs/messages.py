@@ -223,6 +223,13 @@ class MessageStream(Generic[Message]):
         self._decoder = decoder
         self._pending = bytearray()
 
+    @property
+    def missing_octets(self) -> int:
+        """What has to come, at least, for the message that is under way to be whole, or for its length to be known."""
+        if len(self._pending) < _LENGTH.size:
+            return _LENGTH.size - len(self._pending)
+        return _LENGTH.size + _LENGTH.unpack_from(self._pending)[0] - len(self._pending)
+
     def receive(self, data: bytes) -> list[Message]:
         """Take what came, in pieces of any length, and give the messages that are whole.
 

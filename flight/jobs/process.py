@@ -196,6 +196,16 @@ class WorkerProcess:
                 self._readiness.unregister(self._stderr)
             self._stderr = None
 
+    def _await_silence(self) -> None:
+        """Wait until all that the child started is gone too: whoever lives has its standard error open."""
+        deadline_s = time.monotonic() + EXIT_WAIT_S
+        poll = select.poll()
+        self._drain_stderr()
+        while self._stderr is not None and (left_s := deadline_s - time.monotonic()) > 0:
+            poll.register(self._stderr, select.POLLIN)
+            poll.poll(left_s * 1e3)
+            self._drain_stderr()
+
     def _end(self, process: subprocess.Popen[bytes], wait_s: float) -> str:
         """Let the child end, or end it; give why it did. What `fileno` gave stays open until `kill`, and silent."""
         if wait_s:
@@ -203,7 +213,7 @@ class WorkerProcess:
                 process.wait(wait_s)
         process.kill()
         process.wait()
-        self._drain_stderr()
+        self._await_silence()
         tail = self._stderr_tail.decode(errors="replace").strip()
         reason = _ending(process.returncode) + (f": {tail}" if tail else "")
         for each in (self._channel, process.stderr):

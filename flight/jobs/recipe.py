@@ -23,6 +23,10 @@ RECIPE_TEXT_OCTETS_MAX = 16 << 10
 SAMPLE_CHARACTERS_MAX = 500
 
 
+# One board has no more accelerators than this; across boards nothing is meant to run yet.
+PROCESSES_MAX = 16
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelRecipe:
     """The sizes of the model."""
@@ -136,6 +140,33 @@ class ExecutionRecipe:
         _require(self, "execution", threads=(1, 256))
 
 
+class Parallel(StrEnum):
+    """How several processes share a job; see `flight.jobs.group_job`."""
+
+    DDP = "ddp"
+    """Each has the whole model, and gradients are averaged."""
+    FSDP2 = "fsdp2"
+    """Each has a share of every weight, moment and gradient."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevicesRecipe:
+    """How many processes do the job together, one to a device."""
+
+    processes: int
+    """Another number sums in another order and gives other weights."""
+    parallel: Parallel
+    """Means nothing to a job of one process."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run.
+
+        Raises:
+            MisuseError: Naming the setting, what was expected and what was found.
+        """
+        _require(self, "devices", processes=(1, PROCESSES_MAX))
+
+
 class GuardLevel(StrEnum):
     """How closely a job is watched; see `flight.jobs.guard.guarded_job`."""
 
@@ -176,16 +207,23 @@ class Recipe:
     training: TrainingRecipe
     sample: SampleRecipe
     execution: ExecutionRecipe
+    devices: DevicesRecipe
     guard: GuardRecipe
 
     def __post_init__(self) -> None:
-        """Refuse kinds of job that there are not.
+        """Refuse kinds of job that there are not, and settings that do not go together.
 
         Raises:
-            MisuseError: Naming the kinds there are.
+            MisuseError: Naming the setting, what was expected and what was found.
         """
         if self.kind != "train":
             raise MisuseError(f"kind: expected train, found {self.kind!r}")
+        processes, batch = self.devices.processes, self.training.batch
+        if batch % processes:
+            raise MisuseError(f"training.batch: expected a multiple of devices.processes = {processes}, found {batch}")
+        is_sharded = processes > 1 and self.devices.parallel is Parallel.FSDP2
+        if is_sharded and self.guard.level is not GuardLevel.OFF:
+            raise MisuseError(f"guard.level: expected off, since it does not see fsdp2, found {self.guard.level}")
 
     def override(self, text: str) -> Self:
         """Give the same recipe with single settings changed.

@@ -28,8 +28,8 @@ from flight.jobs.state import State, tensor_octets, weights_sha256
 # Enough windows to keep the matrix units busy, few enough that a layer's activations stay in a core's cache.
 EVALUATION_TOKENS_MAX = 2_048
 
-_MODEL, _OPTIMIZER = "model/", "optimizer/"
-_BATCHES, _NOISE, _STEP = "random/batches", "random/noise", "step"
+MODEL, OPTIMIZER = "model/", "optimizer/"
+_BATCHES, NOISE, _STEP = "random/batches", "random/noise", "step"
 _STEP_OCTETS = 8
 
 
@@ -91,8 +91,8 @@ class TrainJob:
 
         self._seed = seed
         self._step = 0
-        self._batch_generator = _generator(seed, "batches")
-        self._noise = _generator(seed, "noise").get_state()
+        self._batch_generator = generator_of(seed, "batches")
+        self._noise = generator_of(seed, "noise").get_state()
         model = recipe.model
         shape = Shape(
             vocabulary=len(self.vocabulary),
@@ -102,8 +102,8 @@ class TrainJob:
             width=model.width,
             dropout=model.dropout,
         )
-        self.model = GPT(shape, _generator(seed, "weights"))
-        self.optimizer = AdamW(self.model, recipe.training)
+        self.model = GPT(shape, generator_of(seed, "weights"))
+        self.optimizer = self._lay_out()
 
     # The loop.
 
@@ -133,7 +133,7 @@ class TrainJob:
             parameter.grad = None  # A pass that was broken off may have left some.
         with torch.random.fork_rng(devices=[]):  # Dropout draws from torch's global generator: lent for this pass.
             torch.set_rng_state(self._noise)
-            loss = self.model.loss(batch.tokens_BT, batch.targets_BT)
+            loss = self._loss(batch)
             loss.backward()
             noise = torch.get_rng_state()
         training = self.recipe.training
@@ -141,7 +141,7 @@ class TrainJob:
         self.optimizer.gather()
         report = StepReport(
             step=self._step + 1,
-            loss=loss.item(),
+            loss=self._mean(loss),
             gradient_norm=norm.item(),
             learning_rate=learning_rate(training, self._step),
         )
@@ -200,7 +200,7 @@ class TrainJob:
         length = recipe.length_characters if length_characters is None else length_characters
         if not 1 <= length <= SAMPLE_CHARACTERS_MAX:
             raise MisuseError(f"sample: expected 1 to {SAMPLE_CHARACTERS_MAX} characters, found {length}")
-        generator = _generator(self._seed, "sample")
+        generator = generator_of(self._seed, "sample")
         prompt = recipe.prompt if prompt is None else prompt
         known = "".join(character for character in prompt if character in self._token_of) or self.vocabulary[0]
         tokens_1T = self._encode(known).long().unsqueeze(0)
@@ -214,6 +214,33 @@ class TrainJob:
                 tokens_1T = torch.cat((tokens_1T, next_11), dim=1)
         self.model.train()
         return "".join(self.vocabulary[token] for token in tokens_1T[0, start:].tolist())
+
+    # What a job of several processes does in another way: see `flight.jobs.group_job`.
+
+    ranks = 1
+    """Processes that do it."""
+
+    def any_rank(self, flag: bool) -> bool:
+        """Tell whether any process says so."""
+        return flag
+
+    def gather(self) -> None:
+        """Bring together what `state` and `whole_octets` give; one process has all of it at any time."""
+
+    def whole_octets(self) -> dict[str, bytes]:
+        """Give `octets`, with those of the other processes as of the last `gather`."""
+        return self.octets()
+
+    def _lay_out(self) -> AdamW:
+        """Make the optimiser, which decides where the model lies in memory."""
+        return AdamW(self.model, self.recipe.training)
+
+    def _loss(self, batch: Batch) -> Tensor:
+        return self.model.loss(batch.tokens_BT, batch.targets_BT)
+
+    def _mean(self, loss: Tensor) -> float:
+        """Give the mean of the losses of all processes."""
+        return loss.item()
 
     # What it is.
 
@@ -243,17 +270,17 @@ class TrainJob:
 
     def state(self) -> State:
         """Give everything that decides the future; the tensors are the job's own, not copies."""
-        tensors = {_MODEL + name: weight for name, weight in self.weights().items()}
+        tensors = {MODEL + name: weight for name, weight in self.weights().items()}
         for block in self.optimizer.blocks:
             for name, moments in zip(block.parameters, block.moments, strict=True):
-                tensors |= {f"{_OPTIMIZER}{name}/{kind}": each for kind, each in zip(MOMENTS, moments, strict=True)}
-        return State(tensors=tensors, octets=self.octets())
+                tensors |= {f"{OPTIMIZER}{name}/{kind}": each for kind, each in zip(MOMENTS, moments, strict=True)}
+        return State(tensors=tensors, octets=self.whole_octets())
 
     def octets(self) -> dict[str, bytes]:
         """Give the part of State that is not tensors: generators and step."""
         return {
             _BATCHES: _generator_octets(self._batch_generator.get_state()),
-            _NOISE: _generator_octets(self._noise),
+            NOISE: _generator_octets(self._noise),
             _STEP: self._step.to_bytes(_STEP_OCTETS, "little"),
         }
 
@@ -268,7 +295,7 @@ class TrainJob:
         """
         own = self.state()
         _check_alike(own, state)
-        for name in (_BATCHES, _NOISE):
+        for name in (_BATCHES, NOISE):
             _generator_state(name, state.octets[name])
         with torch.no_grad():
             for name, tensor in own.tensors.items():
@@ -292,7 +319,7 @@ class TrainJob:
         step = int.from_bytes(drawn[_STEP], "little") + 1
         return {
             _BATCHES: drawn[_BATCHES],
-            _NOISE: _generator_octets(passed.noise),
+            NOISE: _generator_octets(passed.noise),
             _STEP: step.to_bytes(_STEP_OCTETS, "little"),
         }
 
@@ -303,7 +330,7 @@ class TrainJob:
             MalformedError: One is not the state of a generator.
         """
         self._batch_generator.set_state(_generator_state(_BATCHES, octets[_BATCHES]))
-        self._noise = _generator_state(_NOISE, octets[_NOISE])
+        self._noise = _generator_state(NOISE, octets[NOISE])
         self._step = int.from_bytes(octets[_STEP], "little")
 
     # Data.
@@ -349,7 +376,7 @@ def prepare_torch(execution: ExecutionRecipe) -> None:
     torch.use_deterministic_algorithms(True)
 
 
-def _generator(seed: int, purpose: str) -> torch.Generator:
+def generator_of(seed: int, purpose: str) -> torch.Generator:
     """Make a generator of its own for each purpose, so that drawing for one does not shift another."""
     digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)

@@ -9,13 +9,11 @@ Its disk is the store of the spacecraft, of which it touches ``jobs/<job_id>/`` 
 
 import argparse
 import contextlib
-import ctypes
 import os
-import signal
 import socket
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -53,7 +51,8 @@ from flight.jobs.messages import (
     request_stream,
 )
 from flight.jobs.model_file import save_model
-from flight.jobs.recipe import load_recipe
+from flight.jobs.parent import end_with_parent
+from flight.jobs.recipe import DevicesRecipe, Recipe, load_recipe
 from flight.jobs.train import TrainJob
 
 RECEIVE_OCTETS = 64 << 10
@@ -68,8 +67,6 @@ _FATAL_KINDS = (FailureKind.LOST, FailureKind.UNFIT, FailureKind.MEMORY)
 
 # A copy of State is struck by chance about never. One that is struck this often in a row is no chance.
 COPIES_STRUCK_MAX = 3
-
-_PR_SET_PDEATHSIG = 1
 
 
 class Worker:
@@ -90,7 +87,17 @@ class Worker:
         except Exception as error:
             if isinstance(request, Start | Step) or _kind(error) in _FATAL_KINDS:
                 self._close()  # What was broken off has left the job between two states.
-            return Failed(_reason(error), _kind(error))
+            return self._failed(error)
+
+    def _failed(self, error: Exception) -> Failed:
+        return Failed(_reason(error), _kind(error))
+
+    def _make_job(self, recipe: Recipe, text: str, seed: int) -> TrainJob:
+        if recipe.devices.processes > 1:
+            raise MisuseError(
+                f"worker: expected a job of one process, as the first was, found {recipe.devices.processes}"
+            )
+        return TrainJob(recipe, text, seed)
 
     def _answer(self, request: Request) -> Reply:
         if isinstance(request, Start):
@@ -122,7 +129,7 @@ class Worker:
         self._close()
         recipe = load_recipe(request.recipe)
         text = read_corpus(Path(request.corpus_path), request.corpus_sha256)
-        job = TrainJob(recipe, text, request.seed)
+        job = self._make_job(recipe, text, request.seed)
         identity = Identity(
             job_id=request.job_id,
             recipe_digest=recipe.digest,
@@ -286,16 +293,31 @@ def _reason(error: Exception) -> str:
     return str(error)[:REASON_CHARACTERS_MAX]
 
 
-def serve(channel: socket.socket, worker: Worker) -> None:
+def serve(channel: socket.socket, worker: Worker, received: bytes = b"") -> None:
     """Answer requests until the other end closes the channel.
+
+    Args:
+        channel: To the engine.
+        worker: Who answers.
+        received: What has already come.
+
+    Raises:
+        MalformedError: The other end is not an engine.
+    """
+    for request in requests_of(channel, received):
+        channel.sendall(encode(worker.answer(request)))
+
+
+def requests_of(channel: socket.socket, received: bytes = b"") -> Iterator[Request]:
+    """Give the requests of the engine one by one, until it closes the channel.
 
     Raises:
         MalformedError: The other end is not an engine.
     """
     requests = request_stream()
+    yield from requests.receive(received)
     while data := channel.recv(RECEIVE_OCTETS):
-        for request in requests.receive(data):
-            channel.sendall(encode(worker.answer(request)))
+        yield from requests.receive(data)
 
 
 def main() -> None:
@@ -303,16 +325,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m flight.jobs.worker", description=__doc__)
     parser.add_argument("--store", type=Path, required=True, help="directory of the spacecraft's store")
     arguments = parser.parse_args()
-    _end_with_parent()
+    end_with_parent()
     _stand_behind_parent()
-    channel = _take_channel()
+    channel = take_channel()
     try:
-        serve(channel, Worker(RealDisk(arguments.store)))
+        first, request = receive_first(channel)
+        devices = _devices_of(request)
+        if devices is not None and devices.processes > 1:
+            from flight.jobs.torchrun import run_group  # It takes a second, which most jobs need not wait.
+
+            run_group(devices, arguments.store, channel, first)
+        serve(channel, Worker(RealDisk(arguments.store)), first)
     except ConnectionError:
         return  # The flight process ended while it was being answered.
 
 
-def _take_channel() -> socket.socket:
+def take_channel() -> socket.socket:
     """Keep the inherited socket for messages alone: what a library prints goes to standard error."""
     try:
         channel = socket.socket(fileno=os.dup(0))
@@ -325,17 +353,37 @@ def _take_channel() -> socket.socket:
     return channel
 
 
+def receive_first(channel: socket.socket) -> tuple[bytes, Request | None]:
+    """Wait for the first request, and leave in the channel what comes after it.
+
+    Returns:
+        Its octets and what they say; None if the channel was closed before it was whole.
+
+    Raises:
+        MalformedError: The other end is not an engine.
+    """
+    stream, octets = request_stream(), b""
+    while data := channel.recv(stream.missing_octets):
+        octets += data
+        if requests := stream.receive(data):
+            return octets, requests[0]
+    return octets, None
+
+
+def _devices_of(request: Request | None) -> DevicesRecipe | None:
+    """Give what a job is to run on; what is wrong with its recipe is answered as if it were for one process."""
+    if not isinstance(request, Start):
+        return None
+    with contextlib.suppress(StarloopError):
+        return load_recipe(request.recipe).devices
+    return None
+
+
 def _stand_behind_parent() -> None:
     """Let command and telemetry come first: for the processor, and when the kernel must end somebody for memory."""
     os.nice(NICENESS)
     with contextlib.suppress(OSError):  # Not Linux, or not allowed: then the worker is as likely as any other.
         Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE_ADJUSTMENT))
-
-
-def _end_with_parent() -> None:
-    """Ask the kernel to kill this process when the flight process dies, however it dies and whatever hangs here."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

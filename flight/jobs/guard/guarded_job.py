@@ -111,6 +111,8 @@ class GuardedJob:
             LostError: State was, and nothing in memory is left to go back to.
             UnfitError: The device is not to be trusted.
         """
+        if self.job.ranks > 1:
+            raise LostError(f"{struck}, in the copy of a group") from struck
         self._note(StruckError(struck.struck, f"copy of {struck.where}"), self.job.steps_done, 0)
         self.verify()
 
@@ -161,6 +163,7 @@ class GuardedJob:
         is_suspicious = self._bounds.is_suspicious(report.loss, report.gradient_norm)
         if watches:
             is_suspicious |= self._checksums.is_suspicious()
+        is_suspicious = job.any_rank(is_suspicious)
         if is_suspicious:
             # Rather the memory than the arithmetic: struck weights would give the same wrong loss twice.
             self._verify_blocks()
@@ -177,7 +180,7 @@ class GuardedJob:
         digest = self._pass_digest(passed)
         for passes in range(2, PASSES_MAX + 1):
             again = self._watched_pass(batch) if watches else self.job.run_pass(batch)
-            if self._pass_digest(again) == digest:
+            if not self.job.any_rank(self._pass_digest(again) != digest):
                 if watches:
                     self._checksums.learn()
                 if passes > 2:
@@ -215,6 +218,9 @@ class GuardedJob:
             raise StruckError(Struck.DATA, "corpus")
 
     def _undo(self, snapshots: Snapshots, struck: StruckError, step: int) -> None:
+        if self.job.ranks > 1:
+            # The others are elsewhere by now: all of them go back to the checkpoint.
+            raise LostError(f"step {step}: {struck}, in a group") from struck
         if struck.struck is Struck.DATA:
             # It came from a file, and is read from there again by the next worker.
             raise LostError(f"step {step}: {struck}") from struck
