@@ -27,6 +27,7 @@ EDGES = {
     "flight/disk.py",
     "flight/jobs/checkpoint_writer.py",
     "flight/jobs/corpus.py",
+    "flight/jobs/group.py",
     "flight/jobs/group_worker.py",
     "flight/jobs/parent.py",
     "flight/jobs/process.py",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import click
 import msgspec
 
-from ccsds.errors import StarloopError
+from ccsds.errors import MisuseError, StarloopError
 from flight.jobs.bigram import bigram_entropy_nats
 from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpus, split_text
 from flight.jobs.recipe import Recipe, load_recipe
@@ -57,8 +57,10 @@ def run_reference(
         stepped: Told of each step done and its loss, to show progress.
 
     Raises:
-        StarloopError: The corpus is not what it was, or does not fit the recipe.
+        StarloopError: The corpus is not what it was, or does not fit the recipe, or it is for several processes.
     """
+    if recipe.devices.processes > 1:
+        raise MisuseError(f"reference: expected a recipe of one process, found {recipe.devices.processes}")
     text = corpus.read_text()
     job = TrainJob(recipe, text, seed)
     losses: list[float] = []

@@ -5,6 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from ccsds.errors import MisuseError
 from flight.jobs.bigram import bigram_entropy_nats
 from flight.jobs.corpus import split_text
 from flight.jobs.reference import main, run_reference
@@ -56,3 +57,8 @@ def test_bad_input_is_one_line_and_exit_status_2(arguments, complaint):
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert ended.stderr.startswith(complaint)
     assert ended.stderr.count("\n") == 1
+
+
+def test_a_job_of_several_processes_is_not_passed_off_as_one(recipe, corpus):
+    with pytest.raises(MisuseError, match="reference: expected a recipe of one process, found 2"):
+        run_reference(recipe.override("devices.processes = 2"), corpus, 42)
