@@ -328,6 +328,7 @@ def main() -> None:
     end_with_parent()
     _stand_behind_parent()
     channel = take_channel()
+    disk = RealDisk(arguments.store)
     try:
         first, request = receive_first(channel)
         devices = _devices_of(request)
@@ -335,7 +336,7 @@ def main() -> None:
             from flight.jobs.torchrun import run_group  # It takes a second, which most jobs need not wait.
 
             run_group(devices, arguments.store, channel, first)
-        serve(channel, Worker(RealDisk(arguments.store)), first)
+        serve(channel, Worker(disk), first)
     except ConnectionError:
         return  # The flight process ended while it was being answered.
 
