@@ -68,6 +68,7 @@ TORCH = {"flight/jobs/model.py", "flight/jobs/train.py", "flight/jobs/state.py",
 TORCH |= {"flight/jobs/worker.py", "flight/jobs/reference.py", "flight/jobs/blocks.py", "flight/jobs/optimizer.py"}
 TORCH |= {f"flight/jobs/{name}.py" for name in ("state_copy", "tensor_file")}
 TORCH |= {f"flight/jobs/{name}.py" for name in ("group", "group_job", "torchrun")}
+TORCH |= {"hil/faults/instant.py"}
 TORCH |= {f"flight/jobs/guard/{name}.py" for name in ("checksums", "guarded_job", "snapshots", "state_witness")}
 
 

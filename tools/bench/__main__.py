@@ -20,7 +20,7 @@ BENCHES = {
     "first_light": ("coding", "pus", "training", "supervision"),
     "link": ("sdls", "nonces", "cfdp_goodput", "cfdp_speed", "passes"),
     "autonomy": ("survival",),
-    "exact": ("checkpoint", "kills", "ranks"),
+    "exact": ("checkpoint", "flips", "kills", "ranks"),
 }
 
 

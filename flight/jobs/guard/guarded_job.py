@@ -15,6 +15,7 @@ the steps since are done again. The weights that come of it are those of an undi
 from collections import Counter
 from collections.abc import Callable
 
+import torch
 import xxhash
 
 from flight.jobs.guard.bounds import Bounds
@@ -34,6 +35,9 @@ UNFIT_FINDINGS = 6
 
 # Passes until two in a row agree. Where even four differ, nothing is known.
 PASSES_MAX = 4
+
+# What torch raises when it is given a struck generator, a token that there is not, or a step out of all bounds.
+_BROKEN_BY_STRIKES = (RuntimeError, IndexError, ValueError, OverflowError)
 
 
 class GuardedJob:
@@ -74,11 +78,20 @@ class GuardedJob:
         if self._snapshots is None:
             return self.job.step()
         step = self.job.steps_done + 1
+        has_failed = False
         while True:
             try:
                 report = self._step_once(self._snapshots)
             except StruckError as struck:
                 self._undo(self._snapshots, struck, step)
+                continue
+            except torch.OutOfMemoryError:
+                raise
+            except _BROKEN_BY_STRIKES:
+                if has_failed:
+                    raise  # It comes out twice, from State that is whole.
+                has_failed = True
+                self._undo(self._snapshots, self._struck_behind(), step)
                 continue
             if report.step >= step:
                 return report
@@ -216,6 +229,15 @@ class GuardedJob:
     def _verify_data(self) -> None:
         if self.job.data_digest() != self._data_digest:
             raise StruckError(Struck.DATA, "corpus")
+
+    def _struck_behind(self) -> StruckError:
+        """Tell what was struck, if anything was, when a step was broken off."""
+        try:
+            self._verify_data()
+            self._verify_blocks()
+        except StruckError as struck:
+            return struck
+        return StruckError(Struck.GENERATOR, "generators and step")
 
     def _undo(self, snapshots: Snapshots, struck: StruckError, step: int) -> None:
         if self.job.ranks > 1:

@@ -1,0 +1,103 @@
+"""What of a job can be struck in memory, by name, and the hand that flips bits there.
+
+The hand goes past torch, as a particle does: no tensor learns that it was changed.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from ccsds.errors import MisuseError
+from flight.jobs.guard.guarded_job import GuardedJob
+from flight.jobs.state import tensor_octets
+from hil.faults.flip import Flip, Spread, draw_flip
+
+
+class Part(StrEnum):
+    """The kinds of memory that a job lives in."""
+
+    WEIGHTS = "weights"
+    MEAN = "exp_avg"
+    SQUARE = "exp_avg_sq"
+    BATCHES = "random/batches"
+    """The generator of batches, which is where training is in the data."""
+    NOISE = "random/noise"
+    STEP = "step"
+    CORPUS = "corpus"
+    COPIES = "copies"
+    """The guard's copies of State in memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryStrike:
+    """Bits of one named tensor or number."""
+
+    part: Part
+    name: str
+    flip: Flip
+
+
+# A count of steps is eight octets; the job holds it as a number that stays positive.
+_STEP_OCTETS = 7
+# torch's Mersenne Twister: what lies before its words is its own book-keeping, which it refuses if it is not whole.
+# It keeps each word of 32 bits in 64, of which it reads the lower half.
+_GENERATOR_WORDS = slice(24, 24 + 624 * 8)
+
+
+def draw_memory_strike(chance: np.random.Generator, guarded: GuardedJob, part: Part, spread: Spread) -> MemoryStrike:
+    """Draw the place of a strike in a part of memory: each name alike, then each octet alike."""
+    names = names_of(guarded, part)
+    name = names[int(chance.integers(len(names)))]
+    return MemoryStrike(part=part, name=name, flip=draw_flip(chance, spread, len(_octets(guarded, part, name))))
+
+
+def names_of(guarded: GuardedJob, part: Part) -> list[str]:
+    """Give what there is of a part."""
+    job = guarded.job
+    match part:
+        case Part.WEIGHTS:
+            return [f"model/{name}" for name in job.weights()]
+        case Part.MEAN | Part.SQUARE:
+            return [name for name in job.state().tensors if name.endswith(f"/{part.value}")]
+        case Part.COPIES:
+            copies = guarded._snapshots._copies if guarded._snapshots is not None else []
+            return [f"{number}/{block}" for number, copy in enumerate(copies) for block in range(len(copy.blocks))]
+        case _:
+            return [part.value]
+
+
+def strike_memory(guarded: GuardedJob, strike: MemoryStrike) -> None:
+    """Flip the bits."""
+    job = guarded.job
+    octets = _octets(guarded, strike.part, strike.name)
+    strike.flip.strike(octets)
+    match strike.part:
+        case Part.STEP:
+            job._step = int.from_bytes(octets, "little")
+        case Part.BATCHES:
+            state = job._batch_generator.get_state()
+            tensor_octets(state)[_GENERATOR_WORDS] = np.frombuffer(octets, dtype="<u4").astype("<u8").tobytes()
+            job._batch_generator.set_state(state)
+
+
+def _octets(guarded: GuardedJob, part: Part, name: str) -> memoryview:
+    """Give the memory of a name; a copy of it where no Python hand reaches the memory itself."""
+    job = guarded.job
+    match part:
+        case Part.STEP:
+            return memoryview(bytearray(job.steps_done.to_bytes(_STEP_OCTETS, "little")))
+        case Part.BATCHES:
+            words = np.frombuffer(tensor_octets(job._batch_generator.get_state())[_GENERATOR_WORDS], dtype="<u8")
+            return memoryview(bytearray(words.astype("<u4").tobytes()))
+        case Part.NOISE:
+            return tensor_octets(job._noise)
+        case Part.CORPUS:
+            return tensor_octets(job.train_tokens)
+        case Part.COPIES:
+            if guarded._snapshots is None:
+                raise MisuseError("copies: expected a job that is guarded, found level off")
+            number, block = map(int, name.split("/"))
+            return tensor_octets(guarded._snapshots._copies[number].blocks[block])
+        case _:
+            return tensor_octets(job.state().tensors[name])

@@ -1,0 +1,178 @@
+"""Strikes drawn from a seed against a guarded job; the long counts are in `tools.bench.flips`."""
+
+import random
+
+import pytest
+
+from flight.jobs.guard.checksums import Checksums
+from flight.jobs.guard.finding import LostError
+from flight.jobs.guard.guarded_job import GuardedJob
+from flight.jobs.guard.state_witness import StateWitness
+from flight.jobs.recipe import load_recipe
+from flight.jobs.train import TrainJob
+from hil.faults.flip import Flip, Spread
+from hil.faults.instant import PRODUCTS, Operators, Profile
+from hil.faults.place import MemoryStrike, Part, draw_memory_strike, names_of, strike_memory
+from hil.faults.trial import Verdict, strike_product, strike_state
+from hil.streams import Streams
+
+STEPS, STRUCK_STEPS = 7, 4
+GOOD = (Verdict.FOUND, Verdict.HARMLESS, Verdict.RESTARTED)
+
+
+def guarded(level="state"):
+    chance = random.Random(5)
+    text = " ".join(chance.choices(["sun", "moon", "orbit", "bit", "flip", "star"], k=4000))
+    overrides = f'model.dropout = 0.1\nguard.level = "{level}"\nguard.snapshot_interval = 4'
+    return GuardedJob(TrainJob(load_recipe("tiny").override(overrides), text, 1337))
+
+
+def train(job, steps):
+    while job.job.steps_done < steps:
+        job.step()
+    return job
+
+
+@pytest.fixture(scope="module")
+def clean():
+    return train(guarded(), STEPS).job.weights_sha256()
+
+
+@pytest.fixture(scope="module")
+def profile():
+    with Operators() as operators:
+        train(guarded(), STRUCK_STEPS)
+    return operators.profile
+
+
+def state_verdicts(seeds, clean, profile):
+    return [strike_state(guarded(), STEPS, clean, profile, Streams(seed)) for seed in seeds]
+
+
+def test_nothing_that_strikes_memory_at_any_instant_changes_the_weights(clean, profile):
+    trials = state_verdicts(range(20), clean, profile)
+    assert [trial for trial in trials if trial.verdict not in GOOD] == []
+    assert sum(trial.verdict is Verdict.FOUND for trial in trials) >= 5
+
+
+def test_equal_seeds_strike_alike(clean, profile):
+    first, second = (strike_state(guarded(), STEPS, clean, profile, Streams(3)) for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize("part", Part)
+def test_every_part_of_memory_can_be_struck(part):
+    job = guarded()
+    assert names_of(job, part)
+    strike = draw_memory_strike(Streams(1).block("strike", 0), job, part, Spread.BIT)
+    before = job.job.state().clone(), job.job.data_digest(), [c.blocks[0].clone() for c in job._snapshots._copies]
+    strike_memory(job, strike)
+    after = job.job.state(), job.job.data_digest(), [c.blocks[0].clone() for c in job._snapshots._copies]
+    changed = [name for name, tensor in before[0].tensors.items() if not tensor.equal(after[0].tensors[name])]
+    changed += [name for name, octets in before[0].octets.items() if octets != after[0].octets[name]]
+    if part is Part.CORPUS:
+        assert before[1] != after[1]
+    elif part is Part.COPIES:
+        assert changed == []
+    else:
+        assert changed == [strike.name]
+
+
+def products_of_a_step(level):
+    job = train(guarded(level), 3)
+    with Operators(only=PRODUCTS) as operators:
+        train(job, 4)
+    return len(operators.profile.durations_ns)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_with_every_step_done_twice_no_struck_product_changes_the_weights(clean, seed):
+    count = products_of_a_step("double")
+    trial = strike_product(train(guarded("double"), 3), STEPS, clean, count, Streams(seed))
+    assert trial.verdict in GOOD
+
+
+def test_an_instant_is_drawn_as_often_as_its_operator_takes_time():
+    profile = Profile(durations_ns=(1, 7, 2))
+    drawn = [profile.draw(Streams(seed).block("instant", 0)) for seed in range(500)]
+    assert set(drawn) == {1, 2, 3}
+    assert 0.6 < drawn.count(2) / 500 < 0.8
+
+
+def test_a_token_that_there_is_not_ends_the_worker_rather_than_the_job():
+    job = guarded()
+    job.job.train_tokens.fill_(1 << 20)
+    with pytest.raises(LostError, match="corpus"):
+        train(job, STEPS)
+
+
+def test_a_generator_that_torch_refuses_is_mended(clean):
+    job = guarded()
+    with Operators() as operators:
+        operators.after(10, lambda _: job.job._noise.numpy()[8:16].fill(255))
+        train(job, STEPS)
+    assert [found.where for found in job.take_findings()] == ["generators and step"]
+    assert job.job.weights_sha256() == clean
+
+
+def test_what_fails_twice_is_not_taken_for_struck(monkeypatch):
+    job = guarded()
+
+    def fails(batch):
+        raise RuntimeError("no such operator")
+
+    monkeypatch.setattr(job.job, "run_pass", fails)
+    with pytest.raises(RuntimeError, match="no such operator"):
+        job.step()
+
+
+# Bugs that were made on purpose: each is seen by the slice above.
+
+
+def test_a_digest_that_is_skipped_for_one_stretch_is_seen(clean, monkeypatch):
+    read = StateWitness.read
+    monkeypatch.setattr(StateWitness, "read", lambda self, at, octets: read(self, at, octets) if at else None)
+    job = train(guarded(), 1)
+    name = names_of(job, Part.WEIGHTS)[0]
+    strike_memory(job, MemoryStrike(part=Part.WEIGHTS, name=name, flip=Flip(spread=Spread.BIT, masks=((2, 64),))))
+    assert train(job, STEPS).job.weights_sha256() != clean
+
+
+def test_generators_that_are_not_watched_are_seen(clean, profile, monkeypatch):
+    monkeypatch.setattr(StateWitness, "verify_octets", lambda self, octets: None)
+    monkeypatch.setattr(TrainJob, "is_only_drawn", staticmethod(lambda before, drawn: True))
+    verdicts = [trial.verdict for trial in state_verdicts(range(20), clean, profile)]
+    assert set(verdicts) & {Verdict.MISSED, Verdict.BROKEN}
+
+
+def comes_out_clean(number, clean):
+    job = train(guarded("compute"), 5)
+    with Operators(only=PRODUCTS[:1]) as operators:
+        operators.after(number, lambda product: product.view(-1)[:1].add_(50.0))
+        train(job, STEPS)
+    assert operators.is_over
+    return job.job.weights_sha256() == clean
+
+
+def test_checksums_that_skip_the_way_back_are_seen(clean, monkeypatch):
+    job = train(guarded("compute"), 5)
+    with Operators(only=PRODUCTS[:1]) as operators:
+        train(job, 6)
+    count = len(operators.profile.durations_ns)
+    assert comes_out_clean(count - 1, clean)
+    forward = count // 3
+    note = Checksums.note
+
+    def forgetful(self, product, left, right):
+        if len(self._differences) < forward:
+            note(self, product, left, right)
+
+    monkeypatch.setattr(Checksums, "note", forgetful)
+    assert not comes_out_clean(count - 1, clean)
+
+
+def test_doing_all_twice_and_comparing_the_loss_alone_is_seen(clean, monkeypatch):
+    monkeypatch.setattr(GuardedJob, "_pass_digest", lambda self, passed: repr(passed.report.loss).encode())
+    count = products_of_a_step("double")
+    trials = [strike_product(train(guarded("double"), 3), STEPS, clean, count, Streams(seed)) for seed in range(10)]
+    assert Verdict.MISSED in [trial.verdict for trial in trials]

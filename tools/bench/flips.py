@@ -1,0 +1,193 @@
+"""Bits that flip at random instants of a step, in State and in matrix products, and what the guard makes of each.
+
+State is struck at level ``state``: the weights at the end must be those of a run that nobody disturbed. Products of the
+0.8 M model are struck at ``double``, with the same promise, and at ``compute``, where a product that nobody found is
+followed: both it and its unflipped twin train on, and the loss on a fixed set of batches tells how far it moved.
+
+Every strike is drawn from its seed; a miss is told with the seed, the place and the operator. ``python -m
+tools.bench.flips KIND FIRST COUNT`` runs some seeds of one kind, so that a long count can be done in pieces.
+"""
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import torch
+
+from ccsds.errors import MisuseError
+from flight.jobs.corpus import CorpusSources, find_corpus
+from flight.jobs.guard.guarded_job import GuardedJob
+from flight.jobs.recipe import load_recipe
+from flight.jobs.train import Batch, TrainJob
+from hil.faults.instant import PRODUCTS, Operators
+from hil.faults.trial import Trial, Verdict, strike_product, strike_state
+from hil.streams import Streams
+from tools.bench.row import Row
+
+SEED = 1337
+_SLICE = {"state": 100, "compute": 40, "double": 40}
+_CAMPAIGN = {"state": 1_000, "compute": 1_000, "double": 1_000}
+
+# Struck within the first four steps of seven; a copy in memory is taken at each fourth.
+_STATE_STEPS, _STRUCK_STEPS = 7, 4
+_TINY = 'model.dropout = 0.1\nguard.level = "state"\nguard.snapshot_interval = 4'
+
+# Enough for the bounds on loss and gradient norm to be learned.
+_WARM_STEPS = 30
+_FURTHER_STEPS = 20
+_EVALUATION_BATCHES = 64
+# Nats; a fault that moves the loss by less is no different from another order of summing.
+MOVED_MAX = 1e-3
+
+
+def run() -> list[Row]:
+    """Strike some seeds of each kind."""
+    return _rows(_SLICE)
+
+
+def campaign() -> list[Row]:
+    """Strike all seeds of each kind."""
+    return _rows(_CAMPAIGN)
+
+
+def _rows(counts: dict[str, int]) -> list[Row]:
+    return [_row(kind, list(trials_of(kind, 0, count))) for kind, count in counts.items()]
+
+
+def _row(kind: str, trials: list[Trial]) -> Row:
+    verdicts = Counter(trial.verdict for trial in trials)
+    missed = [trial for trial in trials if trial.verdict in (Verdict.MISSED, Verdict.BROKEN)]
+    told = ", ".join(f"{count} {verdict.value}" for verdict, count in verdicts.items())
+    first = f"; first: {missed[0]}" if missed else ""
+    return Row(
+        group="exact",
+        name=f"missed of {len(trials)} strikes, {kind} ({told}){first}",
+        value=len(missed),
+        unit="strikes",
+        target="0",
+        ok=not missed,
+    )
+
+
+def trials_of(kind: str, first: int, count: int) -> Iterator[Trial]:
+    """Strike some seeds.
+
+    Args:
+        kind: ``state``, ``compute`` or ``double``.
+        first: The first seed.
+        count: How many.
+
+    Raises:
+        MisuseError: There is no such kind.
+    """
+    kinds: dict[str, Callable[[], Callable[[int], Trial]]] = {
+        "state": _state_trials,
+        "compute": lambda: _ProductTrials("compute").strike,
+        "double": lambda: _ProductTrials("double").strike,
+    }
+    if kind not in kinds:
+        raise MisuseError(f"flips: expected one of {', '.join(kinds)}, found {kind!r}")
+    strike = kinds[kind]()
+    for seed in range(first, first + count):
+        yield strike(seed)
+
+
+def _job(recipe: str, overrides: str) -> GuardedJob:
+    corpus = find_corpus("tinyshakespeare", CorpusSources.from_environment(os.environ))
+    return GuardedJob(TrainJob(load_recipe(recipe).override(overrides), corpus.read_text(), SEED))
+
+
+def _state_trials() -> Callable[[int], Trial]:
+    job = _job("tiny", _TINY).job
+    start = job.state().clone()
+    # The second way, warmed up, is the one whose durations count.
+    for now_ns in (None, time.perf_counter_ns):
+        job.load(start)
+        guarded = GuardedJob(job)
+        with Operators(now_ns) as operators:
+            _train_to(guarded, _STRUCK_STEPS)
+    _train_to(guarded, _STATE_STEPS)
+    clean, profile = job.weights_sha256(), operators.profile
+    corpus = job.train_tokens.clone()
+
+    def strike(seed: int) -> Trial:
+        job.train_tokens.copy_(corpus)
+        job.load(start)
+        return strike_state(GuardedJob(job), _STATE_STEPS, clean, profile, Streams(seed).scoped("state"))
+
+    return strike
+
+
+def _train_to(guarded: GuardedJob, step: int) -> None:
+    while guarded.job.steps_done < step:
+        guarded.step()
+
+
+class _ProductTrials:
+    """The 0.8 M model, warmed up; each trial strikes a product of its next step."""
+
+    def __init__(self, level: str) -> None:
+        self._guarded = _job("nanogpt", f'guard.level = "{level}"\nguard.snapshot_interval = 1000')
+        _train_to(self._guarded, _WARM_STEPS)
+        self._start = self._guarded.job.state().clone()
+        self._follows = level == "compute"
+        with Operators(only=PRODUCTS) as operators:
+            self._guarded.step()
+        self._products = len(operators.profile.durations_ns)
+        self._clean = self._guarded.job.weights_sha256()
+        self._batches = _evaluation_batches(self._guarded.job)
+        self._clean_loss: float | None = None
+
+    def strike(self, seed: int) -> Trial:
+        """Strike one product, and follow it if nobody found it."""
+        guarded = self._guarded
+        self._back()
+        trial = strike_product(guarded, _WARM_STEPS + 1, self._clean, self._products, Streams(seed).scoped("product"))
+        if trial.verdict is not Verdict.MISSED or not self._follows:
+            return trial
+        struck_loss = self._loss_later()
+        if self._clean_loss is None:
+            self._back()
+            guarded.step()
+            self._clean_loss = self._loss_later()
+        moved = abs(struck_loss - self._clean_loss)
+        verdict = Verdict.HARMLESS if moved <= MOVED_MAX else Verdict.MISSED
+        return Trial(seed=seed, what=trial.what, verdict=verdict, detail=f"moved the loss by {moved:.2g}")
+
+    def _back(self) -> None:
+        """Go back to the start; what the guard has learned of rounding and bounds stays."""
+        self._guarded.job.load(self._start)
+        self._guarded.trust()
+        self._guarded.take_findings()
+        self._guarded._places.clear()
+
+    def _loss_later(self) -> float:
+        job = self._guarded.job
+        for _ in range(_FURTHER_STEPS):
+            job.step()
+        with torch.no_grad():
+            losses = [job.model.loss(batch.tokens_BT, batch.targets_BT).item() for batch in self._batches]
+        return sum(losses) / len(losses)
+
+
+def _evaluation_batches(job: TrainJob) -> list[Batch]:
+    tokens, T, B = job.validation_tokens.long(), job.recipe.model.context, job.recipe.training.batch
+    generator = torch.Generator().manual_seed(SEED)
+    batches: list[Batch] = []
+    for _ in range(_EVALUATION_BATCHES):
+        starts_B = torch.randint(len(tokens) - T, (B,), generator=generator)
+        windows_BT1 = tokens[starts_B.unsqueeze(1) + torch.arange(T + 1)]
+        batches.append(Batch(tokens_BT=windows_BT1[:, :-1], targets_BT=windows_BT1[:, 1:]))
+    return batches
+
+
+if __name__ == "__main__":
+    asked, first, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    done: list[Trial] = []
+    for trial in trials_of(asked, first, count):
+        done.append(trial)
+        if trial.verdict in (Verdict.MISSED, Verdict.BROKEN):
+            print(trial, flush=True)
+    print(_row(asked, done).name)
