@@ -18,17 +18,22 @@ from ccsds.errors import MisuseError, StarloopError
 from ccsds.sdls.key_file import End
 from ccsds.sdls.key_store import KeyStore, Standing
 from ccsds.time import tai_ns_from_unix
+from flight.configuration import Configuration, configure
 from flight.crash import describe_exception
 from flight.disk import RealDisk
 from flight.events import Event, Reported, ResetDue
 from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpora_on_board
 from flight.jobs.messages import Request
 from flight.jobs.process import WorkerProcess
+from flight.launch import told
 from flight.ledger import Ledger
-from flight.services.boots import note_crash
+from flight.services.boots import BootPolicy, note_crash
+from flight.slots import Begun, SlotStore
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from flight.survival import SurvivalConfig
+from mission.definition import DICTIONARY
 from mission.profiles import PROFILES, find_profile
+from mission.slots import SlotKind
 from ports.drive import drive
 from ports.key_directory import opened_keys, require_choice
 from ports.url import parse_url
@@ -105,6 +110,7 @@ def main(
             disk = RealDisk(store)
             disk.lock()
             watchdog = open_watchdog(watchdog_name, os.environ)
+            begun, configuration = configure(SlotStore(disk), DICTIONARY)
         except (StarloopError, OSError) as error:
             click.echo(f"flight: {error}", err=True)
             sys.exit(BAD_INPUT_STATUS)
@@ -117,7 +123,11 @@ def main(
             tai_uncertainty_ns=CLOCK_UNCERTAINTY_NS,
             clock_id=_clock_id(),
             is_watched=watchdog is not None,
-            survival=SurvivalConfig(was_bitten=watchdog is not None and watchdog.was_bitten),
+            survival=SurvivalConfig(
+                boots=_boot_policy(configuration), was_bitten=watchdog is not None and watchdog.was_bitten
+            ),
+            configuration=configuration,
+            slots=_slots(begun),
         )
         if watchdog is not None:
             # Whatever ends this program in order lets go of the watchdog; what does not is reset by it.
@@ -245,6 +255,26 @@ class _Program:
             if isinstance(event, ResetDue):
                 self.has_reset = True
                 self._task.cancel()
+
+
+def _boot_policy(configuration: Configuration) -> BootPolicy:
+    policy = BootPolicy()
+    boots = configuration.boots
+    return BootPolicy(
+        resets_max=boots.get("resets_max", policy.resets_max),
+        short_ns=boots["short_s"] * NS_PER_S if "short_s" in boots else policy.short_ns,
+    )
+
+
+def _slots(configuration: Begun) -> dict[SlotKind, Begun]:
+    """Say what this start runs on, in the log too."""
+    software = told(os.environ)
+    begun = {SlotKind.CONFIGURATION: configuration} | ({} if software is None else {SlotKind.SOFTWARE: software})
+    for kind, each in begun.items():
+        logger.info("%s: slot %s%s", kind.name.lower(), each.slot.name, " on trial" if each.is_trial else "")
+        if each.reason:
+            logger.warning("%s: slot %s was left: %s", kind.name.lower(), each.left.name, each.reason)
+    return begun
 
 
 def _log_keys(keys: KeyStore | None) -> None:

@@ -34,11 +34,13 @@ class ParameterPool:
     Args:
         dictionary: The parameters there are.
         ledger: Where settings are kept.
+        defaults: Values of settings, by name, that go before the defaults of those who follow them.
     """
 
-    def __init__(self, dictionary: Dictionary, ledger: Ledger) -> None:
+    def __init__(self, dictionary: Dictionary, ledger: Ledger, defaults: Mapping[str, Any] | None = None) -> None:
         self._dictionary = dictionary
         self._ledger = ledger
+        self._defaults = defaults or {}
         self._sources: dict[int, Source] = {}
         self._bound: dict[int, _Bound] = {}
 
@@ -64,6 +66,7 @@ class ParameterPool:
         """
         if setting.id in self._bound:
             raise MisuseError(f"expected one follower of setting {setting.name}, found two")
+        default = self._defaults.get(setting.name, default)
         self._bound[setting.id] = _Bound(_within(setting, default), apply)
 
     def require_all(self) -> None:
@@ -140,7 +143,9 @@ class ParameterPool:
     def boot(self, now_ns: int) -> None:
         """Have every setting followed that was set before the start."""
         known = self._dictionary.parameters
-        self.apply([known[number].name for number in self._ledger.settings if number in self._bound], now_ns)
+        configured = [self.find(name).id for name in self._defaults]
+        numbers = dict.fromkeys((*configured, *self._ledger.settings))
+        self.apply([known[number].name for number in numbers if number in self._bound], now_ns)
 
 
 def _within(setting: Setting, value: Any) -> Any:

@@ -16,7 +16,9 @@ from ccsds.sdls.association import Link
 from ccsds.sdls.key_store import KeyStore
 from ccsds.sdls.security import Security
 from flight.autonomy import Autonomy
+from flight.beacon import Beacon, describe
 from flight.clock import Clock, ClockConfig
+from flight.configuration import Configuration
 from flight.disk import Disk
 from flight.downlink import DownlinkTransmitter
 from flight.events import Announced, Event, Reported, TelemetryHeld
@@ -42,8 +44,10 @@ from flight.services.jobs import JobService
 from flight.services.keys import KeyService
 from flight.services.parameters import ParameterService
 from flight.services.scrubbing import ScrubbingService
+from flight.services.slots import SlotService
 from flight.services.storage import StorageService
 from flight.services.time import TimeService
+from flight.slots import Begun
 from flight.survival import Survival, SurvivalConfig
 from flight.uplink import Delivery, UplinkReceiver
 from flight.watchdog import Part, Watchdog
@@ -53,8 +57,9 @@ from mission.dictionary import Dictionary
 from mission.jobs import ENDED_STATES
 from mission.modes import Mode
 from mission.profiles import LinkProfile
+from mission.slots import SlotKind
 from mission.storage import StoreId
-from mission.words.core import BOOTED, JOURNAL_MENDED, KEEP_ALIVE, STORE_FAILED
+from mission.words.core import BEACON_PERIOD, BOOTED, JOURNAL_MENDED, KEEP_ALIVE, STORE_FAILED
 from mission.words.scrubbing import JOURNAL_RESTORED
 
 NS_PER_MS = 1_000_000
@@ -74,6 +79,10 @@ class SpacecraftConfig:
     """The same after a restart if, and only if, ``now_ns`` has gone on; empty if the driver cannot tell."""
     engine: EngineConfig = field(default_factory=EngineConfig)
     survival: SurvivalConfig = field(default_factory=SurvivalConfig)
+    configuration: Configuration = field(default_factory=Configuration)
+    """What an operator set it up with."""
+    slots: Mapping[SlotKind, Begun] = field(default_factory=dict)
+    """What this start runs on, where slots were asked."""
     is_watched: bool = False
     """Whether a watchdog wants to see it turn, however little it has to do."""
     dictionary: Dictionary = DICTIONARY
@@ -120,7 +129,7 @@ class Spacecraft:
             now_ns,
         )
         self._reporter = Reporter(config.dictionary)
-        self._pool = ParameterPool(config.dictionary, self._ledger)
+        self._pool = ParameterPool(config.dictionary, self._ledger, config.configuration.settings)
         security = self._secure(keys)
         self._uplink = UplinkReceiver(config.profile, security)
         self._receipts = ReceiptKeeper(self._ledger, self._reporter)
@@ -152,6 +161,16 @@ class Spacecraft:
         self._watchdog = Watchdog(
             {Part.JOBS: self._engine.next_deadline, Part.DOWNLINK: self._downlink_deadline}, now_ns
         )
+        self._slots = SlotService(
+            config.slots,
+            caring_disk,
+            config.dictionary,
+            self._reporter,
+            self._pool,
+            self._survival.boots.ask,
+            now_ns,
+        )
+        self._beacon = Beacon(config.configuration.call_sign, config.profile.beacon_ns, self._describe, now_ns)
         self._autonomy = Autonomy(
             config.dictionary,
             self._ledger,
@@ -176,6 +195,7 @@ class Spacecraft:
             ParameterService(self._pool, self._reporter),
             self._file_service,
             ScrubbingService(self._scrubber, self._reporter, self._pool),
+            self._slots,
             *self._autonomy.services,
             *self._survival.services,
         )
@@ -206,6 +226,8 @@ class Spacecraft:
         self._stores.advance(now_ns)
         self._playback.advance(now_ns)
         self._scrubber.advance(now_ns)
+        self._slots.advance(now_ns)
+        self._beacon.advance(is_wanted=self._wants_beacon, now_ns=now_ns)
         self._settle(now_ns)
 
     def next_deadline(self) -> int | None:
@@ -224,6 +246,8 @@ class Spacecraft:
             self._stores.next_deadline(),
             self._playback.next_deadline(),
             self._scrubber.next_deadline(),
+            self._slots.next_deadline(),
+            self._beacon.next_deadline(is_wanted=self._wants_beacon),
         ]
         if self._config.is_watched:
             deadlines.append(self._watchdog.next_deadline())
@@ -232,8 +256,9 @@ class Spacecraft:
 
     def transmit(self, now_ns: int) -> bytes | None:
         """Give the next octets for the line, to be asked for when the transmitter is free."""
-        if not self._is_in_contact:
-            return None
+        beacon = self._beacon.transmit(now_ns)
+        if beacon is not None or not self._is_in_contact:
+            return beacon
         octets = self._downlink.transmit(self._uplink.clcw(), now_ns)
         self._settle(now_ns)
         return octets
@@ -293,6 +318,17 @@ class Spacecraft:
             case _:
                 return True
 
+    @property
+    def _wants_beacon(self) -> bool:
+        return not self._is_in_contact or self.mode is Mode.SAFE
+
+    def _describe(self, now_ns: int) -> str:
+        """Say how it is, for the beacon."""
+        job_id = self._engine.job_id
+        job = f"JOB {job_id} STEP {self._pool.read('job_step', now_ns)}" if job_id else "NO JOB"
+        reason = self._survival.boots.entry.reason.name
+        return describe(self.mode, self._ledger.boot_count, reason, job, now_ns - self._booted_ns)
+
     def _downlink_deadline(self) -> int | None:
         return self._downlink.next_deadline() if self._is_in_contact else None
 
@@ -321,6 +357,7 @@ class Spacecraft:
         self._pool.boot(now_ns)
         self._time.boot(now_ns)
         self._survival.boot(now_ns)
+        self._slots.boot()
         self._stores.boot()
         self._keys.boot()
         self._files.boot(self._ledger.boot_count, now_ns)
@@ -358,10 +395,14 @@ class Spacecraft:
         self._pool.provide(self._uplink.counts.sources())
         self._engine.bind(self._pool)
         self._pool.bind(KEEP_ALIVE, self._config.profile.keep_alive_ns // NS_PER_MS, self._keep_alive)
+        self._pool.bind(BEACON_PERIOD, self._config.profile.beacon_ns // NS_PER_S, self._beacon_period)
         self._pool.require_all()
 
     def _keep_alive(self, period_ms: int, now_ns: int) -> None:
         self._downlink.keep_alive_ns = period_ms * NS_PER_MS
+
+    def _beacon_period(self, period_s: int, now_ns: int) -> None:
+        self._beacon.set_period(period_s * NS_PER_S, now_ns)
 
     def _sources(self) -> dict[str, Source]:
         """Give where the parameters of the flight software itself have their values from."""

@@ -272,6 +272,15 @@ class LinkChanged(StationEvent, frozen=True, kw_only=True, tag=True):
         return f"link {self.state.name}"
 
 
+class BeaconHeard(StationEvent, frozen=True, kw_only=True, tag=True):
+    """A line of plain text came, as anybody may send it: shown and kept, never believed."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return f"beacon: {self.text}"
+
+
 class DictionaryDiffers(StationEvent, frozen=True, kw_only=True, tag=True):
     """The spacecraft was built with another dictionary than the station."""
 

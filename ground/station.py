@@ -23,9 +23,11 @@ from ccsds.packet import SEQUENCE_COUNT_MAX
 from ccsds.pus.telecommand import REQUEST_ID_OCTETS, RequestId, Telecommand
 from ccsds.pus.verification import VerificationStage
 from ccsds.sdls.security import Security
+from ground.beacon import BeaconListener
 from ground.downlink import Downlink, FilePdu, Heard, Item, LiveCount, PlayedBack, Verified
 from ground.events import (
     FINAL,
+    BeaconHeard,
     CommandIssued,
     CopAlert,
     CopInitialised,
@@ -96,6 +98,7 @@ class Station:
         self._next_command_id = config.next_command_id
         self._packets: dict[int, tuple[bytes, Service]] = {}
         self._events: deque[StationEvent] = deque(maxlen=EVENTS_PENDING_MAX)
+        self._beacons = BeaconListener()
         self._driver_has_contact = False
         self._link = LinkState.DOWN
         self._last_frame_ns = 0
@@ -234,6 +237,7 @@ class Station:
     def receive(self, data: bytes, now_ns: int) -> None:
         """Take in octets of the line, whatever they are."""
         self._begin(now_ns)
+        self._events.extend(BeaconHeard(time_ns=now_ns, text=text) for text in self._beacons.receive(data))
         self._downlink.receive(data, now_ns)
         for item in self._downlink.take():
             self._take(item, now_ns)

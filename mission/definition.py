@@ -19,6 +19,7 @@ from mission.words import (
     safeguards,
     schedule,
     scrubbing,
+    slots,
     storage,
     time,
 )
@@ -41,6 +42,7 @@ _OWNERS = (
     reactions.WORDS,
     storage.WORDS,
     scrubbing.WORDS,
+    slots.WORDS,
 )
 """The services that have words of their own."""
 

@@ -57,6 +57,8 @@ class LinkProfile:
     """A frame with a fresh CLCW and nothing else leaves when none has for this long."""
     silence_ns: int = 3 * NS_PER_S
     """The link counts as lost when nothing valid has come for this long."""
+    beacon_ns: int = 300 * NS_PER_S
+    """Between two beacons of plain text, out of contact and in SAFE; 0 for none."""
 
     def __post_init__(self) -> None:
         """Refuse what no link can be.

@@ -43,6 +43,17 @@ BOOTED = EventDefinition(
         )
     ),
 )
+BEACON_PERIOD = Setting(
+    id=211,
+    shape=Field(
+        "beacon_period",
+        UInt(32),
+        "between two beacons, out of contact and in SAFE; 0 for none",
+        unit="s",
+        maximum=86_400,
+        default=300,
+    ),
+)
 COMMAND_REPEATED = EventDefinition(
     id=6,
     name="command_repeated",
@@ -66,7 +77,7 @@ STORE_FAILED = EventDefinition(
 )
 
 WORDS = Words(
-    parameters=(KEEP_ALIVE,),
+    parameters=(KEEP_ALIVE, BEACON_PERIOD),
     structures=(
         Structure(
             id=1,
