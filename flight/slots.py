@@ -13,7 +13,7 @@ from enum import Enum
 from flight.disk import Disk
 from mission.slots import Phase, Slot, SlotKind
 
-# Starts on trial. A power cut in the first minutes must not condemn what is on trial; one that never lives costs little.
+# Starts on trial. One power cut in the first minutes must not condemn what is on trial; what never lives costs little.
 TRIES_MAX = 3
 
 _SUFFIXES = {SlotKind.CONFIGURATION: "toml", SlotKind.SOFTWARE: "zip"}

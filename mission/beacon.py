@@ -1,4 +1,4 @@
-"""The beacon: one line of plain text that anybody with a receiver can read, with a checksum as navigation receivers use.
+"""The beacon: one line of plain text for anybody with a receiver, with a checksum as navigation receivers have it.
 
 ``STARLOOP SAFE BOOT 12 UP 3D04H05M RST WATCHDOG JOB 3 STEP 400*5A``, in ASCII between CR LF. It is not authentic: it is
 shown and kept, and nothing is done on account of it.
