@@ -26,7 +26,6 @@ class BeaconListener:
             text = decode_beacon(data[start + 2 : end])
             if text is not None:
                 texts.append(text)
-            # The end of a beacon is no beginning of another, but what was none may end where one begins.
-            start = data.find(_START, end + 2 if text is not None else end)
+            start = end  # Where one ends another may begin.
         self._kept = data[start:] if start >= 0 else data[-1:]
         return texts

@@ -35,6 +35,7 @@ EDGES = {
     "flight/jobs/reference.py",
     "flight/jobs/torchrun.py",
     "flight/jobs/worker.py",
+    "flight/launch.py",
     "ground/cli/keys.py",
     "ground/archive.py",
     "ground/client.py",
