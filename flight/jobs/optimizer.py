@@ -96,7 +96,7 @@ class AdamW:
         step = torch.tensor(float(steps_done + 1))
         for index, stretch in enumerate(self._stretches):
             if witness is None:
-                self._apply(stretch, stretch.rows_3n, step, learning_rate)
+                self._apply(stretch, stretch.rows, step, learning_rate)
                 continue
             self._work(index, stretch, step, learning_rate, witness)
             if twice:
@@ -129,11 +129,11 @@ class AdamW:
         """Take a stretch to its place, and update it there."""
         stretch.place_3n.copy_(stretch.rows_3n)
         witness.read(index, stretch.place_octets)
-        self._apply(stretch, stretch.place_3n, step, learning_rate)
+        self._apply(stretch, stretch.place, step, learning_rate)
 
-    def _apply(self, stretch: "_Stretch", rows_3n: Tensor, step: Tensor, learning_rate: float) -> None:
+    def _apply(self, stretch: "_Stretch", rows: Sequence[Tensor], step: Tensor, learning_rate: float) -> None:
         training = self._training
-        weights_n, mean_n, square_n = rows_3n.unbind()
+        weights_n, mean_n, square_n = rows
         # The operator behind torch.optim.AdamW(fused=True); a test holds them equal bit for bit. The optimiser around
         # it would take longer than the update of a stretch.
         torch._fused_adamw_(  # pyright: ignore[reportPrivateImportUsage]
@@ -166,3 +166,6 @@ class _Stretch:
         self.gradients_n = of.gradients_N[self.columns]
         self.place_3n = place[: self.rows_3n.numel()].view(self.rows_3n.shape)
         self.place_octets = tensor_octets(self.place_3n)
+        # Made once: a step has some fifty stretches, and making views would take as long as digesting them.
+        self.rows = self.rows_3n.unbind()
+        self.place = self.place_3n.unbind()

@@ -20,7 +20,7 @@ BENCHES = {
     "first_light": ("coding", "pus", "training", "supervision"),
     "link": ("sdls", "nonces", "cfdp_goodput", "cfdp_speed", "passes"),
     "autonomy": ("survival",),
-    "exact": ("checkpoint", "flips", "kills", "ranks"),
+    "exact": ("checkpoint", "flips", "guard", "kills", "ranks"),
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from flight.jobs.guard.bounds import Bounds
 from flight.jobs.guard.finding import LostError, UnfitError
 from flight.jobs.guard.guarded_job import RAISE_FINDINGS, UNFIT_FINDINGS, GuardedJob
 from flight.jobs.guard.state_witness import StateWitness
@@ -244,6 +245,20 @@ def test_checksums_find_every_product_that_is_far_off(text, clean, seed):
     assert run(job) == clean[STEPS]
 
 
+def test_each_product_of_a_pass_has_a_checksum_of_its_own(text, clean, monkeypatch):
+    monkeypatch.setattr(Bounds, "is_suspicious", lambda self, loss, norm: False)
+    layers = {"products": ("mm",)}
+    count = products_of_a_step(text, "compute", **layers) // 2
+    for due in range(1, count + 1):
+        job = guarded(text, "compute")
+        run(job, 1)
+        # Doubled or halved, a number is far off in its own sum and moves no other sum out of its tolerance.
+        with StrikeProducts(due, random.Random(due), bit=23, **layers):
+            job.step()
+        assert [found.struck for found in job.take_findings()] == [Struck.COMPUTE], due
+        assert run(job, 2) == clean[2]
+
+
 def test_a_share_of_the_steps_is_done_twice(text, clean):
     job = guarded(text, "replay")
     job.job.recipe = replace(job.job.recipe, guard=replace(job.job.recipe.guard, replay_share=0.25))
@@ -265,7 +280,7 @@ def test_an_update_that_does_not_come_out_twice_is_found(text, clean):
         inner(stretch, rows, step, rate)
         calls.append(stretch)
         if len(calls) == 2:
-            flip(rows, 7, 3)
+            flip(rows[0], 7, 3)
 
     optimizer._apply = apply
     job.step()

@@ -1,0 +1,129 @@
+"""What each level of the guard costs: jobs of all levels in one process, one step of each in turn.
+
+A step is timed by the processor time of its thread as well as by the clock, and each is divided by the step of ``off``
+beside it, so that whatever else the computer does falls on all alike. A second ``off`` says how far the figures are to
+be trusted. The campaign counts false alarms.
+"""
+
+import os
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flight.jobs.corpus import CorpusSources, find_corpus
+from flight.jobs.guard.guarded_job import GuardedJob
+from flight.jobs.recipe import GuardLevel, Recipe, load_recipe
+from flight.jobs.train import TrainJob
+from tools.bench.row import Row
+
+GROUP = "exact"
+SEED = 1337
+# The first steps of `compute` are done twice to learn from, and torch warms up.
+WARM_UP_STEPS = 3
+
+CLEAN_STEPS = 100_000
+
+# What a level may cost over `off`, on a recipe all of whose weights are dense.
+COST_MAX: Mapping[GuardLevel, float] = {GuardLevel.STATE: 1.015, GuardLevel.COMPUTE: 1.12}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Size:
+    """One recipe to measure."""
+
+    name: str
+    recipe: str
+    overrides: str
+    rounds: int
+    is_judged: bool
+    """Whether the targets are of this size: steps of some milliseconds are mostly interpreter."""
+
+
+_SIZES = (
+    _Size(name="nanogpt, 0.8 M", recipe="nanogpt", overrides="", rounds=120, is_judged=True),
+    _Size(
+        name="10.6 M, batch of 4",
+        recipe="nanogpt",
+        overrides="model.layers = 6\nmodel.heads = 6\nmodel.width = 384\nmodel.context = 256\ntraining.batch = 4",
+        rounds=8,
+        is_judged=False,
+    ),
+    _Size(name="tiny", recipe="tiny", overrides="", rounds=300, is_judged=False),
+)
+
+_TURNS = {
+    "off": GuardLevel.OFF,
+    "off again": GuardLevel.OFF,
+    "state": GuardLevel.STATE,
+    "compute": GuardLevel.COMPUTE,
+    "double": GuardLevel.DOUBLE,
+}
+
+
+def run() -> list[Row]:
+    """Measure, in some three minutes."""
+    return [row for size in _SIZES for row in _cost_rows(size)]
+
+
+def campaign() -> list[Row]:
+    """Train undisturbed for long at the levels that judge by figures, and count what was found all the same."""
+    return [_false_alarms(level, CLEAN_STEPS) for level in COST_MAX]
+
+
+def _cost_rows(size: _Size) -> list[Row]:
+    recipe = load_recipe(size.recipe).override(size.overrides)
+    jobs = {name: _guarded(recipe, level) for name, level in _TURNS.items()}
+    cpu_s: dict[str, list[float]] = {name: [] for name in jobs}
+    clock_s: dict[str, list[float]] = {name: [] for name in jobs}
+    for number in range(-WARM_UP_STEPS, size.rounds):
+        # To and fro, so that what the one before leaves in the caches is not always the same.
+        for name in jobs if number % 2 else reversed(jobs):
+            cpu, clock = _timed_step(jobs[name])
+            if number >= 0:
+                cpu_s[name].append(cpu)
+                clock_s[name].append(clock)
+    rows: list[Row] = []
+    for name, level in list(_TURNS.items())[1:]:
+        ratio, clock_ratio = _median_ratio(cpu_s, name), _median_ratio(clock_s, name)
+        most = COST_MAX.get(level) if size.is_judged else None
+        told = f"processor time ({clock_ratio:.3f} by the clock)"
+        rows.append(
+            Row(
+                group=GROUP,
+                name=f"guard `{name}`, {size.name}, {size.rounds} steps, {told}",
+                value=statistics.median(cpu_s[name]) * 1e3,
+                unit="ms a step",
+                peer="`off`, in turns",
+                peer_value=statistics.median(cpu_s["off"]) * 1e3,
+                ratio=ratio,
+                target="" if most is None else f"ratio at most {most}",
+                ok=most is None or ratio <= most,
+            )
+        )
+    return rows
+
+
+def _guarded(recipe: Recipe, level: GuardLevel) -> GuardedJob:
+    text = find_corpus("tinyshakespeare", CorpusSources.from_environment(os.environ)).read_text()
+    return GuardedJob(TrainJob(recipe.override(f'guard.level = "{level}"'), text, SEED))
+
+
+def _timed_step(job: GuardedJob) -> tuple[float, float]:
+    clock_s, cpu_s = time.perf_counter(), time.thread_time()
+    job.step()
+    return time.thread_time() - cpu_s, time.perf_counter() - clock_s
+
+
+def _median_ratio(seconds: Mapping[str, list[float]], name: str) -> float:
+    return statistics.median(mine / off for mine, off in zip(seconds[name], seconds["off"], strict=True))
+
+
+def _false_alarms(level: GuardLevel, steps: int) -> Row:
+    job = _guarded(load_recipe("tiny").override(f"training.steps = {steps}"), level)
+    found = 0
+    for _ in range(steps):
+        job.step()
+        found += len(job.take_findings())
+    name = f"guard `{level}`: findings in {steps:,} clean steps of `tiny`"
+    return Row(group=GROUP, name=name, value=found, unit="findings", target="0", ok=found == 0)
