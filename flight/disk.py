@@ -20,6 +20,9 @@ from typing import Protocol
 
 from ccsds.errors import MisuseError
 
+# Paths whose place is remembered: those of a busy store, a few hundred octets each.
+LOCATED_MAX = 1024
+
 
 class Disk(Protocol):
     """What the spacecraft asks of a store. Every method may raise ``OSError`` (disk full, bad medium).
@@ -106,6 +109,7 @@ class RealDisk:
         if self.root.exists() and not self.root.is_dir():
             raise MisuseError(f"store {self.root}: expected a directory, found a file")
         self.root.mkdir(parents=True, exist_ok=True)
+        self._located: dict[str, Path] = {}
 
     def lock(self) -> None:
         """Keep this directory for this process as long as it runs.
@@ -149,8 +153,12 @@ class RealDisk:
 
     def list(self, prefix: str = "") -> list[str]:
         """See `Disk.list`."""
-        found = (path for path in self.locate(prefix).rglob("*") if path.is_file())
-        return sorted(path.relative_to(self.root).as_posix() for path in found)
+        start = len(str(self.root)) + 1
+        found: list[str] = []
+        for directory, _, names in os.walk(self.locate(prefix)):
+            above = directory[start:]
+            found += (f"{above}/{name}" if above else name for name in names)
+        return sorted(path for path in found if (self.root / path).is_file()) if found else []
 
     def size(self, path: str) -> int:
         """See `Disk.size`."""
@@ -198,10 +206,15 @@ class RealDisk:
         Raises:
             MisuseError: The path is absolute or climbs out of the root.
         """
-        pure = PurePosixPath(path)
-        if pure.is_absolute() or ".." in pure.parts:
-            raise MisuseError(f"expected a path inside the store, found {path!r}")
-        return self.root / pure
+        located = self._located.get(path)
+        if located is None:
+            pure = PurePosixPath(path)
+            if pure.is_absolute() or ".." in pure.parts:
+                raise MisuseError(f"expected a path inside the store, found {path!r}")
+            if len(self._located) >= LOCATED_MAX:
+                self._located.clear()
+            located = self._located[path] = self.root / pure
+        return located
 
     def _make_directory(self, directory: Path) -> None:
         """Make a directory and those above it, each durable, so that only names in it need to be synced."""

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -96,6 +97,7 @@ class SimulatedDisk:
         and removing of directories."""
         self._removed = self.root.with_name(self.root.name + ".removed")
         self._removed_count = 0
+        self._has_removed = True
         self._streams = streams
         self._cut_at: int | None = None
         self._forgot: DiskForgot | None = None
@@ -104,7 +106,7 @@ class SimulatedDisk:
         # What the names touched by `_renamings` would mean after a cut that undoes all of these.
         self._durable: dict[str, UnsyncedFile | None] = {}
         self._renamings: list[_Renaming] = []
-        shutil.rmtree(self._removed, ignore_errors=True)
+        self._forget_removed()
 
     def cut_at(self, operation: int) -> None:
         """Cut power in the operation of this number, the first being 1: it raises `PowerCut`, done, half done or not.
@@ -300,7 +302,9 @@ class SimulatedDisk:
 
     def _put_aside(self, file: UnsyncedFile) -> None:
         """Take a file out of sight, but keep it: a cut may bring it back."""
-        self._removed.mkdir(parents=True, exist_ok=True)
+        if not self._has_removed:
+            self._removed.mkdir(parents=True, exist_ok=True)
+            self._has_removed = True
         self._removed_count += 1
         aside = self._removed / str(self._removed_count)
         file.location.rename(aside)
@@ -352,7 +356,12 @@ class SimulatedDisk:
             return
         self._durable.clear()
         self._files = {path: file for path, file in self._files.items() if file.is_dirty}
-        shutil.rmtree(self._removed, ignore_errors=True)
+        self._forget_removed()
+
+    def _forget_removed(self) -> None:
+        if self._has_removed:
+            shutil.rmtree(self._removed, ignore_errors=True)
+            self._has_removed = False
 
     def _let_go(self) -> None:
         """Keep the old content within its bound."""
@@ -384,15 +393,17 @@ class SimulatedDisk:
         names_undone = len(self._renamings)
         self._renamings.clear()
         self._durable.clear()
-        shutil.rmtree(self._removed, ignore_errors=True)
+        self._forget_removed()
         return names_undone
 
 
-def _above(path: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def _above(path: str) -> tuple[str, ...]:
     """Give the directories that a name is in, the nearest first, without the root."""
-    return [str(parent) for parent in PurePosixPath(path).parents][:-1]
+    return tuple(str(parent) for parent in PurePosixPath(path).parents)[:-1]
 
 
+@lru_cache(maxsize=1024)
 def _normal(path: str) -> str:
     normal = str(PurePosixPath(path))
     return "" if normal == "." else normal

@@ -1,0 +1,177 @@
+"""Thirty days on its own: a whole spacecraft and a whole station in virtual time, four short contacts a day.
+
+In the first contact 10,000 activities go into the schedule and 200 monitors are defined, by telecommand, over the link
+with keys. From then on the spacecraft is left to itself: it releases, watches, keeps housekeeping and events in its
+packet stores, plays them back in contact, and scrubs. Memory is that of this process, which holds both ends.
+
+    python -m tools.bench.days
+"""
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ccsds.pus.telecommand import Telecommand
+from ccsds.time import tai_ns_from_unix
+from hil.scenario import LinkTable, PassTable, Scenario, SpacecraftTable, StepTable
+from hil.world import World
+from mission.channels import Apid
+from mission.definition import DICTIONARY
+from mission.monitoring import CheckKind
+from tools.bench.row import Row, plain
+
+GROUP = "autonomy"
+NS_PER_S = 1_000_000_000
+DAY_S = 86_400
+
+PASSES_A_DAY = 4
+PASS_S = 480.0
+ACTIVITIES = 10_000
+ACTIVITIES_A_COMMAND = 16
+MONITORS = 200
+MONITORS_A_COMMAND = 12
+MONITOR_INTERVAL_MS = 60_000
+# Commands under way at once while all is set up.
+OUTSTANDING_MAX = 16
+TAI_S = tai_ns_from_unix(1_800_000_000 * NS_PER_S) // NS_PER_S
+# Nothing is released before all of it is set up.
+QUIET_S = 3_600
+
+
+class Days:
+    """One mission.
+
+    Args:
+        days: How long it is.
+        activities: How many are scheduled, evenly over the time.
+        monitors: How many watch.
+        folder: For the stores; it exists and is empty.
+    """
+
+    def __init__(self, days: int, activities: int, monitors: int, folder: Path) -> None:
+        self.days = days
+        self.answers: Counter[str] = Counter()
+        """What scheduled commands came to."""
+        self.rss_octets: list[int] = []
+        """Of this process at the end of each day."""
+        self._commands = self._set_up(activities, monitors)
+        self.commands_open = len(self._commands)
+        """Commands of the set-up that are not completed."""
+        starts_s = [10 + DAY_S * index / PASSES_A_DAY for index in range(days * PASSES_A_DAY)]
+        scenario = Scenario(
+            name="days",
+            duration_s=float(days * DAY_S),
+            spacecraft=SpacecraftTable(corpora=[], tai_s=TAI_S),
+            link=LinkTable(
+                profile="sband", passes=[PassTable(at_s=start_s, duration_s=PASS_S) for start_s in starts_s]
+            ),
+            # A step that never ends: the mission goes on until its time is over.
+            procedure=[StepTable(wait_for_file="never")],
+        )
+        self._process = psutil.Process()
+        self._is_setting_up = False
+        self.world = World(scenario, 1, folder, {}, self._watch)
+
+    def run(self) -> float:
+        """Let it happen, and give the processor time it took."""
+        start_s = time.process_time()
+        self.world.run()
+        return time.process_time() - start_s
+
+    def _set_up(self, activities: int, monitors: int) -> list[tuple[str, Mapping[str, Any]]]:
+        """Give the commands that tell the spacecraft what to do."""
+        commands: list[tuple[str, Mapping[str, Any]]] = [("schedule.enable", {}), ("monitoring.enable", {})]
+        span_ns = (self.days * DAY_S - QUIET_S - 60) * NS_PER_S
+        rows = [
+            {
+                "release_time": (TAI_S + QUIET_S) * NS_PER_S + index * span_ns // activities,
+                "request": Telecommand(
+                    apid=Apid.CORE, service=17, subtype=1, source_id=index >> 14, sequence_count=index & 0x3FFF
+                ).encode(),
+            }
+            for index in range(activities)
+        ]
+        for start in range(0, activities, ACTIVITIES_A_COMMAND):
+            commands.append(("schedule.insert", {"activities": rows[start : start + ACTIVITIES_A_COMMAND]}))
+        uptime = DICTIONARY.parameter_of("uptime").id
+        watched = [
+            {
+                "monitor": index + 1,
+                "parameter": uptime,
+                "kind": CheckKind.LIMIT,
+                "low": 0,
+                "high": 10**9,
+                "interval": MONITOR_INTERVAL_MS,
+            }
+            for index in range(monitors)
+        ]
+        for start in range(0, monitors, MONITORS_A_COMMAND):
+            some = watched[start : start + MONITORS_A_COMMAND]
+            commands.append(("monitoring.add", {"monitors": some}))
+            commands.append(("monitoring.enable_monitors", {"monitors": [each["monitor"] for each in some]}))
+        return commands[::-1]
+
+    def _watch(self, source: str, event: Mapping[str, Any]) -> None:
+        match source, event["type"]:
+            case "spacecraft", "CommandAnswered" if event["name"] == "connection_test":
+                self.answers[event["outcome"]] += 1
+            case "hil", "ContactChanged" if not self._is_setting_up:
+                self._is_setting_up = True
+                for _ in range(OUTSTANDING_MAX):
+                    self._send()
+            case "station", "CommandStaged" if event["stage"] == "COMPLETED" and self.commands_open:
+                self.commands_open -= 1
+                self._send()
+        day = int(event["time_ns"] // (DAY_S * NS_PER_S))
+        while len(self.rss_octets) < day:
+            self.rss_octets.append(self._process.memory_info().rss)
+
+    def _send(self) -> None:
+        if self._commands:
+            self.world.station.command(*self._commands.pop(), self.world.now_ns)
+
+
+def run() -> list[Row]:
+    """Measure, and give the rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        mission = Days(30, ACTIVITIES, MONITORS, Path(folder))
+        busy_s = mission.run()
+    grown_mb = (mission.rss_octets[-1] - mission.rss_octets[1]) / 1e6
+    what = f"30 days, {PASSES_A_DAY} contacts a day, {ACTIVITIES} scheduled commands, {MONITORS} monitors"
+    executed = mission.answers["executed"]
+    return [
+        Row(
+            group=GROUP,
+            name=f"{what}: processor time, both ends",
+            value=round(busy_s, 1),
+            unit="s",
+            target="< 60 s",
+            ok=busy_s < 60,
+        ),
+        Row(
+            group=GROUP,
+            name="of these, scheduled commands executed, each once",
+            value=executed,
+            unit="",
+            target=f"= {ACTIVITIES}",
+            ok=mission.answers == {"executed": ACTIVITIES} and mission.commands_open == 0,
+        ),
+        Row(
+            group=GROUP,
+            name="growth of memory from day 2 to the end, both ends",
+            value=round(grown_mb, 1),
+            unit="MB",
+            target="< 10 MB",
+            ok=grown_mb < 10,
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    for row in run():
+        print(plain(row), flush=True)
