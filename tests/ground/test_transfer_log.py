@@ -52,6 +52,9 @@ class Life:
             self.ladder.events.clear()
         return until()
 
+    def memory_octets(self):
+        return 0
+
     def kill(self) -> None:
         self.archive.abandon()
 

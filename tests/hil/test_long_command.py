@@ -46,6 +46,9 @@ class Worker:
     def send(self, request):
         pass
 
+    def memory_octets(self):
+        return 0
+
     def kill(self):
         pass
 

@@ -29,6 +29,9 @@ class Worker:
     def send(self, request):
         pass
 
+    def memory_octets(self):
+        return 0
+
     def kill(self):
         pass
 

@@ -47,6 +47,9 @@ class Worker:
     def send(self, request):
         self.requests.append(request)
 
+    def memory_octets(self):
+        return 0
+
     def kill(self):
         pass
 

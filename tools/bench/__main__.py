@@ -19,7 +19,10 @@ from tools.bench.row import Row, plain
 BENCHES = {
     "first_light": ("coding", "pus", "training", "supervision"),
     "link": ("sdls", "nonces", "cfdp_goodput", "cfdp_speed", "passes"),
-    "autonomy": ("survival",),
+    "autonomy": (
+        "days",
+        "survival",
+    ),
     "exact": ("checkpoint", "flips", "guard", "kills", "ranks"),
 }
 

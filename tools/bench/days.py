@@ -10,7 +10,7 @@ packet stores, plays them back in contact, and scrubs. Memory is that of this pr
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +76,26 @@ class Days:
         self._process = psutil.Process()
         self._is_setting_up = False
         self.world = World(scenario, 1, folder, {}, self._watch)
+        self.spacecraft_s = 0.0
+        """Processor time of the spacecraft, its disk included."""
+        for name in ("start", "advance", "receive", "transmit", "contact", "next_deadline", "take_events"):
+            setattr(self.world.spacecraft, name, self._timed(getattr(self.world.spacecraft, name)))
 
     def run(self) -> float:
         """Let it happen, and give the processor time it took."""
         start_s = time.process_time()
         self.world.run()
         return time.process_time() - start_s
+
+    def _timed(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            start_s = time.process_time()
+            try:
+                return method(*arguments, **named)
+            finally:
+                self.spacecraft_s += time.process_time() - start_s
+
+        return call
 
     def _set_up(self, activities: int, monitors: int) -> list[tuple[str, Mapping[str, Any]]]:
         """Give the commands that tell the spacecraft what to do."""
@@ -118,7 +132,7 @@ class Days:
 
     def _watch(self, source: str, event: Mapping[str, Any]) -> None:
         match source, event["type"]:
-            case "spacecraft", "CommandAnswered" if event["name"] == "connection_test":
+            case "spacecraft", "CommandAnswered" if event["name"] == "test.connection":
                 self.answers[event["outcome"]] += 1
             case "hil", "ContactChanged" if not self._is_setting_up:
                 self._is_setting_up = True
@@ -147,11 +161,17 @@ def run() -> list[Row]:
     return [
         Row(
             group=GROUP,
-            name=f"{what}: processor time, both ends",
-            value=round(busy_s, 1),
+            name=f"{what}: processor time of the spacecraft",
+            value=round(mission.spacecraft_s, 1),
             unit="s",
             target="< 60 s",
-            ok=busy_s < 60,
+            ok=mission.spacecraft_s < 60,
+        ),
+        Row(
+            group=GROUP,
+            name="the same with the station, its archive and keys, the link and the evidence",
+            value=round(busy_s, 1),
+            unit="s",
         ),
         Row(
             group=GROUP,

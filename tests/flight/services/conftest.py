@@ -47,6 +47,9 @@ class IdleWorker:
     def send(self, request):
         pass
 
+    def memory_octets(self):
+        return 0
+
     def kill(self):
         pass
 
