@@ -21,6 +21,7 @@ BENCHES = {
     "link": ("sdls", "nonces", "cfdp_goodput", "cfdp_speed", "passes"),
     "autonomy": (
         "days",
+        "answer",
         "survival",
     ),
     "exact": ("checkpoint", "flips", "guard", "kills", "ranks"),
