@@ -93,8 +93,9 @@ class Monitoring:
         """Look at what is due, and tell what is to be told."""
         while (first := self._agenda.first()) is not None and first[0] <= now_ns:
             interval_ns = first[1]
+            values: dict[int, Any] = {}
             for watch in self._groups[interval_ns]:
-                self._look(watch, now_ns)
+                self._look(watch, values, now_ns)
             self._agenda.put(interval_ns, (now_ns // interval_ns + 1) * interval_ns)
         if self._tell_at_ns is not None and now_ns >= self._tell_at_ns:
             self._tell()
@@ -115,27 +116,31 @@ class Monitoring:
             return False
         return True
 
-    def _look(self, watch: Watch, now_ns: int) -> None:
-        result = self._result(watch, now_ns)
+    def _look(self, watch: Watch, values: dict[int, Any], now_ns: int) -> None:
+        """Look at a parameter; what was read at this instant is in ``values`` by its number, and added to it."""
+        result = self._result(watch, values, now_ns)
         if result is None:
             return
-        turn = STATUS_TABLE[watch.status, result]
-        if turn is Turn.STAY:
+        if result is watch.status:  # As the table has it, without the look into it: nearly always.
             watch.against_count = 0
             return
+        turn = STATUS_TABLE[watch.status, result]
         if result is not watch.against:
             watch.against, watch.against_count = result, 0
         watch.against_count += 1
         if turn is Turn.TURN or watch.against_count >= watch.monitor.repetition:
             self._turn(watch, result, now_ns)
 
-    def _result(self, watch: Watch, now_ns: int) -> CheckStatus | None:
+    def _result(self, watch: Watch, values: dict[int, Any], now_ns: int) -> CheckStatus | None:
         monitor = watch.monitor
         if monitor.validity_parameter:
             held = int(self._pool.read(monitor.validity_parameter, now_ns)) & monitor.validity_mask
             if held != monitor.validity_expected:
                 return CheckStatus.INVALID
-        value = watch.value = self._pool.read(monitor.parameter, now_ns)
+        value = values.get(monitor.parameter)
+        if value is None:
+            value = values[monitor.parameter] = self._pool.read(monitor.parameter, now_ns)
+        watch.value = value
         if value != value:  # Not a number: there is none yet.
             return CheckStatus.INVALID
         return watch.check(value, now_ns)

@@ -97,6 +97,9 @@ class ParameterPool:
         Raises:
             MisuseError: There is no such parameter.
         """
+        source = self._sources.get(key) if isinstance(key, int) else None
+        if source is not None:
+            return source(now_ns)
         parameter = self.find(key)
         if isinstance(parameter, Setting):
             return self.setting(parameter)

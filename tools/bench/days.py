@@ -22,6 +22,8 @@ from hil.scenario import LinkTable, PassTable, Scenario, SpacecraftTable, StepTa
 from hil.world import World
 from mission.channels import Apid
 from mission.definition import DICTIONARY
+from mission.dictionary import Setting
+from mission.field_types import UInt
 from mission.monitoring import CheckKind
 from tools.bench.row import Row, plain
 
@@ -112,14 +114,19 @@ class Days:
         ]
         for start in range(0, activities, ACTIVITIES_A_COMMAND):
             commands.append(("schedule.insert", {"activities": rows[start : start + ACTIVITIES_A_COMMAND]}))
-        uptime = DICTIONARY.parameter_of("uptime").id
+        # Every count on board, each by several monitors.
+        counts = [
+            number
+            for number, each in DICTIONARY.parameters.items()
+            if isinstance(each.shape.type, UInt) and not isinstance(each, Setting)
+        ]
         watched = [
             {
                 "monitor": index + 1,
-                "parameter": uptime,
+                "parameter": counts[index % len(counts)],
                 "kind": CheckKind.LIMIT,
                 "low": 0,
-                "high": 10**9,
+                "high": 10**18,
                 "interval": MONITOR_INTERVAL_MS,
             }
             for index in range(monitors)
