@@ -118,12 +118,25 @@ class Monitoring:
 
     def _look(self, watch: Watch, values: dict[int, Any], now_ns: int) -> None:
         """Look at a parameter; what was read at this instant is in ``values`` by its number, and added to it."""
-        result = self._result(watch, values, now_ns)
-        if result is None:
-            return
+        monitor = watch.monitor
+        if monitor.validity_parameter and not self._is_valid(monitor, now_ns):
+            result = CheckStatus.INVALID
+        else:
+            number = monitor.parameter
+            if number in values:
+                value = values[number]
+            else:
+                value = values[number] = self._pool.read(number, now_ns)
+            watch.value = value
+            # Not a number: there is none yet.
+            result = watch.check(value, now_ns) if value == value else CheckStatus.INVALID
         if result is watch.status:  # As the table has it, without the look into it: nearly always.
             watch.against_count = 0
-            return
+        elif result is not None:
+            self._differ(watch, result, now_ns)
+
+    def _differ(self, watch: Watch, result: CheckStatus, now_ns: int) -> None:
+        """Count a result that is not the status, and turn if there are enough of them."""
         turn = STATUS_TABLE[watch.status, result]
         if result is not watch.against:
             watch.against, watch.against_count = result, 0
@@ -131,19 +144,9 @@ class Monitoring:
         if turn is Turn.TURN or watch.against_count >= watch.monitor.repetition:
             self._turn(watch, result, now_ns)
 
-    def _result(self, watch: Watch, values: dict[int, Any], now_ns: int) -> CheckStatus | None:
-        monitor = watch.monitor
-        if monitor.validity_parameter:
-            held = int(self._pool.read(monitor.validity_parameter, now_ns)) & monitor.validity_mask
-            if held != monitor.validity_expected:
-                return CheckStatus.INVALID
-        value = values.get(monitor.parameter)
-        if value is None:
-            value = values[monitor.parameter] = self._pool.read(monitor.parameter, now_ns)
-        watch.value = value
-        if value != value:  # Not a number: there is none yet.
-            return CheckStatus.INVALID
-        return watch.check(value, now_ns)
+    def _is_valid(self, monitor: Monitor, now_ns: int) -> bool:
+        held = int(self._pool.read(monitor.validity_parameter, now_ns)) & monitor.validity_mask
+        return held == monitor.validity_expected
 
     def _turn(self, watch: Watch, status: CheckStatus, now_ns: int) -> None:
         watch.before, watch.status = watch.status, status

@@ -99,6 +99,7 @@ class Day:
 
     def outcome(self):
         """What the day has come to."""
+        assert self.operator is not None
         ledger = self.operator.spacecraft._ledger
         counts = ledger.schedule.counts
         return {
