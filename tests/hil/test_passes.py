@@ -12,6 +12,7 @@ from hil.__main__ import main
 from hil.run import prepare_folder
 from hil.scenario import parse_scenario
 from hil.world import World
+from mission.beacon import decode_beacon
 
 NS_PER_S = 1_000_000_000
 
@@ -72,31 +73,51 @@ def seconds(found):
 TWO_PASSES = "".join(f"[[link.passes]]\nat_s = {at_s}\nduration_s = 60\n" for at_s in (100, 500))
 
 
-def test_outside_of_passes_nothing_is_sent_and_nothing_arrives(tmp_path):
-    sent = []
-    prepare_folder(tmp_path / "run", force=False)
-    world = World(scenario_of(TWO_PASSES), 1, tmp_path / "run", {}, lambda source, event: None)
-    for line in (world.up, world.down):
+def listen(world):
+    """Note what leaves on each line: the second, and the octets."""
+    sent = {"up": [], "down": []}
+    for name, line in (("up", world.up), ("down", world.down)):
 
-        def send(data, now_ns, send=line.send):
-            sent.append(now_ns / NS_PER_S)
+        def send(data, now_ns, name=name, send=line.send):
+            sent[name].append((now_ns / NS_PER_S, bytes(data)))
             send(data, now_ns)
 
         line.send = send
+    return sent
+
+
+def is_in_a_pass(second):
+    return 100 <= second <= 160 or 500 <= second <= 560
+
+
+def test_outside_of_passes_only_beacons_are_sent_and_nothing_arrives(tmp_path):
+    prepare_folder(tmp_path / "run", force=False)
+    world = World(scenario_of(TWO_PASSES), 1, tmp_path / "run", {}, lambda source, event: None)
+    sent = listen(world)
     world.run()
-    assert len([each for each in sent if 100 <= each <= 160]) > 60
-    assert len([each for each in sent if 500 <= each <= 560]) > 60
-    assert [each for each in sent if not (100 <= each <= 160 or 500 <= each <= 560)] == []
+    both = [second for line in sent.values() for second, _ in line]
+    assert len([each for each in both if 100 <= each <= 160]) > 60
+    assert len([each for each in both if 500 <= each <= 560]) > 60
+    assert [second for second, _ in sent["up"] if not is_in_a_pass(second)] == []
+    lonely = [data for second, data in sent["down"] if not is_in_a_pass(second)]
+    # One in each five minutes without contact: in 100 s none, in 340 s one, in 440 s one.
+    assert len(lonely) == 2
+    assert all("NOMINAL" in decode_beacon(data.strip()) for data in lonely)
     heard = seconds(events(tmp_path / "run", "HousekeepingReceived"))
     assert heard
-    assert all(100 <= each <= 160 or 500 <= each <= 560 for each in heard)
+    assert all(is_in_a_pass(each) for each in heard)
+    assert not events(tmp_path / "run", "BeaconHeard")
 
 
 def test_octets_on_their_way_at_the_end_of_a_pass_are_lost(tmp_path):
     # Nothing is on the line in a second and a half before the end but what is not there yet.
-    fly(tmp_path / "run", TWO_PASSES, delay_s=1.5)
+    prepare_folder(tmp_path / "run", force=False)
+    world = World(scenario_of(TWO_PASSES, delay_s=1.5), 1, tmp_path / "run", {}, lambda source, event: None)
+    sent = listen(world)["down"]
+    world.run()
     lost = events(tmp_path / "run", "OctetsLost", "link.down")
-    assert [each["count"] for each in lost] == [259, 259]
+    beacons = [len(data) for second, data in sent if not is_in_a_pass(second)]
+    assert [each["count"] for each in lost] == [259 + octets for octets in beacons]
     assert 160 <= lost[0]["start_ns"] / NS_PER_S <= 161.5
     assert 560 <= lost[1]["start_ns"] / NS_PER_S <= 561.5
 
