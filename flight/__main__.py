@@ -35,6 +35,7 @@ from mission.definition import DICTIONARY
 from mission.profiles import PROFILES, find_profile
 from mission.slots import SlotKind
 from ports.drive import drive
+from ports.errors import PortRefusedError
 from ports.key_directory import opened_keys, require_choice
 from ports.url import parse_url
 from ports.watchdog import WatchdogPort, open_watchdog
@@ -136,16 +137,23 @@ def main(
         program.verbose = verbose
         try:
             asyncio.run(program.run())
-        except (MisuseError, OSError) as error:  # A store or a port that turns out to be something else.
-            click.echo(f"flight: {error}", err=True)
-            sys.exit(BAD_INPUT_STATUS)
-        except Exception as error:  # What nobody foresaw is kept for the ground, and the supervisor starts anew.
+        except Exception as error:
+            if _is_bad_input(error, program):
+                click.echo(f"flight: {error}", err=True)
+                sys.exit(BAD_INPUT_STATUS)
+            # What nobody foresaw is kept for the ground, and the supervisor starts anew.
             logger.exception("the flight software failed")
             with contextlib.suppress(OSError):
                 note_crash(Ledger(disk), describe_exception(error))
             sys.exit(CRASH_STATUS)
         if program.has_reset:
             sys.exit(RESET_STATUS)
+
+
+def _is_bad_input(error: Exception, program: "_Program") -> bool:
+    """Tell whether it was a store or a port that turned out to be something else, not the running software."""
+    is_of_the_start = not program.has_begun and isinstance(error, MisuseError | OSError)
+    return is_of_the_start or isinstance(error, PortRefusedError)
 
 
 class _Worker:
@@ -176,6 +184,8 @@ class _Program:
     """The event loop around one spacecraft."""
 
     verbose = False
+    has_begun = False
+    """Whether there is a spacecraft: from here on an exception is a crash."""
     has_reset = False
     """Whether it ended because the spacecraft asked for a reset."""
 
@@ -203,6 +213,7 @@ class _Program:
         self._spacecraft = Spacecraft(
             self._config, self._disk, self._worker, self._corpora, time.monotonic_ns(), self._keys
         )
+        self.has_begun = True
         loop = asyncio.get_running_loop()
         task = self._task = asyncio.ensure_future(
             drive(

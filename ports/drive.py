@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from ccsds.errors import MisuseError
-from ports.errors import PortLostError
+from ports.errors import PortLostError, PortRefusedError
 from ports.port import Port, open_port
 from ports.url import Url, parse_url
 
@@ -107,7 +107,8 @@ async def drive(
         clock: Where ``now_ns`` comes from.
 
     Raises:
-        MisuseError: A rate is not above 0, or the URL is wrong, now or once its device shows what it cannot do.
+        MisuseError: A rate is not above 0, or the URL is wrong.
+        PortRefusedError: The device that the URL names shows that it cannot do it.
         PortLostError: The open port that was handed over is lost.
     """
     if rate_bps <= 0 or bits_per_octet <= 0:
@@ -210,7 +211,10 @@ class _Driver:
             return
         if self._opening.done():
             opening, self._opening = self._opening, None
-            self._port = opening.result()
+            try:
+                self._port = opening.result()
+            except MisuseError as error:
+                raise PortRefusedError(str(error)) from error
             self._opened_at_ns = now_ns
 
     def _read(self, port: Port, now_ns: int) -> None:
