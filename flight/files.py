@@ -195,6 +195,8 @@ class Files:
     def _recover(self, now_ns: int) -> Entity:
         journal = Journal(self._disk, JOURNAL_PATH)
         recovery = journal.recover()
+        if recovery.sync_error is not None:
+            raise recovery.sync_error
         records = [record for record in recovery.records if self._knows(record)]
         foreign_count = len(recovery.records) - len(records)
         if recovery.damaged_octets or foreign_count:

@@ -42,6 +42,8 @@ class Recovery:
     """Octets that belong to no whole record: a torn tail, or damage."""
     mended_octets: int = 0
     """Octets of records that are whole in the second copy only."""
+    sync_error: OSError | None = None
+    """Why what was read may be gone after the next power cut; None if it is durable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +92,17 @@ class Journal:
         is believed now must not be gone after the next power cut.
 
         Raises:
-            OSError: The disk failed.
+            OSError: The disk failed to read it.
         """
+        sync_error = None
         try:
             self._disk.fsync(self._path)
             self._disk.fsync(directory_of(self._path))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            sync_error = error
+        try:
             data = self._disk.read(self._path)
         except FileNotFoundError:
             data = b""
@@ -110,6 +118,7 @@ class Journal:
             tuple(merged[start] for start in sorted(merged)),
             damaged_octets=max(len(data), _end_of(merged)) - octets,
             mended_octets=octets - own_octets,
+            sync_error=sync_error,
         )
 
     def append(self, payload: bytes) -> None:

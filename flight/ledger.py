@@ -102,7 +102,7 @@ class Ledger:
                 continue
             self._apply(commit)
         # A torn tail must not stand before the next record, or one that follows could be mistaken for part of it.
-        self._is_suspect = self.damaged_octets > 0 or self.mended_octets > 0
+        self._is_suspect = self.damaged_octets > 0 or self.mended_octets > 0 or recovery.sync_error is not None
 
     @property
     def boot_count(self) -> int:
@@ -172,8 +172,7 @@ class Ledger:
             UncertainStoreError: The disk failed, and neither could the record be taken back; nothing is applied, but
                 after a reboot it may turn out to be durable. The next commit tries again to take it back.
         """
-        if self._is_suspect:
-            self._compact()
+        self.make_certain()
         if self._loaded_key_set not in (None, self.key_set):
             changes = (KeySetLoaded(self._loaded_key_set), *changes)
         commit = Commit(changes)
@@ -196,6 +195,15 @@ class Ledger:
                 self._compact()
             except OSError:  # What was committed is durable all the same; the next commit tries again and reports.
                 self._is_suspect = True
+
+    def make_certain(self) -> None:
+        """Make durable what is believed, if the disk has given cause to doubt that it is.
+
+        Raises:
+            OSError: The disk failed again.
+        """
+        if self._is_suspect:
+            self._compact()
 
     def answers_to(self, identity: Identity) -> tuple[Answer, ...] | None:
         """Give the reports a telecommand was answered with, or None if it never was."""

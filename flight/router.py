@@ -108,14 +108,20 @@ class Router:
             hashlib.sha256(packet).digest()[:DIGEST_OCTETS],
         )
         answers = self._ledger.answers_to(identity)
-        if answers is not None:
-            self._repeat(telecommand, answers, now_ns)
-            return
         request = Request(
             telecommand,
             begun=Begun(identity, telecommand.request_id.encode()),
             ended=lambda _, answers: Executed(identity, answers),
         )
+        if answers is not None:
+            try:
+                self._ledger.make_certain()
+            except OSError as error:
+                # It was done, but whether a power cut would leave that so is not known.
+                self._store_failed(request, UncertainStoreError(error.errno, error.strerror), now_ns)
+            else:
+                self._repeat(telecommand, answers, now_ns)
+            return
         if self._ledger.request_begun(identity) is not None:
             self._fail_unknown(request, now_ns)
             return

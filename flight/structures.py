@@ -42,6 +42,8 @@ class Structures:
     def __init__(self, dictionary: Dictionary, book: HousekeepingBook) -> None:
         self._dictionary = dictionary
         self._book = book
+        self._enabled: list[Known] = []
+        self._enabled_version = -1
 
     def find(self, kind: StructureKind, number: int) -> Known:
         """Give a structure.
@@ -78,8 +80,13 @@ class Structures:
 
     def enabled(self) -> list[Known]:
         """Give the structures that are reported by themselves."""
-        keys = [key for key, is_on in self._book.switched.items() if is_on]
-        return [self.find(StructureKind(kind), number) for kind, number in keys if self._usable(kind, number)]
+        if self._enabled_version != self._book.version:
+            keys = [key for key, is_on in self._book.switched.items() if is_on]
+            self._enabled = [
+                self.find(StructureKind(kind), number) for kind, number in keys if self._usable(kind, number)
+            ]
+            self._enabled_version = self._book.version
+        return self._enabled
 
     def _usable(self, kind: int, number: int) -> bool:
         return self._structure(StructureKind(kind), number) is not None

@@ -10,6 +10,7 @@ survive without the content under it. Directories are names too; what happened i
 Files written by another process are taken as synced when they are written, since nobody tells this file of them.
 """
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -96,8 +97,7 @@ class SimulatedDisk:
         """Operations done: those that change something, which are append, pwrite, fsync, rename, remove, and the making
         and removing of directories."""
         self._removed = self.root.with_name(self.root.name + ".removed")
-        self._removed_count = 0
-        self._has_removed = True
+        self._put_aside_at: list[Path] = []
         self._streams = streams
         self._cut_at: int | None = None
         self._forgot: DiskForgot | None = None
@@ -106,7 +106,7 @@ class SimulatedDisk:
         # What the names touched by `_renamings` would mean after a cut that undoes all of these.
         self._durable: dict[str, UnsyncedFile | None] = {}
         self._renamings: list[_Renaming] = []
-        self._forget_removed()
+        shutil.rmtree(self._removed, ignore_errors=True)
 
     def cut_at(self, operation: int) -> None:
         """Cut power in the operation of this number, the first being 1: it raises `PowerCut`, done, half done or not.
@@ -243,7 +243,7 @@ class SimulatedDisk:
     def free_octets(self) -> int:
         """See `flight.disk.Disk.free_octets`."""
         self._require_power()
-        return max(0, self._capacity_octets - sum(map(self._disk.size, self._disk.list())))
+        return max(0, self._capacity_octets - _octets_below(self.root))
 
     def is_inside(self, path: str, directory: str = "") -> bool:
         """See `flight.disk.Disk.is_inside`."""
@@ -302,13 +302,12 @@ class SimulatedDisk:
 
     def _put_aside(self, file: UnsyncedFile) -> None:
         """Take a file out of sight, but keep it: a cut may bring it back."""
-        if not self._has_removed:
-            self._removed.mkdir(parents=True, exist_ok=True)
-            self._has_removed = True
-        self._removed_count += 1
-        aside = self._removed / str(self._removed_count)
+        if not self._put_aside_at:
+            self._removed.mkdir(exist_ok=True)
+        aside = self._removed / str(len(self._put_aside_at))
         file.location.rename(aside)
         file.location = aside
+        self._put_aside_at.append(aside)
 
     def _change_names(self, renaming: _Renaming, replaced: UnsyncedFile | None) -> None:
         if renaming.old is not None:
@@ -359,9 +358,12 @@ class SimulatedDisk:
         self._forget_removed()
 
     def _forget_removed(self) -> None:
-        if self._has_removed:
-            shutil.rmtree(self._removed, ignore_errors=True)
-            self._has_removed = False
+        for aside in self._put_aside_at:
+            if aside.is_dir():
+                shutil.rmtree(aside)
+            else:
+                aside.unlink(missing_ok=True)  # A cut may have brought it back.
+        self._put_aside_at.clear()
 
     def _let_go(self) -> None:
         """Keep the old content within its bound."""
@@ -395,6 +397,14 @@ class SimulatedDisk:
         self._durable.clear()
         self._forget_removed()
         return names_undone
+
+
+def _octets_below(directory: Path | str) -> int:
+    octets = 0
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            octets += _octets_below(entry.path) if entry.is_dir(follow_symlinks=False) else entry.stat().st_size
+    return octets
 
 
 @lru_cache(maxsize=1024)

@@ -6,10 +6,13 @@ a loop. Everything runs in virtual time over a disk that forgets and tears (`hil
 """
 
 import errno
+import os
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ccsds.errors import MisuseError
 from flight.services.boots import BootPolicy
@@ -66,12 +69,17 @@ class Strike(Enum):
     """It turns no more, until the watchdog bites."""
     FULL_STORE = "full store"
     """Nothing can be written for a while."""
+    WORN_STORE = "worn store"
+    """Nothing can be made durable for a while: each sync fails."""
+    BIT_FLIP = "bit flip"
+    """A bit of what is stored is another one."""
 
 
 class FaultyDisk(SimulatedDisk):
-    """A simulated disk that can be full."""
+    """A simulated disk that can be full or worn, and whose bits can flip."""
 
     is_full = False
+    is_worn = False
 
     def append(self, path: str, data: bytes) -> None:
         """See `flight.disk.Disk.append`."""
@@ -82,6 +90,24 @@ class FaultyDisk(SimulatedDisk):
         """See `flight.disk.Disk.pwrite`."""
         self._require_room()
         super().pwrite(path, offset_octets, data)
+
+    def fsync(self, path: str) -> None:
+        """See `flight.disk.Disk.fsync`."""
+        if self.is_worn:
+            raise OSError(errno.EIO, "Input/output error")
+        super().fsync(path)
+
+    def flip(self, chance: np.random.Generator) -> None:
+        """Flip one bit of one file, each file as likely as another."""
+        paths = [path for path in self.list() if self.size(path)]
+        if not paths:
+            return
+        with self.locate(paths[int(chance.integers(len(paths)))]).open("r+b") as content:
+            offset_octets = int(chance.integers(content.seek(0, os.SEEK_END)))
+            content.seek(offset_octets)
+            (octet,) = content.read(1)
+            content.seek(offset_octets)
+            content.write(bytes([octet ^ 1 << int(chance.integers(8))]))
 
     def _require_room(self) -> None:
         if self.is_full:
@@ -143,15 +169,25 @@ class SurvivalRun:
             case Strike.HANG:
                 self._operator.now_ns = self._watchdog.bites_ns
                 self._boot()
-            case Strike.FULL_STORE:
-                self._disk.is_full = True
+            case Strike.FULL_STORE | Strike.WORN_STORE:
+                self._set_store(strike, True)
                 self._live(self._pause_s())
                 since_ns = self._operator.now_ns
                 if self._chance.random() < 0.5:
                     self._boot()
                 self._require_commandable(since_ns)
-                self._disk.is_full = False
+                self._set_store(strike, False)
+            case Strike.BIT_FLIP:
+                self._disk.flip(self._chance)
+                if self._chance.random() < 0.5:
+                    self._boot()
         self._require_commandable(since_ns)
+
+    def _set_store(self, strike: Strike, is_struck: bool) -> None:
+        if strike is Strike.FULL_STORE:
+            self._disk.is_full = is_struck
+        else:
+            self._disk.is_worn = is_struck
 
     def _poison(self) -> None:
         """End every life outside SAFE soon after its start; it must come to SAFE, and be commandable there."""

@@ -73,9 +73,12 @@ class HousekeepingBook:
         """Of those that have another than they were declared with."""
         self.bands: dict[Key, tuple[DeadBand, ...]] = {}
         """Of those reported on change."""
+        self.version = 0
+        """Goes up with each change."""
 
     def apply(self, change: HousekeepingChange) -> None:
         """See `flight.books.book.Book`."""
+        self.version += 1
         key = (change.kind, change.structure_id)
         match change:
             case HousekeepingSwitched():

@@ -1,5 +1,7 @@
 """The journal: what was synced is read back; what was torn or damaged costs only itself."""
 
+import errno
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +31,7 @@ def test_what_was_appended_is_recovered_in_order(disk):
     recovery = Journal(disk, "journal").recover()
     assert recovery.records == tuple(RECORDS)
     assert recovery.damaged_octets == 0
+    assert recovery.sync_error is None
     assert len(data) == sum(12 + len(record) for record in RECORDS)
 
 
@@ -100,6 +103,18 @@ def test_what_is_read_at_boot_is_made_durable_before_it_is_believed(disk, monkey
     monkeypatch.setattr(disk, "fsync", lambda path: (synced.append(path), fsync(path)))
     Journal(disk, "journal").recover()
     assert synced == ["journal", ""]
+
+
+def test_a_journal_that_cannot_be_synced_is_read_all_the_same_and_says_so(disk, monkeypatch):
+    written(disk, RECORDS)
+
+    def fsync(path):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(disk, "fsync", fsync)
+    recovery = Journal(disk, "journal").recover()
+    assert recovery.records == tuple(RECORDS)
+    assert recovery.sync_error.errno == errno.EIO
 
 
 def test_a_replacement_is_synced_before_it_takes_the_place_and_its_name_after(disk, monkeypatch):

@@ -30,6 +30,7 @@ class Disk(RealDisk):
     """A real disk that notes its syncs, and can be full."""
 
     is_full = False
+    is_worn = False
 
     def __init__(self, root):
         super().__init__(root)
@@ -43,6 +44,8 @@ class Disk(RealDisk):
             self.unsynced.add(path)
 
     def fsync(self, path):
+        if self.is_worn:
+            raise OSError(errno.EIO, "Input/output error")
         super().fsync(path)
         self.unsynced.discard(path)
 
@@ -75,8 +78,8 @@ class OpenGuard:
 
 
 class Board:
-    def __init__(self, folder, services=None, dictionary=DICTIONARY):
-        self.disk = Disk(folder)
+    def __init__(self, folder, services=None, dictionary=DICTIONARY, disk=None):
+        self.disk = disk or Disk(folder)
         self.reporter = Reporter(dictionary)
         self.ledger = Ledger(self.disk)
         self.service = Counter(17)
@@ -274,3 +277,16 @@ def test_a_store_that_cannot_say_whether_it_is_durable_gives_outcome_unknown(boa
     board.route(packet(sequence=1))
     disk.fails = True
     assert failure(board.route(packet(sequence=2)))[1] == FailureCode.OUTCOME_UNKNOWN
+
+
+def test_a_store_that_cannot_sync_at_boot_answers_nothing_as_done_until_it_can(board, tmp_path):
+    first = board.route(packet())
+    disk = Disk(tmp_path)
+    disk.is_worn = True
+    rebooted = Board(tmp_path, disk=disk)
+    stage, code, _ = failure(rebooted.route(packet()))
+    assert (stage, code) == (VerificationStage.COMPLETION_FAILED, FailureCode.OUTCOME_UNKNOWN)
+    disk.is_worn = False
+    again = rebooted.route(packet())
+    assert [each.answer for each in again] == [each.answer for each in first]
+    assert rebooted.service.executed == 0

@@ -475,4 +475,4 @@ def test_it_is_a_real_disk_until_the_cut_and_keeps_after_it_all_that_was_synced(
     for path in safe_names:
         assert path in left
     assert forgot.operation == disk.operations
-    assert not (folder / "simulated.removed").exists()
+    assert list((folder / "simulated.removed").glob("*")) == []
