@@ -73,6 +73,24 @@ def stage_line(event: Mapping[str, Any]) -> Text:
     return line
 
 
+def report_lines(event: Mapping[str, Any]) -> Text:
+    """Give a report with a line for each of its values, each row of a list, and each entry of a mapping."""
+    lines = [event["name"] + (":" if event["values"] else "")]
+    for name, value in event["values"].items():
+        if isinstance(value, Mapping):
+            lines += [f"  {name}.{key} {_shown(each)}" for key, each in value.items()]
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            rows = (" ".join(f"{key}={_shown(each)}" for key, each in row.items()) for row in value)
+            lines += [f"  {name}[{position}] {row}" for position, row in enumerate(rows)]
+        else:
+            lines.append(f"  {name} {_shown(value)}")
+    return Text("\n".join(lines))
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else show(value)
+
+
 def command_list(dictionary: Dictionary) -> Table:
     """Give all commands of the dictionary."""
     table = _table("command", "arguments", "what it does")

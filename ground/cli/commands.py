@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 from rich.console import Console
+from rich.text import Text
 
 from ccsds.cop1.fop import Service
 from ccsds.errors import MisuseError
@@ -18,6 +19,7 @@ from ground.cli.options import FAILED_STATUS, json_option, plain_errors, socket_
 from ground.client import Client
 from ground.events import FINAL, Stage, plain
 from ground.history import History
+from mission.channels import Downlink
 from mission.definition import DICTIONARY
 from mission.dictionary import Command, Hazard
 
@@ -187,6 +189,8 @@ def send_and_follow(
 ) -> str:
     """Send a command, print every stage of it until it ends, or only the last, and give that.
 
+    With the stages come the live reports of its service: what it asked for, if it asked for something.
+
     Raises:
         TimeoutError: It has not ended in time.
     """
@@ -196,17 +200,33 @@ def send_and_follow(
     if state.get("link", "UP") != "UP" and not as_json:
         until = "it is sent blind" if service is Service.BD else "the command waits until the spacecraft is heard"
         console.print(f"link DOWN: {until}", style="yellow")
+    number = DICTIONARY.command(name).service
     for event in client.events(timeout_s):
+        if _answers(event, number) and not only_end:
+            _show(console, event, presentation.report_lines, as_json=as_json)
         if event["type"] != "CommandStaged" or event["command_id"] != command_id:
             continue
         is_end = event["stage"] in _FINAL_NAMES
-        if as_json:
-            click.echo(to_json(event))
-        elif is_end or not only_end:
-            console.print(presentation.stage_line(event), soft_wrap=True)
+        if as_json or is_end or not only_end:
+            _show(console, event, presentation.stage_line, as_json=as_json)
         if is_end:
             return event["stage"]
     raise TimeoutError(f"expected command {command_id} to end within {timeout_s:g} s, found it on its way still")
+
+
+def _answers(event: Mapping[str, Any], service: int) -> bool:
+    """Tell whether an event is a live report of a service."""
+    is_report = event["type"] == "ReportReceived"
+    return is_report and event["service"] == service and event["virtual_channel"] == Downlink.LIVE
+
+
+def _show(
+    console: Console, event: Mapping[str, Any], look: Callable[[Mapping[str, Any]], Text], *, as_json: bool
+) -> None:
+    if as_json:
+        click.echo(to_json(event))
+    else:
+        console.print(look(event), soft_wrap=True)
 
 
 def pairs(arguments: tuple[str, ...]) -> dict[str, str]:

@@ -115,6 +115,25 @@ def test_send_tells_a_refusal_by_its_status_with_the_spacecrafts_reason(ground, 
     assert (last["stage"], last["text"]) == ("REFUSED", "REFUSED, no such job")
 
 
+def test_send_prints_the_report_that_answers(ground, served):
+    complete = served.spacecraft.answer
+    report = DICTIONARY.report_of(136, 130)
+    values = {field.name: 7 for field in report.fields.fields}
+
+    def answer(telecommand):
+        served.spacecraft.say(136, 130, report.fields.encode(values), destination_id=telecommand.source_id)
+        # Somebody else's, and no answer to this.
+        served.spacecraft.say(17, 2, b"", destination_id=telecommand.source_id)
+        return complete(telecommand)
+
+    served.spacecraft.answer = answer
+    lines = ground("send", "scrub.report", socket_path=served.config.socket_path).output.splitlines()
+    at = lines.index(f"{report.name}:")
+    assert lines[at + 1 : at + 1 + len(values)] == [f"  {name} 7" for name in values]
+    assert lines[-1] == "scrub.report 1: COMPLETED"
+    assert not [line for line in lines if "connection" in line]
+
+
 def test_send_can_return_at_once_or_after_a_time(ground, served):
     served.spacecraft.answer = lambda telecommand: []
     result = ground("send", "test.connection", "--no-wait", socket_path=served.config.socket_path)
