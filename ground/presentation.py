@@ -87,10 +87,6 @@ def report_lines(event: Mapping[str, Any]) -> Text:
     return Text("\n".join(lines))
 
 
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else show(value)
-
-
 def command_list(dictionary: Dictionary) -> Table:
     """Give all commands of the dictionary."""
     table = _table("command", "arguments", "what it does")
