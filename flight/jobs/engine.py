@@ -428,7 +428,7 @@ class Engine:
             )
 
     def _saved(self, running: RunningJob, reply: Saved) -> None:
-        begun, running.begun = running.saving(reply.step), None
+        begun = running.saved(reply.step)
         made = CheckpointMade(
             job_id=running.job_id,
             step=reply.step,

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from ccsds.errors import MisuseError
 from flight.jobs.messages import Evaluate, Finish, Request, Sample, Save, Step
 
+# A checkpoint is begun this share of an interval before it has to count, and steps go on while it is written. Of a
+# minute that is four seconds, time for gigabytes; of fewer steps than this there is none, and training waits.
+LEAD_DIVISOR = 16
+
 
 @dataclass(frozen=True, kw_only=True)
 class Intervals:
@@ -19,6 +23,12 @@ class Intervals:
     """Steps in all."""
     evaluation: int
     checkpoint: int
+    """From the one that counts: as many steps are lost at most."""
+
+    @property
+    def checkpoint_cadence(self) -> int:
+        """Steps between the beginnings of two checkpoints."""
+        return self.checkpoint - self.checkpoint // LEAD_DIVISOR
 
     def __post_init__(self) -> None:
         """Refuse intervals that never come.
@@ -73,7 +83,7 @@ class Plan:
         intervals = self._intervals
         boundaries = (
             (step // intervals.evaluation + 1) * intervals.evaluation,
-            (step // intervals.checkpoint + 1) * intervals.checkpoint,
+            (step // intervals.checkpoint_cadence + 1) * intervals.checkpoint_cadence,
             intervals.steps,
         )
         return min(boundaries) - step
@@ -85,5 +95,5 @@ class Plan:
             self._due.append(Evaluate())
         if is_last:
             self._due += (Sample(), Finish())
-        elif self.step % self._intervals.checkpoint == 0:
+        elif self.step % self._intervals.checkpoint_cadence == 0:
             self._due.append(Save(""))

@@ -77,7 +77,7 @@ class TrainingRecipe:
     evaluation_interval: int
     """Steps between two evaluations on the validation split."""
     checkpoint_interval: int
-    """Steps between two checkpoints."""
+    """Steps that are lost at most when a worker is; a checkpoint is begun a sixteenth of it before it has to count."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained.

@@ -57,6 +57,8 @@ class RunningJob:
         self.energy_j = 0.0
         """What the device took since this worker was started, as far as it is measured."""
         self._first_step = plan.step
+        self._counting_step = plan.step
+        """Of the checkpoint that the next worker would go on from."""
         self._longest_ns: dict[type[Request], int] = {}
         self._step_ns = 0
 
@@ -81,15 +83,22 @@ class RunningJob:
             if isinstance(self.plan.peek(), Save | Finish):
                 return None
         elif self.begun is not None:
-            if self.is_parking or isinstance(self.plan.peek(), Save | Finish):
+            if self.is_parking or not self._risk_left or isinstance(self.plan.peek(), Save | Finish):
                 return Join()
             if self._has_stepped_since_asked:  # Steps go on first, so that nobody waits for the answer.
                 return Collect()
         if self.is_parking:
             return self.plan.next(0)
         # The first steps tell how long one takes.
-        steps = grant_ns // self._step_ns if self._step_ns else 1
-        return self.plan.next(min(max(steps, 1), grant_steps_max))
+        steps = min(max(grant_ns // self._step_ns if self._step_ns else 1, 1), grant_steps_max)
+        if self.begun is not None or self._is_checkpoint_asked_for:
+            steps = min(steps, self._risk_left)
+        return self.plan.next(steps)
+
+    @property
+    def _risk_left(self) -> int:
+        """How many steps may be done before the checkpoint that is being written has to count."""
+        return max(self._counting_step + self.recipe.training.checkpoint_interval - self.plan.step, 0)
 
     @property
     def _is_checkpoint_asked_for(self) -> bool:
@@ -131,6 +140,16 @@ class RunningJob:
             # Replies that waited together say nothing of how long each took, and a grant never grows more than
             # twofold, so that one odd measurement cannot keep a pause waiting.
             self._step_ns = max(elapsed_ns // request.count, self._step_ns // 2, 1)
+
+    def saved(self, step: int) -> BegunCheckpoint:
+        """Take note of a checkpoint that counts.
+
+        Raises:
+            MisuseError: It is neither of the step that is known, nor of the one that the job is at.
+        """
+        begun, self.begun = self.saving(step), None
+        self._counting_step = step
+        return begun
 
     def saving(self, step: int) -> BegunCheckpoint:
         """Take note of a checkpoint that is being written, or was; one that was begun anew is of the present step.

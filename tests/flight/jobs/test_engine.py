@@ -5,6 +5,7 @@ The script stands where the worker process stands; `test_supervision.py` has the
 
 import errno
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -42,6 +43,8 @@ from mission.jobs import QUEUE_JOBS_MAX, JobState
 MS = 1_000_000
 JOB = JobSubmitted(job_id=1, recipe="tiny", corpus="text", seed=7, steps=20, overrides="")
 CONFIG = SupervisionConfig(restarts_max=2)
+# A checkpoint is begun at each thirtieth step, and has two steps of time to be written.
+WITH_LEAD = "training.checkpoint_interval = 32"
 
 
 class Disk(RealDisk):
@@ -130,6 +133,10 @@ class Bench:
         self.engine = Engine(self.config, self.ledger, self.script, self.reporter, {"text": corpus}, self.disk)
         self.engine.boot(self.now_ns)
 
+    def restart(self, **config):
+        self.config = replace(self.config, **config)
+        self.boot()
+
     def submit(self, job=JOB):
         self.ledger.commit(*self.engine.queue.submit(job))
         self.advance()
@@ -177,7 +184,7 @@ def test_a_job_goes_from_queue_to_done_and_its_report_says_so(bench):
 
 
 def test_the_worker_has_one_request_waiting_and_never_more(bench):
-    bench.submit()
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 60, WITH_LEAD))
     while bench.script.requests:
         assert len(bench.script.requests) <= OUTSTANDING_REQUESTS_MAX
         bench.answer()
@@ -198,7 +205,8 @@ def test_a_checkpoint_never_goes_into_the_slot_that_counts(bench):
 
 
 def test_steps_go_on_while_a_checkpoint_is_written_and_it_is_known_before_the_next_and_the_end(bench):
-    bench.submit(JobSubmitted(1, "tiny", "text", 7, 60, "training.checkpoint_interval = 10"))
+    bench.restart(grant_steps_max=1)
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 160, WITH_LEAD))
     open_at, steps_meanwhile = None, 0
     while bench.script.requests:
         request = bench.script.requests[0]
@@ -213,9 +221,29 @@ def test_steps_go_on_while_a_checkpoint_is_written_and_it_is_known_before_the_ne
         if checkpoint is not None and checkpoint.step == open_at:
             assert checkpoint.loss == pytest.approx(3.0 - open_at / 10)  # Of its step, not of those done since.
             open_at = None
-    assert [each.step for each in bench.ledger.jobs[1].checkpoints] == [40, 50]
+    assert [each.step for each in bench.ledger.jobs[1].checkpoints] == [120, 150]
     assert steps_meanwhile >= 5
     assert bench.state is JobState.DONE
+
+
+@pytest.mark.parametrize("interval", [1, 2, 10, 16, 32, 100])
+@pytest.mark.parametrize("grant_steps_max", [1, 7, 1_000])
+def test_never_is_more_than_one_checkpoint_interval_at_stake(bench, interval, grant_steps_max):
+    bench.restart(grant_steps_max=grant_steps_max)
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 260, f"training.checkpoint_interval = {interval}"))
+    asked = at_stake = 0
+    while bench.script.requests:
+        request = bench.script.requests[0]
+        if isinstance(request, Step):
+            asked += request.count
+        bench.answer()
+        if isinstance(request, Save):
+            bench.script.patience = 1 << 30  # It is not written before somebody waits for it.
+        checkpoint = bench.ledger.jobs[1].checkpoint
+        counting = checkpoint.step if checkpoint else 0
+        at_stake = max(at_stake, asked - counting)
+    assert bench.state is JobState.DONE
+    assert at_stake == interval
 
 
 def test_a_checkpoint_of_a_step_that_never_was_costs_the_worker(bench):
@@ -227,18 +255,20 @@ def test_a_checkpoint_of_a_step_that_never_was_costs_the_worker(bench):
 
 
 def test_a_checkpoint_that_was_begun_anew_counts_with_its_own_step(bench):
-    bench.submit(JobSubmitted(1, "tiny", "text", 7, 60, "training.checkpoint_interval = 10"))
+    bench.restart(grant_steps_max=1)
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 60, WITH_LEAD))
     bench.run(until=lambda bench: isinstance(bench.script.requests[0], Collect))
     bench.script.saving = Saved(step=bench.script.step, slot="a", sha256="ee" * 32, length_octets=1, written_octets=1)
     bench.script.patience = 0
     step = bench.script.step
     bench.answer()
-    assert step > 10
+    assert step > 30
     assert bench.ledger.jobs[1].checkpoint.step == step
 
 
 def test_a_pause_waits_for_the_checkpoint_that_is_being_written(bench):
-    bench.submit(JobSubmitted(1, "tiny", "text", 7, 60, "training.checkpoint_interval = 10"))
+    bench.restart(grant_steps_max=1)
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 60, WITH_LEAD))
     bench.run(until=lambda bench: bench.script.requests and isinstance(bench.script.log[-1], Collect))
     bench.wish(Trigger.PAUSE)
     bench.run()
