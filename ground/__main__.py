@@ -5,7 +5,7 @@ Exit status: 0 done, 1 the command failed or was lost or the station went away, 
 
 import click
 
-from ground.cli import commands, cop1, files, keys, schedule, station, time
+from ground.cli import autonomy, commands, cop1, files, keys, schedule, station, time
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,6 +23,8 @@ for command in (
     commands.commands,
     commands.jobs,
     schedule.schedule,
+    autonomy.monitor,
+    autonomy.react,
     files.put,
     files.get,
     files.ls,

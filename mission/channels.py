@@ -59,5 +59,7 @@ class OnBoardSource(IntEnum):
 
     SCHEDULE = 0xFF0B
     """A request made for the schedule, ST[11], by `ground schedule add`; the spacecraft only releases it."""
+    REACTIONS = 0xFF13
+    """A request made for a reaction, ST[19], by `ground react`; the spacecraft only releases it."""
     PROCEDURES = 0xFF15
     """A stored procedure, ST[21]."""
