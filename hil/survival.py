@@ -6,9 +6,9 @@ a loop. Everything runs in virtual time over a disk that forgets and tears (`hil
 """
 
 import errno
-import os
 from dataclasses import dataclass, field
 from enum import Enum
+from io import SEEK_END
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,7 @@ class FaultyDisk(SimulatedDisk):
         if not paths:
             return
         with self.locate(paths[int(chance.integers(len(paths)))]).open("r+b") as content:
-            offset_octets = int(chance.integers(content.seek(0, os.SEEK_END)))
+            offset_octets = int(chance.integers(content.seek(0, SEEK_END)))
             content.seek(offset_octets)
             (octet,) = content.read(1)
             content.seek(offset_octets)
