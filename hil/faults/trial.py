@@ -3,12 +3,18 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from ccsds.errors import MalformedError
+from flight.disk import Disk
+from flight.jobs.checkpoint import load_checkpoint
 from flight.jobs.guard.finding import Finding, LostError, UnfitError
 from flight.jobs.guard.guarded_job import GuardedJob
+from flight.jobs.manifest import Identity
+from flight.jobs.messages import CheckpointReference
 from flight.jobs.state import tensor_octets
 from hil.faults.flip import Spread, draw_flip
 from hil.faults.instant import PRODUCTS, Operators, Profile, outcome
 from hil.faults.place import Part, draw_memory_strike, strike_memory
+from hil.faults.stored import draw_stored_strike, strike_stored
 from hil.streams import Streams
 
 
@@ -85,6 +91,37 @@ def strike_product(guarded: GuardedJob, steps: int, clean_sha256: str, products:
         operators.after(number, happens)
         trial = _judge(guarded, steps, clean_sha256, streams.seed, f"product {number}")
     return Trial(seed=trial.seed, what=f"{trial.what}, {' '.join(told)}", verdict=trial.verdict, detail=trial.detail)
+
+
+def strike_checkpoint(
+    disk: Disk, identity: Identity, counting: CheckpointReference, before: CheckpointReference, streams: Streams
+) -> Trial:
+    """Strike the checkpoint that counts, try to go on from it and from the one before, and flip the bits back.
+
+    Args:
+        disk: Where both are.
+        identity: Of their job.
+        counting: The one that is struck.
+        before: The one that must still do.
+        streams: Of this trial.
+    """
+    chance = streams.block("strike", 0)
+    spread = list(Spread)[int(chance.integers(len(Spread)))]
+    strike = draw_stored_strike(chance, disk, identity.job_id, counting.slot, spread)
+    strike_stored(disk, strike)
+    verdict, detail = Verdict.MISSED, ""
+    try:
+        load_checkpoint(disk, counting, identity)
+    except MalformedError as refusal:
+        verdict, detail = Verdict.FOUND, str(refusal)
+    except Exception as error:  # Whatever it is: a strike must not raise it.
+        verdict, detail = Verdict.BROKEN, f"{type(error).__name__}: {error}"
+    try:
+        load_checkpoint(disk, before, identity)
+    except MalformedError as refusal:
+        verdict, detail = Verdict.MISSED, f"the one before, too: {refusal}"
+    strike_stored(disk, strike)
+    return Trial(seed=streams.seed, what=str(strike), verdict=verdict, detail=detail)
 
 
 def _judge(guarded: GuardedJob, steps: int, clean_sha256: str, seed: int, what: str) -> Trial:

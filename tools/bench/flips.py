@@ -3,6 +3,7 @@
 State is struck at level ``state``: the weights at the end must be those of a run that nobody disturbed. Products of the
 0.8 M model are struck at ``double``, with the same promise, and at ``compute``, where a product that nobody found is
 followed: both it and its unflipped twin train on, and the loss on a fixed set of batches tells how far it moved.
+Checkpoints are struck on the store: each must be refused, and the one before be there.
 
 Every strike is drawn from its seed; a miss is told with the seed, the place and the operator. ``python -m
 tools.bench.flips KIND FIRST COUNT`` runs some seeds of one kind, so that a long count can be done in pieces.
@@ -10,6 +11,7 @@ tools.bench.flips KIND FIRST COUNT`` runs some seeds of one kind, so that a long
 
 import os
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,18 +19,22 @@ from collections.abc import Callable, Iterator
 import torch
 
 from ccsds.errors import MisuseError
+from flight.disk import RealDisk
+from flight.jobs.checkpoint import SLOTS, save_checkpoint
 from flight.jobs.corpus import CorpusSources, find_corpus
 from flight.jobs.guard.guarded_job import GuardedJob
+from flight.jobs.manifest import Identity
+from flight.jobs.messages import CheckpointReference
 from flight.jobs.recipe import load_recipe
 from flight.jobs.train import Batch, TrainJob
 from hil.faults.instant import PRODUCTS, Operators
-from hil.faults.trial import Trial, Verdict, strike_product, strike_state
+from hil.faults.trial import Trial, Verdict, strike_checkpoint, strike_product, strike_state
 from hil.streams import Streams
 from tools.bench.row import Row
 
 SEED = 1337
-_SLICE = {"state": 100, "compute": 40, "double": 40}
-_CAMPAIGN = {"state": 1_000, "compute": 1_000, "double": 1_000}
+_SLICE = {"state": 100, "compute": 40, "double": 40, "checkpoint": 100}
+_CAMPAIGN = {"state": 1_000, "compute": 1_000, "double": 1_000, "checkpoint": 1_000}
 
 # Struck within the first four steps of seven; a copy in memory is taken at each fourth.
 _STATE_STEPS, _STRUCK_STEPS = 7, 4
@@ -75,7 +81,7 @@ def trials_of(kind: str, first: int, count: int) -> Iterator[Trial]:
     """Strike some seeds.
 
     Args:
-        kind: ``state``, ``compute`` or ``double``.
+        kind: ``state``, ``compute``, ``double`` or ``checkpoint``.
         first: The first seed.
         count: How many.
 
@@ -86,6 +92,7 @@ def trials_of(kind: str, first: int, count: int) -> Iterator[Trial]:
         "state": _state_trials,
         "compute": lambda: _ProductTrials("compute").strike,
         "double": lambda: _ProductTrials("double").strike,
+        "checkpoint": lambda: _CheckpointTrials().strike,
     }
     if kind not in kinds:
         raise MisuseError(f"flips: expected one of {', '.join(kinds)}, found {kind!r}")
@@ -170,6 +177,27 @@ class _ProductTrials:
         with torch.no_grad():
             losses = [job.model.loss(batch.tokens_BT, batch.targets_BT).item() for batch in self._batches]
         return sum(losses) / len(losses)
+
+
+class _CheckpointTrials:
+    """Two checkpoints of the tiny job on a disk of this computer; each trial strikes the one that counts."""
+
+    def __init__(self) -> None:
+        guarded = _job("tiny", _TINY)
+        self._identity = Identity(job_id=1, recipe_digest=guarded.job.recipe.digest, corpus_sha256="00" * 32, seed=SEED)
+        self._folder = tempfile.TemporaryDirectory(prefix="bench-")
+        self._disk = RealDisk(self._folder.name)
+        self._references: list[CheckpointReference] = []
+        for slot in SLOTS:
+            guarded.step()
+            step = guarded.job.steps_done
+            written = save_checkpoint(self._disk, slot, self._identity, step, guarded.job.state())
+            self._references.append(CheckpointReference(slot=slot, step=step, sha256=written.sha256))
+
+    def strike(self, seed: int) -> Trial:
+        """Strike it once."""
+        before, counting = self._references
+        return strike_checkpoint(self._disk, self._identity, counting, before, Streams(seed).scoped("checkpoint"))
 
 
 def _evaluation_batches(job: TrainJob) -> list[Batch]:

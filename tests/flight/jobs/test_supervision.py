@@ -1,5 +1,7 @@
 """The engine with the real worker process: killed at any point, the job ends with the weights of an undisturbed one."""
 
+import os
+import signal
 import time
 
 import pytest
@@ -34,8 +36,12 @@ def undisturbed(corpus):
     return run_reference(load_recipe("tiny").override(OVERRIDES), corpus, 5)
 
 
-def supervise(folder, corpus, kill_when):
-    """Run a job to its end; kill the worker at each reply that ``kill_when`` picks. Give its record in the ledger."""
+def supervise(folder, corpus, kill_when=lambda reply: False, strike_when=lambda reply: None):
+    """Run a job to its end and give its record in the ledger.
+
+    The worker is killed at each reply that ``kill_when`` picks. At a checkpoint for which ``strike_when`` gives a
+    strike it is killed too, at rest: the checkpoint counts, and is struck before the next worker reads it.
+    """
     ledger = Ledger(RealDisk(folder))
     reporter = Reporter(DICTIONARY)
     with WorkerProcess(folder) as worker:
@@ -49,6 +55,13 @@ def supervise(folder, corpus, kill_when):
                 engine.lost(worker.died or "no answer", time.monotonic_ns())
             elif kill_when(reply):
                 worker.kill()  # With whatever it was in the middle of.
+                engine.lost("killed", time.monotonic_ns())
+            elif strike := strike_when(reply):
+                os.kill(worker.pid, signal.SIGKILL)
+                while worker.wait_reply(REPLY_WAIT_S) is not None:
+                    pass
+                engine.reply(reply, time.monotonic_ns())  # What is asked for next, nobody hears.
+                strike()
                 engine.lost("killed", time.monotonic_ns())
             else:
                 engine.reply(reply, time.monotonic_ns())
@@ -97,21 +110,15 @@ def test_a_checkpoint_that_was_written_and_never_journalled_changes_nothing(corp
 def test_a_checkpoint_damaged_on_the_store_is_refused_and_the_one_before_it_taken(
     corpus, undisturbed, tmp_path, damage
 ):
-    saved, struck = [], []
+    struck = []
 
-    def kill_when(reply):
-        if isinstance(reply, Saved):
-            saved.append(reply)
-        if len(saved) < 2 or struck:
-            return False
-        if isinstance(reply, Stepped) and saved[-1].step >= 20:
-            path = tmp_path / f"jobs/1/slot-{saved[-1].slot}.safetensors"
-            path.write_bytes(damage(path.read_bytes()))
-            struck.append(path)
-            return True
-        return False
+    def strike_when(reply):
+        if not isinstance(reply, Saved) or reply.step != 20 or struck:
+            return None
+        struck.append(tmp_path / f"jobs/1/slot-{reply.slot}.safetensors")
+        return lambda: struck[0].write_bytes(damage(struck[0].read_bytes()))
 
-    job = supervise(tmp_path, corpus, kill_when)
+    job = supervise(tmp_path, corpus, strike_when=strike_when)
     assert struck
-    assert job.checkpoints_refused >= 1  # The one before too, if its successor was just taking its place.
+    assert job.checkpoints_refused == 1
     assert job.finished.weights_sha256.hex() == undisturbed.weights_sha256
