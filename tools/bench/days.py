@@ -2,8 +2,8 @@
 
 In the first contact 10,000 activities go into the schedule, 200 monitors are defined and housekeeping is asked for each
 minute, by telecommand, over the link with keys. From then on the spacecraft is left to itself: it releases, watches,
-keeps housekeeping and events in its packet stores, plays them back in contact, and scrubs. Memory is what the spacecraft
-object leads to, without its simulated disk: the world around it keeps evidence of all that happened.
+keeps housekeeping and events in its packet stores, plays them back in contact, and scrubs. Memory is what the
+spacecraft object leads to, without its simulated disk: the world around it keeps evidence of all that happened.
 
     python -m tools.bench.days
 """
