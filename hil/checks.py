@@ -98,6 +98,10 @@ def _job(
         count = report.get("worker_restarts", 0)
         text = f"{count} time{'' if count == 1 else 's'}, by the job's report"
         yield Check("the worker was lost, and replaced", count >= expect.workers_lost_min, text)
+    if expect.faults_mended_min:
+        count = report.get("faults_mended", 0)
+        text = f"{count} time{'' if count == 1 else 's'}, by the job's report"
+        yield Check("the guard found what was struck, and undid it", count >= expect.faults_mended_min, text)
     if expect.sample:
         sample = evidence.samples.get(job_id, "")
         yield Check("the sample text arrived", bool(sample), f"{len(sample)} characters")

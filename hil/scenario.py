@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Meta
 
 from ccsds.errors import MisuseError
+from hil.faults.flip import Spread
+from hil.faults.part import Part
 from mission.definition import DICTIONARY
 from mission.dictionary import Command
 from mission.profiles import find_profile
@@ -22,6 +24,11 @@ Seconds = Annotated[float, Meta(ge=0, le=10 * 365 * 86_400)]
 Probability = Annotated[float, Meta(ge=0, lt=1)]
 STEP_KINDS = ("command", "wait_for_job", "put_file", "wait_for_file", "wait_s")
 """What a step of the procedure can be."""
+
+WORKER_FAULTS = ("kill_worker", "hang_worker", "slow_worker", "starve_worker", "flip")
+"""What befalls a worker."""
+IN_WORKER_FAULTS = ("starve_worker", "flip")
+"""What of it happens inside the process."""
 
 Label = Annotated[str, Meta(min_length=1, max_length=64)]
 
@@ -125,11 +132,19 @@ class LinkTable(_Table, frozen=True, kw_only=True):
 
 
 class FaultTable(_Table, frozen=True, kw_only=True):
-    """Something that goes wrong: a worker that is killed at a step, or an end that loses its power at a time."""
+    """Something that goes wrong: what befalls a worker at a step, or an end that loses its power at a time."""
 
-    kind: Literal["kill_worker", "reboot_spacecraft", "reboot_station"]
+    kind: Literal[
+        "kill_worker", "hang_worker", "slow_worker", "starve_worker", "flip", "reboot_spacecraft", "reboot_station"
+    ]
     job_step: Annotated[int, Meta(ge=0)] | None = None
-    """A worker is killed once telemetry has told of this step."""
+    """What befalls a worker does so once telemetry has told of this step."""
+    factor: Annotated[float, Meta(gt=1, le=1e6)] | None = None
+    """So many times as long a slow worker takes for everything, until it is replaced."""
+    part: Part | None = None
+    """What of the job's memory is struck; drawn, if it is not said."""
+    spread: Spread | None = None
+    """How far apart the bits that flip lie at most, in octets; drawn, if it is not said."""
     at_s: Seconds | None = None
     """When an end loses its power."""
     down_s: Annotated[float, Meta(gt=0)] = 30.0
@@ -177,6 +192,8 @@ class ExpectTable(_Table, frozen=True, kw_only=True):
     answers_from_journal_min: Annotated[int, Meta(ge=0)] = 0
     """Commands that came again and were answered from the journal."""
     workers_lost_min: Annotated[int, Meta(ge=0)] = 0
+    faults_mended_min: Annotated[int, Meta(ge=0)] = 0
+    """Strikes that the job's guard found and undid, by the job's report."""
 
 
 class Scenario(_Table, frozen=True, kw_only=True):
@@ -308,9 +325,13 @@ def _check_passes(passes: list[PassTable]) -> None:
 
 def _check_faults(faults: list[FaultTable]) -> None:
     for number, fault in enumerate(faults):
-        wanted, other = ("job_step", "at_s") if fault.kind == "kill_worker" else ("at_s", "job_step")
+        wanted, other = ("job_step", "at_s") if fault.kind in WORKER_FAULTS else ("at_s", "job_step")
         if getattr(fault, wanted) is None or getattr(fault, other) is not None:
             raise MisuseError(f"faults[{number}]: expected `{wanted}` and no `{other}` for {fault.kind}")
+        if (fault.factor is not None) != (fault.kind == "slow_worker"):
+            raise MisuseError(f"faults[{number}].factor: expected one for slow_worker, and for nothing else")
+        if fault.kind != "flip" and (fault.part is not None or fault.spread is not None):
+            raise MisuseError(f"faults[{number}]: expected `part` and `spread` for flip alone, found {fault.kind}")
 
 
 def _in_keys(message: str) -> str:

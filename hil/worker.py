@@ -8,6 +8,8 @@ A checkpoint is written beside the steps. It is done when its declared duration 
 it is not, however far the process really is, and whoever asks after waits for the process.
 """
 
+import os
+import signal
 from collections import deque
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import msgspec
 from ccsds.errors import StarloopError
 from flight.jobs.messages import Collect, Evaluate, Finish, Join, Reply, Request, Sample, Save, Saving, Start, Step
 from flight.jobs.process import WorkerProcess
+from hil.faults.strike import Strike
 from hil.scenario import WorkDurations
 
 NS_PER_S = 1_000_000_000
@@ -34,10 +37,11 @@ class VirtualWorker:
     Args:
         store: The directory of the spacecraft's store, on this computer.
         durations: How long each kind of request takes.
+        is_struck: Whether it is to be struck from within.
     """
 
-    def __init__(self, store: Path, durations: WorkDurations) -> None:
-        self._process = WorkerProcess(store)
+    def __init__(self, store: Path, durations: WorkDurations, *, is_struck: bool = False) -> None:
+        self._process = WorkerProcess(store, "hil.faults.struck_worker") if is_struck else WorkerProcess(store)
         self._durations = durations
         self._due: deque[tuple[int, Reply | None]] = deque()
         """When which reply is due; None is the next one of the process."""
@@ -45,6 +49,10 @@ class VirtualWorker:
         self._saved_ns = 0
         """When the checkpoint that was begun is done."""
         self._saving: Saving | None = None
+        self._is_hung = False
+        self._slowness = 1.0
+        self._strikes: deque[Strike] = deque()
+        """What befalls the steps that are asked for next."""
         self.now_ns = 0
         """Virtual time, kept by the world: the engine's calls carry none."""
 
@@ -57,6 +65,7 @@ class VirtualWorker:
         """See `flight.jobs.worker_port.WorkerPort`."""
         self._due.clear()
         self._free_ns = self.now_ns
+        self._is_hung, self._slowness = False, 1.0
         self._process.launch()
 
     def send(self, request: Request) -> None:
@@ -65,7 +74,7 @@ class VirtualWorker:
         reply: Reply | None = None
         match request:
             case Save():
-                self._saved_ns = begin_ns + round(self._durations.save_s * NS_PER_S)
+                self._saved_ns = begin_ns + round(self._durations.save_s * self._slowness * NS_PER_S)
             case Join():
                 begin_ns = max(begin_ns, self._saved_ns)
             case Collect() if begin_ns < self._saved_ns:
@@ -74,8 +83,24 @@ class VirtualWorker:
                 request = Join()
         self._free_ns = begin_ns + self._duration_ns(request)
         self._due.append((self._free_ns, reply))
+        if self._strikes and isinstance(request, Step):
+            self._process.send(self._strikes.popleft())
         if reply is None:
             self._process.send(request)
+
+    def hang(self) -> None:
+        """Let the process stand still: nothing more is heard of it until it is killed."""
+        if self._process.pid is not None:
+            os.kill(self._process.pid, signal.SIGSTOP)
+            self._is_hung = True
+
+    def slow_down(self, factor: float) -> None:
+        """Let whatever is asked for from now on take longer, until the process is replaced."""
+        self._slowness = factor
+
+    def strike(self, strike: Strike) -> None:
+        """Let something befall the process in the steps that are asked for next."""
+        self._strikes.append(strike)
 
     def kill(self) -> None:
         """See `flight.jobs.worker_port.WorkerPort`."""
@@ -88,7 +113,7 @@ class VirtualWorker:
 
     def next_deadline(self) -> int | None:
         """Give the time at which the next reply is due."""
-        return self._due[0][0] if self._due else None
+        return self._due[0][0] if self._due and not self._is_hung else None
 
     def reply(self, now_ns: int) -> Reply | None:
         """Give the reply that is due, waiting for the process if it needs longer; None if none is due.
@@ -96,7 +121,7 @@ class VirtualWorker:
         Raises:
             WorkerLostError: The process died by itself.
         """
-        if not self._due or self._due[0][0] > now_ns:
+        if self._is_hung or not self._due or self._due[0][0] > now_ns:
             return None
         _, reply = self._due.popleft()
         if reply is not None:
@@ -125,4 +150,4 @@ class VirtualWorker:
                 seconds = durations.sample_s
             case Finish():
                 seconds = durations.finish_s
-        return round(seconds * NS_PER_S)
+        return round(seconds * self._slowness * NS_PER_S)

@@ -26,11 +26,12 @@ from hil.evidence import Evidence
 from hil.files import digest_of, lay_files
 from hil.keys import lay_keys
 from hil.procedure import Procedure
-from hil.scenario import DirectionTable, FaultTable, Scenario
+from hil.scenario import IN_WORKER_FAULTS, DirectionTable, FaultTable, Scenario
 from hil.spacecraft_end import SpacecraftEnd
 from hil.station_end import StationEnd
 from hil.streams import Streams
 from hil.worker import VirtualWorker
+from hil.worker_faults import WorkerFaults
 from mission.files import FILES_DIRECTORY
 from mission.profiles import LinkProfile, find_profile
 
@@ -93,7 +94,11 @@ class World:
             SpacecraftConfig(profile=profile, tai_offset_ns=tai_offset_ns),
             folder / "store",
             keys.get(KeyEnd.SPACECRAFT),
-            VirtualWorker(folder / "store", scenario.spacecraft.work),
+            VirtualWorker(
+                folder / "store",
+                scenario.spacecraft.work,
+                is_struck=any(fault.kind in IN_WORKER_FAULTS for fault in scenario.faults),
+            ),
             corpora,
             streams,
         )
@@ -106,7 +111,7 @@ class World:
         self.procedure = Procedure(scenario.procedure, self._send, self._before, self._put)
         self._plan = ContactPlan.of_tables(link.passes)
         self._has_contact = False
-        self._worker_faults = [fault for fault in scenario.faults if fault.kind == "kill_worker"]
+        self._worker_faults = WorkerFaults(scenario.faults, streams)
         self._agenda = Agenda()
         for fault in scenario.faults:
             if fault.at_s is not None:
@@ -266,12 +271,26 @@ class World:
         """Let happen the faults that this event brings on."""
         if source != "spacecraft" or event["type"] != "Reported" or event["name"] != "job_progress":
             return
-        step = event["values"]["step"]
-        for fault in [fault for fault in self._worker_faults if fault.job_step is not None and step >= fault.job_step]:
-            if self.spacecraft.worker.is_alive:
-                self._worker_faults.remove(fault)
-                self._tell_fault(f"the worker is killed after step {step}")
-                self.spacecraft.lose_worker("killed by signal 9", self.now_ns)
+        step, worker = event["values"]["step"], self.spacecraft.worker
+        if not worker.is_alive:
+            return
+        for number, fault in self._worker_faults.due(step):
+            match fault.kind:
+                case "kill_worker":
+                    self._tell_fault(f"the worker is killed after step {step}")
+                    self.spacecraft.lose_worker("killed by signal 9", self.now_ns)
+                    return  # What else is due comes to the next one.
+                case "hang_worker":
+                    self._tell_fault(f"the worker hangs after step {step}")
+                    worker.hang()
+                case "slow_worker":
+                    factor = fault.factor or 1.0
+                    self._tell_fault(f"the worker takes {factor:g} times as long after step {step}")
+                    worker.slow_down(factor)
+                case _:
+                    strike = self._worker_faults.strike(number, fault)
+                    self._tell_fault(f"{strike}, in the work granted after step {step}")
+                    worker.strike(strike)
 
     def _cut_power(self, fault: FaultTable) -> None:
         """Let an end lose its power, and start it again later."""

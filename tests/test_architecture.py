@@ -56,11 +56,13 @@ EDGES = {
     "hil/__main__.py",
     "hil/disk.py",
     "hil/evidence.py",
+    "hil/faults/struck_worker.py",
     "hil/reference.py",
     "hil/report.py",
     "hil/rig.py",
     "hil/run.py",
     "hil/unsynced_file.py",
+    "hil/worker.py",
     "hil/world.py",
 }
 OUTSIDE = {"time", "datetime", "random", "secrets", "threading", "socket", "select", "selectors", "asyncio", "serial"}
@@ -69,7 +71,7 @@ TORCH = {"flight/jobs/model.py", "flight/jobs/train.py", "flight/jobs/state.py",
 TORCH |= {"flight/jobs/worker.py", "flight/jobs/reference.py", "flight/jobs/blocks.py", "flight/jobs/optimizer.py"}
 TORCH |= {f"flight/jobs/{name}.py" for name in ("state_copy", "tensor_file")}
 TORCH |= {f"flight/jobs/{name}.py" for name in ("group", "group_job", "torchrun")}
-TORCH |= {"hil/faults/instant.py"}
+TORCH |= {"hil/faults/instant.py", "hil/faults/struck_worker.py"}
 TORCH |= {f"flight/jobs/guard/{name}.py" for name in ("checksums", "guarded_job", "snapshots", "state_witness")}
 
 

@@ -203,7 +203,7 @@ Message = TypeVar("Message")
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-def encode(message: Request | Reply) -> bytes:
+def encode(message: msgspec.Struct) -> bytes:
     """Write a message with its length.
 
     Raises:

@@ -15,11 +15,12 @@ import time
 from collections import deque
 from pathlib import Path
 
+import msgspec
 import psutil
 
 import flight
 from ccsds.errors import MalformedError, MisuseError
-from flight.jobs.messages import MessageStream, Reply, Request, encode, reply_stream
+from flight.jobs.messages import MessageStream, Reply, encode, reply_stream
 
 # The last lines of a traceback: what went wrong and where.
 STDERR_TAIL_OCTETS_MAX = 4 << 10
@@ -35,10 +36,12 @@ class WorkerProcess:
 
     Args:
         store: Directory of the spacecraft's store.
+        module: What the child runs.
     """
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, module: str = "flight.jobs.worker") -> None:
         self._store = store
+        self._module = module
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._stderr: int | None = None
@@ -61,7 +64,7 @@ class WorkerProcess:
                 # -P and PYTHONPATH: the child runs the same code as this process, whatever directory it stands in. It
                 # gets a session of its own, so that Ctrl-C in a terminal comes to the flight process alone.
                 self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "flight.jobs.worker", "--store", str(self._store)],
+                    [sys.executable, "-P", "-m", self._module, "--store", str(self._store)],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,
@@ -81,7 +84,7 @@ class WorkerProcess:
         self._readiness.register(ours.fileno(), select.EPOLLIN)
         self._readiness.register(self._stderr, select.EPOLLIN)
 
-    def send(self, request: Request) -> None:
+    def send(self, request: msgspec.Struct) -> None:
         """Give the child a request. If it is dead, nothing happens: `died` tells.
 
         Raises:

@@ -69,6 +69,10 @@ _FATAL_KINDS = (FailureKind.LOST, FailureKind.UNFIT, FailureKind.MEMORY)
 COPIES_STRUCK_MAX = 3
 
 
+# torch has no class of error for what the processor's allocator was refused.
+_NO_MEMORY = "can't allocate memory"
+
+
 class Worker:
     """Does what it is asked, one request at a time.
 
@@ -280,6 +284,8 @@ def _kind(error: Exception) -> FailureKind:
         case UnfitError():
             return FailureKind.UNFIT
         case MemoryError() | torch.OutOfMemoryError():
+            return FailureKind.MEMORY
+        case RuntimeError() if _NO_MEMORY in str(error):
             return FailureKind.MEMORY
         case _:
             return FailureKind.JOB

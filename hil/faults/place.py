@@ -4,7 +4,6 @@ The hand goes past torch, as a particle does: no tensor learns that it was chang
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
@@ -12,21 +11,7 @@ from ccsds.errors import MisuseError
 from flight.jobs.guard.guarded_job import GuardedJob
 from flight.jobs.state import tensor_octets
 from hil.faults.flip import Flip, Spread, draw_flip
-
-
-class Part(StrEnum):
-    """The kinds of memory that a job lives in."""
-
-    WEIGHTS = "weights"
-    MEAN = "exp_avg"
-    SQUARE = "exp_avg_sq"
-    BATCHES = "random/batches"
-    """The generator of batches, which is where training is in the data."""
-    NOISE = "random/noise"
-    STEP = "step"
-    CORPUS = "corpus"
-    COPIES = "copies"
-    """The guard's copies of State in memory."""
+from hil.faults.part import Part
 
 
 @dataclass(frozen=True, kw_only=True)

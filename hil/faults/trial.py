@@ -13,7 +13,8 @@ from flight.jobs.messages import CheckpointReference
 from flight.jobs.state import tensor_octets
 from hil.faults.flip import Spread, draw_flip
 from hil.faults.instant import PRODUCTS, Operators, Profile, outcome
-from hil.faults.place import Part, draw_memory_strike, strike_memory
+from hil.faults.part import Part
+from hil.faults.place import draw_memory_strike, strike_memory
 from hil.faults.stored import draw_stored_strike, strike_stored
 from hil.streams import Streams
 

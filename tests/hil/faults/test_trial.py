@@ -12,7 +12,8 @@ from flight.jobs.recipe import load_recipe
 from flight.jobs.train import TrainJob
 from hil.faults.flip import Flip, Spread
 from hil.faults.instant import PRODUCTS, Operators, Profile
-from hil.faults.place import MemoryStrike, Part, draw_memory_strike, names_of, strike_memory
+from hil.faults.part import Part
+from hil.faults.place import MemoryStrike, draw_memory_strike, names_of, strike_memory
 from hil.faults.trial import Verdict, strike_product, strike_state
 from hil.streams import Streams
 
@@ -145,8 +146,18 @@ def test_generators_that_are_not_watched_are_seen(clean, profile, monkeypatch):
     assert set(verdicts) & {Verdict.MISSED, Verdict.BROKEN}
 
 
+def products_in(job, steps):
+    with Operators(only=PRODUCTS[:1]) as operators:
+        train(job, steps)
+    return len(operators.profile.durations_ns)
+
+
 def comes_out_clean(number, clean):
-    job = train(guarded("compute"), 5)
+    """Strike a product of a step that is done once: which ones rounding makes look odd is the processor's affair."""
+    in_a_pass = products_in(guarded("off"), 1)
+    job = train(guarded("compute"), 2)
+    calm = next(step for step in range(3, STEPS) if products_in(job, step) == in_a_pass)
+    job = train(guarded("compute"), calm - 1)
     with Operators(only=PRODUCTS[:1]) as operators:
         operators.after(number, lambda product: product.view(-1)[:1].add_(50.0))
         train(job, STEPS)
@@ -155,10 +166,7 @@ def comes_out_clean(number, clean):
 
 
 def test_checksums_that_skip_the_way_back_are_seen(clean, monkeypatch):
-    job = train(guarded("compute"), 5)
-    with Operators(only=PRODUCTS[:1]) as operators:
-        train(job, 6)
-    count = len(operators.profile.durations_ns)
+    count = products_in(guarded("off"), 1)
     assert comes_out_clean(count - 1, clean)
     forward = count // 3
     note = Checksums.note

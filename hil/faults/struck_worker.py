@@ -1,0 +1,92 @@
+"""The worker with a hand in it: ``python -m hil.faults.struck_worker --store DIR``, for runs in virtual time.
+
+It answers as `flight.jobs.worker` does. Between the requests may come strikes, which are not answered: they befall the
+next step. A strike is part of the same stream, so that it falls into the same step however fast the process is.
+"""
+
+import argparse
+import socket
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from flight.disk import RealDisk
+from flight.jobs.messages import MessageStream, Reply, Request, Step, encode
+from flight.jobs.parent import end_with_parent
+from flight.jobs.worker import RECEIVE_OCTETS, Worker, take_channel
+from hil.faults.instant import Operators
+from hil.faults.place import draw_memory_strike, strike_memory
+from hil.faults.strike import FlipStrike, StarveStrike, Strike
+from hil.streams import Streams
+
+# A step of the smallest recipe has 245 operators: a strike falls into the first step of its request.
+OPERATORS_MAX = 200
+
+# More than any computer has.
+_ALL_MEMORY_OCTETS = 1 << 60
+
+
+class StruckWorker(Worker):
+    """A worker that is struck when it is told so."""
+
+    _next: Strike | None = None
+
+    def strike_next(self, strike: Strike) -> None:
+        """Let something befall the next step."""
+        self._next = strike
+
+    def answer(self, request: Request) -> Reply:
+        """See `flight.jobs.worker.Worker.answer`."""
+        if self._next is None or self._open is None or not isinstance(request, Step):
+            return super().answer(request)
+        strike, self._next = self._next, None
+        match strike:
+            case FlipStrike(part=part, spread=spread, seed=seed):
+                guarded = self._open.guarded
+                chance = Streams(seed).block("strike", 0)
+                drawn = draw_memory_strike(chance, guarded, part, spread)
+                with Operators() as operators:
+                    operators.after(1 + int(chance.integers(OPERATORS_MAX)), lambda _: strike_memory(guarded, drawn))
+                    return super().answer(request)
+            case StarveStrike():
+                with _Starved():
+                    return super().answer(request)
+
+
+class _Starved(TorchDispatchMode):
+    """Has the system refuse memory at each operator, in the system's own words."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        torch.empty(_ALL_MEMORY_OCTETS, dtype=torch.uint8)
+        return func(*args, **(kwargs or {}))
+
+
+def serve(channel: socket.socket, worker: StruckWorker) -> None:
+    """Answer requests, and take strikes, until the other end closes the channel.
+
+    Raises:
+        MalformedError: The other end is not an engine.
+    """
+    stream: MessageStream[Request | Strike] = MessageStream(msgspec.msgpack.Decoder(Request | Strike))
+    while data := channel.recv(RECEIVE_OCTETS):
+        for message in stream.receive(data):
+            if isinstance(message, FlipStrike | StarveStrike):
+                worker.strike_next(message)
+            else:
+                channel.sendall(encode(worker.answer(message)))
+
+
+def main() -> None:
+    """Run the worker until its parent is done with it."""
+    parser = argparse.ArgumentParser(prog="python -m hil.faults.struck_worker", description=__doc__)
+    parser.add_argument("--store", type=Path, required=True, help="directory of the spacecraft's store")
+    arguments = parser.parse_args()
+    end_with_parent()
+    serve(take_channel(), StruckWorker(RealDisk(arguments.store)))
+
+
+if __name__ == "__main__":
+    main()
