@@ -14,7 +14,7 @@ from ccsds.errors import MisuseError, StarloopError
 from hil.display import Display, show_result
 from hil.rig import check_real_time
 from hil.run import Mode, find_corpora, prepare_folder, run_scenario
-from hil.scenario import load_scenario, shipped_scenarios
+from hil.scenario.scenario import load_scenario, shipped_scenarios
 
 # Click's own number for a usage error is 2 as well.
 BAD_INPUT = 2

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hil.evidence import Evidence
-from hil.scenario import Scenario
+from hil.scenario.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from ccsds.errors import MisuseError
-from hil.scenario import PassTable
+from hil.scenario.link import PassTable
 
 NS_PER_S = 1_000_000_000
 

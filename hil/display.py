@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from hil.run import Result
-from hil.scenario import Scenario
+from hil.scenario.scenario import Scenario
 
 NS_PER_S = 1_000_000_000
 

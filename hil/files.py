@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from hil.scenario import FileTable
+from hil.scenario.spacecraft import FileTable
 from hil.streams import Streams
 
 # Content is drawn and read in pieces of this, so that a file of any length takes no more memory.

@@ -8,7 +8,7 @@ person at the station would see, so it is the same in virtual and in real time.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hil.scenario import StepTable
+from hil.scenario.procedure import StepTable
 from mission.jobs import ENDED_STATES, JobState
 
 NS_PER_S = 1_000_000_000

@@ -28,7 +28,7 @@ from hil.channel.line import Line
 from hil.evidence import Evidence
 from hil.keys import lay_keys
 from hil.procedure import Procedure
-from hil.scenario import Scenario
+from hil.scenario.scenario import Scenario
 from hil.streams import Streams
 from hil.world import NS_PER_S, line_config
 from mission.profiles import find_profile

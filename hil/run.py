@@ -22,7 +22,7 @@ from hil.evidence import Evidence
 from hil.reference import ReferenceRun
 from hil.report import write_report
 from hil.rig import Rig
-from hil.scenario import Scenario
+from hil.scenario.scenario import Scenario
 from hil.world import World
 
 # What a run may leave in its folder, and so what `--force` may remove from it: never anything else.

@@ -19,7 +19,7 @@ from ccsds.errors import StarloopError
 from flight.jobs.messages import Collect, Evaluate, Finish, Join, Reply, Request, Sample, Save, Saving, Start, Step
 from flight.jobs.process import WorkerProcess
 from hil.faults.strike import Strike
-from hil.scenario import WorkDurations
+from hil.scenario.spacecraft import WorkDurations
 
 NS_PER_S = 1_000_000_000
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from hil.faults.flip import Spread
 from hil.faults.part import Part
 from hil.faults.strike import FlipStrike, StarveStrike
-from hil.scenario import WORKER_FAULTS, FaultTable
+from hil.scenario.faults import WORKER_FAULTS, FaultTable
 from hil.streams import Streams
 
 # Seeds of single strikes are drawn below this.

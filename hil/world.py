@@ -26,7 +26,9 @@ from hil.evidence import Evidence
 from hil.files import digest_of, lay_files
 from hil.keys import lay_keys
 from hil.procedure import Procedure
-from hil.scenario import IN_WORKER_FAULTS, DirectionTable, FaultTable, Scenario
+from hil.scenario.faults import IN_WORKER_FAULTS, FaultTable
+from hil.scenario.link import DirectionTable
+from hil.scenario.scenario import Scenario
 from hil.spacecraft_end import SpacecraftEnd
 from hil.station_end import StationEnd
 from hil.streams import Streams

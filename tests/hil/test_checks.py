@@ -4,7 +4,7 @@ import pytest
 
 from hil.checks import Reference, judge
 from hil.evidence import Evidence
-from hil.scenario import load_scenario
+from hil.scenario.scenario import load_scenario
 
 SCENARIO = load_scenario("first_light")
 CORPUS = next(iter(SCENARIO.expect.validation_loss_below))

@@ -4,7 +4,7 @@ import pytest
 
 from ccsds.errors import MisuseError
 from hil.contact_plan import ContactPlan, Pass
-from hil.scenario import PassTable
+from hil.scenario.link import PassTable
 
 NS_PER_S = 1_000_000_000
 

@@ -5,7 +5,7 @@ from io import StringIO
 from rich.console import Console
 
 from hil.display import Display
-from hil.scenario import load_scenario
+from hil.scenario.scenario import load_scenario
 
 
 def issued(command_id, name, is_automatic):

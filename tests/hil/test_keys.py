@@ -7,7 +7,7 @@ from ccsds.sdls.key_file import End, KeyFile
 from hil.evidence import Evidence
 from hil.keys import lay_keys
 from hil.run import prepare_folder
-from hil.scenario import parse_scenario
+from hil.scenario.scenario import parse_scenario
 from hil.streams import Streams
 from hil.world import World
 from mission.channels import Downlink, Uplink

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from hil.run import Mode, find_corpora, prepare_folder, run_scenario
-from hil.scenario import load_scenario
+from hil.scenario.scenario import load_scenario
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from ground.events import Stage
 from ground.history import History
 from hil.__main__ import main
 from hil.run import prepare_folder
-from hil.scenario import parse_scenario
+from hil.scenario.scenario import parse_scenario
 from hil.world import World
 from mission.beacon import decode_beacon
 

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from ccsds.errors import MisuseError
 from hil.__main__ import main
 from hil.run import find_corpora, prepare_folder
-from hil.scenario import load_scenario, parse_scenario, shipped_scenarios
+from hil.scenario.scenario import load_scenario, parse_scenario, shipped_scenarios
 
 GOOD = 'name = "x"\nprocedure = [{ command = "test.connection" }]\n'
 

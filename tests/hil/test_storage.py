@@ -10,7 +10,7 @@ import msgspec
 from ccsds.pus.telemetry import Telemetry
 from flight.packet_store import PacketStore
 from hil.run import prepare_folder
-from hil.scenario import parse_scenario
+from hil.scenario.scenario import parse_scenario
 from hil.world import World
 from mission.storage import StoreId
 

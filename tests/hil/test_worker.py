@@ -5,7 +5,7 @@ from collections import deque
 import pytest
 
 from flight.jobs.messages import Collect, Join, Save, Saved, Saving, Step, Stepped
-from hil.scenario import WorkDurations
+from hil.scenario.spacecraft import WorkDurations
 from hil.worker import VirtualWorker
 
 MS = 1_000_000

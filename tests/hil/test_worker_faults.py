@@ -8,7 +8,7 @@ from flight.jobs.recipe import load_recipe
 from flight.jobs.reference import run_reference
 from hil.checks import Reference, judge
 from hil.run import find_corpora, prepare_folder
-from hil.scenario import parse_scenario
+from hil.scenario.scenario import parse_scenario
 from hil.world import World
 
 TEXT = """

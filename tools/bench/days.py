@@ -20,7 +20,10 @@ from typing import Any
 
 from ccsds.pus.telecommand import Telecommand
 from ccsds.time import tai_ns_from_unix
-from hil.scenario import LinkTable, PassTable, Scenario, SpacecraftTable, StepTable
+from hil.scenario.link import LinkTable, PassTable
+from hil.scenario.procedure import StepTable
+from hil.scenario.scenario import Scenario
+from hil.scenario.spacecraft import SpacecraftTable
 from hil.world import World
 from mission.channels import Apid
 from mission.definition import DICTIONARY

@@ -20,17 +20,11 @@ from ccsds.cltu import cltu_octets
 from ccsds.packet import HEADER_OCTETS
 from ccsds.sdls.association import Suite
 from ccsds.tc_frame import OVERHEAD_OCTETS
-from hil.scenario import (
-    DirectionTable,
-    FaultTable,
-    FileTable,
-    LinkTable,
-    PassTable,
-    Scenario,
-    SpacecraftTable,
-    StationTable,
-    StepTable,
-)
+from hil.scenario.faults import FaultTable
+from hil.scenario.link import DirectionTable, LinkTable, PassTable
+from hil.scenario.procedure import StepTable
+from hil.scenario.scenario import Scenario
+from hil.scenario.spacecraft import FileTable, SpacecraftTable, StationTable
 from hil.streams import Streams
 from hil.world import World
 from mission.files import ground_mib, spacecraft_mib, uplink_pdu_octets

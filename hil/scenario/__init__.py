@@ -1,0 +1,1 @@
+"""What a scenario file says: one table of it a module; `scenario` reads the whole."""

@@ -1,0 +1,77 @@
+"""The link between spacecraft and station: its profile, what it does to octets, and when there is contact."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ccsds.errors import MisuseError
+from hil.scenario.table import Label, Probability, Seconds, Table
+
+# Ten years of fourteen passes a day.
+PASSES_MAX = 51_100
+
+
+class DirectionTable(Table, frozen=True, kw_only=True):
+    """What one direction of the link does to octets."""
+
+    delay_s: Seconds = 0.0
+    bit_error_rate: Probability = 0.0
+    frame_loss: Probability = 0.0
+    """The share of frames that fades take, by frames of the profile's full length."""
+    frame_loss_burst: Annotated[float, Meta(ge=1, le=1_000)] = 1.0
+    """Frames that one fade takes in the mean."""
+
+
+class DropoutTable(Table, frozen=True, kw_only=True):
+    """A time in which every octet of one direction is lost; it starts at a time or just before a step."""
+
+    direction: Literal["up", "down"]
+    duration_s: Annotated[float, Meta(gt=0)]
+    at_s: Seconds | None = None
+    before: Label | None = None
+
+
+class PassTable(Table, frozen=True, kw_only=True):
+    """A contact, or one that comes again and again."""
+
+    at_s: Seconds
+    duration_s: Annotated[float, Meta(gt=0)]
+    every_s: Annotated[float, Meta(gt=0)] | None = None
+    """From the beginning of one to that of the next; without it there is one."""
+    count: Annotated[int, Meta(ge=1, le=PASSES_MAX)] | None = None
+    """How many there are."""
+
+    def starts_s(self) -> list[float]:
+        """Give when they begin."""
+        return [self.at_s + number * (self.every_s or 0.0) for number in range(self.count or 1)]
+
+
+class LinkTable(Table, frozen=True, kw_only=True):
+    """The link between the two."""
+
+    profile: str = "sband"
+    security: Literal["keys", "none"] = "keys"
+    """Whether both ends have keys, drawn from the seed, or believe every frame."""
+    up: DirectionTable = DirectionTable()
+    down: DirectionTable = DirectionTable()
+    dropouts: list[DropoutTable] = msgspec.field(default_factory=list)
+    passes: list[PassTable] = msgspec.field(default_factory=list)
+    """Outside of these nothing is sent and nothing arrives. Without any, there is contact all the time."""
+
+
+def check_passes(passes: list[PassTable]) -> None:
+    """Refuse passes that are well-formed but make no sense.
+
+    Raises:
+        MisuseError: Naming the key, what was expected and what was found.
+    """
+    for number, each in enumerate(passes):
+        key = f"link.passes[{number}]"
+        if (each.every_s is None) != (each.count is None):
+            raise MisuseError(f"{key}: expected both `every_s` and `count`, or neither")
+        if each.every_s is not None and each.every_s <= each.duration_s:
+            raise MisuseError(f"{key}.every_s: expected above duration_s = {each.duration_s:g}, found {each.every_s:g}")
+    count = sum(each.count or 1 for each in passes)
+    if count > PASSES_MAX:
+        raise MisuseError(f"link.passes: expected at most {PASSES_MAX} in all, found {count}")

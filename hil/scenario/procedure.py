@@ -1,0 +1,61 @@
+"""What the ground does, step by step."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from ccsds.errors import MisuseError
+from hil.scenario.table import Label, Table
+from mission.definition import DICTIONARY
+from mission.dictionary import Command
+
+STEP_KINDS = ("command", "wait_for_job", "put_file", "wait_for_file", "wait_s")
+"""What a step of the procedure can be."""
+
+
+class StepTable(Table, frozen=True, kw_only=True):
+    """One step of the ground's procedure: something that is done, or awaited. Exactly one of `STEP_KINDS`."""
+
+    command: str | None = None
+    arguments: dict[str, Any] = msgspec.field(default_factory=dict)
+    wait_for_job: Annotated[int, Meta(ge=1)] | None = None
+    put_file: str | None = None
+    """A file of the station, which is sent up to the same name."""
+    wait_for_file: str | None = None
+    """The name under which a file comes down, or up; its transfer's end is awaited."""
+    wait_s: Annotated[float, Meta(gt=0)] | None = None
+    label: Label | None = None
+
+    @property
+    def name(self) -> str:
+        """By which dropouts refer to it: its label, or its command."""
+        if self.label or self.command:
+            return self.label or self.command or ""
+        return " ".join(f"{kind} {getattr(self, kind)}" for kind in self.kinds())
+
+    def kinds(self) -> list[str]:
+        """Give which of `STEP_KINDS` it has."""
+        return [kind for kind in STEP_KINDS if getattr(self, kind) is not None]
+
+
+def check_procedure(procedure: list[StepTable]) -> None:
+    """Refuse steps that are well-formed but make no sense.
+
+    Raises:
+        MisuseError: Naming the key, what was expected and what was found.
+    """
+    for number, step in enumerate(procedure):
+        key = f"procedure[{number}]"
+        chosen = step.kinds()
+        if len(chosen) != 1:
+            found = " and ".join(chosen) or "none"
+            raise MisuseError(f"{key}: expected one of {', '.join(STEP_KINDS)}, found {found}")
+        if step.command is not None:
+            try:
+                command: Command = DICTIONARY.command(step.command)
+                command.arguments.complete(step.arguments)
+            except MisuseError as error:
+                raise MisuseError(f"{key}: {error}") from None
+        elif step.arguments:
+            raise MisuseError(f"{key}.arguments: expected none beside `{chosen[0]}`")

@@ -1,0 +1,151 @@
+"""A scenario: one TOML file that says all of a run, checked before anything starts.
+
+It says who flies, over which link, what goes wrong when, what the ground does, and what must come of it.
+The same file runs in virtual time (`hil.world`) and in real time between two processes (`hil.rig`).
+"""
+
+import re
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import msgspec
+from msgspec import Meta
+
+from ccsds.errors import MisuseError
+from hil.scenario.expect import ExpectTable
+from hil.scenario.faults import FaultTable, check_faults
+from hil.scenario.link import LinkTable, check_passes
+from hil.scenario.procedure import StepTable, check_procedure
+from hil.scenario.spacecraft import SpacecraftTable, StationTable
+from hil.scenario.table import Label, Table
+from mission.definition import DICTIONARY
+from mission.profiles import find_profile
+
+
+class Scenario(Table, frozen=True, kw_only=True):
+    """The whole file."""
+
+    name: Label
+    title: str = ""
+    duration_s: Annotated[float, Meta(gt=0, le=10 * 365 * 86_400)] = 3_600.0
+    """Mission time after which it is given up."""
+    spacecraft: SpacecraftTable = SpacecraftTable()
+    station: StationTable = StationTable()
+    link: LinkTable = LinkTable()
+    faults: list[FaultTable] = msgspec.field(default_factory=list)
+    procedure: list[StepTable]
+    expect: ExpectTable = ExpectTable()
+
+    def submitted(self) -> dict[str, Any] | None:
+        """Give the arguments of the first job that the procedure submits, completed, or None."""
+        for step in self.procedure:
+            if step.command == "job.submit":
+                return DICTIONARY.command("job.submit").arguments.complete(step.arguments)
+        return None
+
+
+def load_scenario(name_or_path: str) -> Scenario:
+    """Read a scenario.
+
+    Args:
+        name_or_path: The name of a shipped scenario, or the path of a file.
+
+    Raises:
+        MisuseError: There is no such scenario, or it is wrong; one line with the file, the key and what was expected.
+    """
+    path = Path(name_or_path)
+    shipped = resources.files("hil") / "scenarios" / f"{name_or_path}.toml"
+    if path.suffix == ".toml":
+        try:
+            text = path.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise MisuseError(f"scenario {name_or_path}: expected a readable file, found {error}") from None
+    elif shipped.is_file():
+        text = shipped.read_text()
+    else:
+        raise MisuseError(
+            f"unknown scenario {name_or_path!r}: expected the path of a .toml file or one of "
+            f"{', '.join(shipped_scenarios())}"
+        )
+    return parse_scenario(text, name_or_path)
+
+
+def shipped_scenarios() -> list[str]:
+    """Give the names of the scenarios that come with the package."""
+    folder = resources.files("hil") / "scenarios"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def parse_scenario(text: str, where: str) -> Scenario:
+    """Read a scenario from its text.
+
+    Args:
+        text: TOML.
+        where: What to call it in messages.
+
+    Raises:
+        MisuseError: It is wrong; one line with the key and what was expected.
+    """
+    try:
+        scenario = msgspec.convert(tomllib.loads(text), Scenario)
+    except tomllib.TOMLDecodeError as error:
+        raise MisuseError(f"scenario {where}: expected TOML, found {error}") from None
+    except msgspec.ValidationError as error:
+        raise MisuseError(f"scenario {where}: {_in_keys(str(error))}") from None
+    try:
+        _check(scenario)
+    except MisuseError as error:
+        raise MisuseError(f"scenario {where}: {error}") from None
+    return scenario
+
+
+def _check(scenario: Scenario) -> None:
+    """Refuse what is well-formed but makes no sense."""
+    find_profile(scenario.link.profile)
+    check_passes(scenario.link.passes)
+    check_faults(scenario.faults)
+    check_procedure(scenario.procedure)
+    _check_dropouts(scenario)
+    expect = scenario.expect
+    wants_job = expect.weights_as_reference or expect.sample or expect.below_bigram_by is not None
+    if wants_job and scenario.submitted() is None:
+        raise MisuseError("expect: a job is expected, but no step of the procedure submits one")
+
+
+def _check_dropouts(scenario: Scenario) -> None:
+    names = [step.name for step in scenario.procedure]
+    for number, dropout in enumerate(scenario.link.dropouts):
+        key = f"link.dropouts[{number}]"
+        if (dropout.at_s is None) == (dropout.before is None):
+            raise MisuseError(f"{key}: expected either `at_s` or `before`")
+        if dropout.before is not None and dropout.before not in names:
+            raise MisuseError(
+                f"{key}.before: expected the label of a step ({', '.join(names)}), found {dropout.before!r}"
+            )
+        if dropout.at_s is not None and dropout.at_s > scenario.duration_s:
+            raise MisuseError(
+                f"{key}.at_s: expected at most duration_s = {scenario.duration_s:g}, found {dropout.at_s:g}"
+            )
+
+
+def _in_keys(message: str) -> str:
+    """Say a validation error with the key first: ``link.up.delay_s: expected `float` >= 0.0``."""
+    text, _, path = message.partition(" - at `$")
+    key = path.rstrip("`").lstrip(".")
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", text)
+    if unknown:
+        known = ", ".join(field.name for field in msgspec.structs.fields(_table_at(key)))
+        return f"unknown key {'.'.join(filter(None, (key, unknown[1])))}: expected one of {known}"
+    text = text[0].lower() + text[1:]
+    return f"{key}: {text}" if key else text
+
+
+def _table_at(key: str) -> type[Table]:
+    """Give the table that a key names, such as ``link.dropouts[...]``."""
+    table: type[Table] = Scenario
+    for name in filter(None, re.sub(r"\[.*?\]", "", key).split(".")):
+        kind = next(field.type for field in msgspec.structs.fields(table) if field.name == name)
+        table = next(iter(get_args(kind)), kind)
+    return table
