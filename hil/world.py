@@ -113,6 +113,7 @@ class World:
         self.procedure = Procedure(scenario.procedure, self._send, self._before, self._put)
         self._plan = ContactPlan.of_tables(link.passes)
         self._has_contact = False
+        self._is_over = False
         self._worker_faults = WorkerFaults(scenario.faults, streams)
         self._agenda = Agenda()
         for fault in scenario.faults:
@@ -132,40 +133,66 @@ class World:
             StalledError: Virtual time stands still, which is a fault of a core.
         """
         try:
-            self.procedure.contact(False, self.now_ns)
-            for end in (self.spacecraft, self.station):
-                end.start(self.now_ns)
-            if not self._plan.is_up(self.now_ns):
-                self._lose_octets()
-            is_over = False
-            turns = 0
-            while self.now_ns < self._end_ns:
-                self._turn()
-                if self.procedure.is_over and not is_over:
-                    is_over = True
-                    self._end_ns = min(self._end_ns, self.now_ns + EPILOGUE_NS)
-                next_ns = self._next_ns()
-                turns = turns + 1 if next_ns <= self.now_ns else 0
-                if turns > TURNS_AT_ONE_INSTANT_MAX:
-                    raise StalledError(f"expected time to go on from {self.now_ns} ns, found {turns} turns there")
-                self.now_ns = max(next_ns, self.now_ns)
-                self.spacecraft.worker.now_ns = self.now_ns
-            self._collect()
-            for line in (self.up, self.down):
-                line.finish()
-                self._collect_line(line)
-                self.evidence.line_counts[line.config.name] = msgspec.structs.asdict(line.counts)
-            here, there = self._file_roots
-            for root, other, table in ((here, there, self._scenario.spacecraft), (there, here, self._scenario.station)):
-                for file in table.files:
-                    self.evidence.files[file.name] = (digest_of(root / file.name), digest_of(other / file.name))
-            return self.evidence
+            self.begin()
+            self.go_on()
+            return self.finish()
         finally:
-            self.spacecraft.close()
-            self.station.close()
-            self.evidence.close()
-            for capture in self.captures.values():
-                capture.close()
+            self.close()
+
+    def begin(self) -> None:
+        """Start both ends."""
+        self.procedure.contact(False, self.now_ns)
+        for end in (self.spacecraft, self.station):
+            end.start(self.now_ns)
+        if not self._plan.is_up(self.now_ns):
+            self._lose_octets()
+
+    def go_on(self, until_ns: int | None = None, is_enough: Callable[[], bool] | None = None) -> None:
+        """Let time go on.
+
+        Args:
+            until_ns: To when; None is to the end of the procedure, or of the scenario's duration if it has none.
+            is_enough: Asked after each turn; time stands still once it says so.
+
+        Raises:
+            StalledError: Virtual time stands still, which is a fault of a core.
+        """
+        end_ns = self._end_ns if until_ns is None else min(until_ns, self._end_ns)
+        turns = 0
+        while self.now_ns < end_ns:
+            self._turn()
+            if until_ns is None and self.procedure.is_over and not self._is_over and self._scenario.procedure:
+                self._is_over = True
+                end_ns = self._end_ns = min(self._end_ns, self.now_ns + EPILOGUE_NS)
+            if is_enough is not None and is_enough():
+                return
+            next_ns = min(self._next_ns(), end_ns)
+            turns = turns + 1 if next_ns <= self.now_ns else 0
+            if turns > TURNS_AT_ONE_INSTANT_MAX:
+                raise StalledError(f"expected time to go on from {self.now_ns} ns, found {turns} turns there")
+            self.now_ns = max(next_ns, self.now_ns)
+            self.spacecraft.worker.now_ns = self.now_ns
+
+    def finish(self) -> Evidence:
+        """Take what is left to be told, and compare the files that were laid before the run."""
+        self._collect()
+        for line in (self.up, self.down):
+            line.finish()
+            self._collect_line(line)
+            self.evidence.line_counts[line.config.name] = msgspec.structs.asdict(line.counts)
+        here, there = self._file_roots
+        for root, other, table in ((here, there, self._scenario.spacecraft), (there, here, self._scenario.station)):
+            for file in table.files:
+                self.evidence.files[file.name] = (digest_of(root / file.name), digest_of(other / file.name))
+        return self.evidence
+
+    def close(self) -> None:
+        """End both ends, and finish what was written."""
+        self.spacecraft.close()
+        self.station.close()
+        self.evidence.close()
+        for capture in self.captures.values():
+            capture.close()
 
     def _turn(self) -> None:
         """Do all that is due now, in one order."""
