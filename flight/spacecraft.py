@@ -36,6 +36,7 @@ from flight.reporter import Priority, Reporter, clip_reason
 from flight.router import Router
 from flight.scrubbing.care import CaringDisk
 from flight.scrubbing.scrubber import Scrubber
+from flight.sensors import PowerLimit, Sensors
 from flight.services.connection_test import ConnectionTestService
 from flight.services.events import EventService
 from flight.services.files import FileService
@@ -100,6 +101,8 @@ class Spacecraft:
         corpora: The corpora on board, by name.
         now_ns: Monotonic time at which it boots.
         keys: Its key store, or None: then it believes every frame, and belongs on a bench.
+        sensors: Of its power and its heat, or None: then nothing is governed by them.
+        power_limit: Limits the power of its compute device, if anything can.
 
     Raises:
         OSError: The store failed while it booted: a spacecraft without memory does not start.
@@ -113,8 +116,13 @@ class Spacecraft:
         corpora: Mapping[str, CorpusFile],
         now_ns: int = 0,
         keys: KeyStore | None = None,
+        *,
+        sensors: Sensors | None = None,
+        power_limit: PowerLimit | None = None,
     ) -> None:
         self._config = config
+        self._sensors = sensors
+        self._power_limit = power_limit
         self._booted_ns = now_ns
         self._is_in_contact = False
         self._events: list[Event] = []
