@@ -1,10 +1,10 @@
-"""Bit errors: each bit that arrives is inverted with one fixed probability, independently of all others.
+"""Bit errors: each bit that arrives is inverted with some probability, independently of all others.
 
-Which bits are inverted is decided by the octet's offset in the stream alone: each block of offsets has its own random
-block, so neither the cutting of calls nor what else is drawn changes it.
+The probability is fixed, or follows the time of arrival, as elevation and path loss have it (`hil.channel.path_loss`).
+Which bits are inverted is decided by `hil.channel.noise`, by offset.
 """
 
-import math
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
@@ -12,14 +12,15 @@ import numpy as np
 from ccsds.errors import MisuseError
 from hil.channel.burst import NS_PER_S, Burst
 from hil.channel.channel import Channel, Effect
+from hil.channel.noise import Noise, VaryingNoise
 from hil.streams import Streams
-
-# Octets whose errors are drawn together: long enough that the cost of making a generator is spread over them, short
-# enough that little is drawn in vain.
-BLOCK_OCTETS = 4096
 
 # Inverted bits are told once for each span of this length, so that a noisy line fills no log.
 REPORT_NS = 10 * NS_PER_S
+
+# A rate that follows time is looked up once for each span of this length. Overhead, a satellite in low orbit moves by
+# a tenth of a degree in it, and path loss by less than 0.02 dB.
+RATE_STEP_NS = NS_PER_S // 10
 
 
 class BitsFlipped(msgspec.Struct, frozen=True, tag=True):
@@ -48,24 +49,24 @@ class BitErrors(Effect):
 
     Args:
         inner: The channel that it wraps.
-        rate: The probability that a bit is inverted, 0 to 0.5.
-        streams: Where its draws come from; it uses the stream ``bit_errors``.
+        rate: The probability that a bit is inverted, 0 to 0.5; or what gives that for a time of arrival.
+        streams: Where its draws come from; it uses ``bit_errors``, or ``bit_errors/…`` if the rate follows time.
         line: The line's name in events.
 
     Raises:
         MisuseError: The rate is out of range.
     """
 
-    def __init__(self, inner: Channel, rate: float, streams: Streams, line: str) -> None:
+    def __init__(self, inner: Channel, rate: float | Callable[[int], float], streams: Streams, line: str) -> None:
         super().__init__(inner)
-        if not 0 <= rate <= 0.5:
-            raise MisuseError(f"line {line}: expected a bit error rate of 0 to 0.5, found {rate}")
+        self._line = line
         self.rate = rate
         self.bits_flipped = 0
-        self._streams = streams
-        self._line = line
-        self._block = -1
-        self._block_mask = np.zeros(0, dtype=np.uint8)
+        self._fixed = None if callable(rate) else Noise(streams, "bit_errors", self._checked(rate))
+        self._varying = VaryingNoise(streams, "bit_errors")
+        # The span of time whose rate was looked up last.
+        self._step = -1
+        self._step_rate = 0.0
         self._span = 0
         self._span_bits = 0
         self._span_octets = 0
@@ -74,7 +75,7 @@ class BitErrors(Effect):
     def receive(self, now_ns: int) -> list[Burst]:
         """See `hil.channel.channel.Channel.receive`."""
         bursts = self._inner.receive(now_ns)
-        if self.rate > 0:
+        if self.rate != 0:
             bursts = [self._disturb(burst) for burst in bursts]
             if now_ns // REPORT_NS > self._span:
                 self._close_span()
@@ -86,7 +87,7 @@ class BitErrors(Effect):
         super().finish()
 
     def _disturb(self, burst: Burst) -> Burst:
-        mask = self._mask(burst.offset, len(burst.data))
+        mask = self._mask(burst)
         hits = np.flatnonzero(mask)
         if len(hits) == 0:
             return burst
@@ -94,18 +95,30 @@ class BitErrors(Effect):
             self._note(burst.octet_start_ns(index + 1), burst.offset + index, int(mask[index]).bit_count())
         return burst.altered((np.frombuffer(burst.data, dtype=np.uint8) ^ mask).tobytes())
 
-    def _mask(self, offset: int, length: int) -> np.ndarray:
-        mask = np.empty(length, dtype=np.uint8)
-        done = 0
-        while done < length:
-            block, start = divmod(offset + done, BLOCK_OCTETS)
-            count = min(BLOCK_OCTETS - start, length - done)
-            if block != self._block:
-                self._block = block
-                self._block_mask = _draw_mask(self._streams.block("bit_errors", block), self.rate)
-            mask[done : done + count] = self._block_mask[start : start + count]
-            done += count
-        return mask
+    def _mask(self, burst: Burst) -> np.ndarray:
+        if self._fixed is not None:
+            return self._fixed.mask(burst.offset, len(burst.data))
+        parts = []
+        start = 0
+        while start < len(burst.data):
+            step = burst.octet_start_ns(start + 1) // RATE_STEP_NS
+            stop = max(burst.count_ended_by((step + 1) * RATE_STEP_NS - 1), start + 1)
+            parts.append(self._varying.mask(burst.offset + start, stop - start, self._rate_in(step)))
+            start = stop
+        return np.concatenate(parts)
+
+    def _rate_in(self, step: int) -> float:
+        """Give the rate in a span of time, which is that at its beginning."""
+        if step != self._step:
+            assert callable(self.rate)
+            self._step = step
+            self._step_rate = self._checked(self.rate(step * RATE_STEP_NS))
+        return self._step_rate
+
+    def _checked(self, rate: float) -> float:
+        if not 0 <= rate <= 0.5:
+            raise MisuseError(f"line {self._line}: expected a bit error rate of 0 to 0.5, found {rate}")
+        return rate
 
     def _note(self, arrival_ns: int, offset: int, bits: int) -> None:
         span = arrival_ns // REPORT_NS
@@ -130,23 +143,3 @@ class BitErrors(Effect):
             )
         self._span_bits = 0
         self._span_octets = 0
-
-
-def _draw_mask(generator: np.random.Generator, rate: float) -> np.ndarray:
-    """Draw which bits of a block are inverted, by the gaps between them, which are distributed geometrically."""
-    bits = BLOCK_OCTETS * 8
-    scale = math.log1p(-rate)
-    expected = bits * rate
-    chunk = int(expected + 6 * math.sqrt(expected)) + 2
-    hits: list[np.ndarray] = []
-    last = -1
-    while last < bits:
-        gaps = np.floor(np.log1p(-generator.random(chunk)) / scale)
-        # A gap beyond the block is as good as any other beyond it, and keeps the sum within an integer.
-        positions = last + np.cumsum(np.minimum(gaps, bits).astype(np.int64) + 1)
-        hits.append(positions)
-        last = int(positions[-1])
-    inverted = np.zeros(bits, dtype=np.uint8)
-    found = np.concatenate(hits)
-    inverted[found[found < bits]] = 1
-    return np.packbits(inverted)

@@ -6,6 +6,7 @@ equal octets at equal times give equal arrivals, however the calls were cut. A l
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -31,10 +32,10 @@ class LineConfig:
     """Bits a second on the line, start and stop bits included where there are any."""
     bits_per_octet: int = 8
     """Bits that one octet takes on the line: 8 on a radio, 10 on a UART at 8N1."""
-    delay_ns: int = 0
-    """Time from leaving to arriving."""
-    bit_error_rate: float = 0.0
-    """Probability that a bit that arrives is inverted, 0 to 0.5."""
+    delay_ns: int | Callable[[int], int] = 0
+    """Time from leaving to arriving; or what gives it for a time of sending, in nanoseconds both."""
+    bit_error_rate: float | Callable[[int], float] = 0.0
+    """Probability that a bit that arrives is inverted, 0 to 0.5; or what gives it for a time of arrival."""
     fades: FadeConfig | None = None
     """Bursts of octets that never arrive."""
     dropouts: tuple[Dropout, ...] = ()
@@ -51,9 +52,9 @@ class LineConfig:
         for field in ("rate_bps", "bits_per_octet"):
             if getattr(self, field) <= 0:
                 raise MisuseError(f"line {self.name}: expected {field} above 0, found {getattr(self, field)}")
-        if self.delay_ns < 0:
+        if isinstance(self.delay_ns, int) and self.delay_ns < 0:
             raise MisuseError(f"line {self.name}: expected delay_ns of 0 or more, found {self.delay_ns}")
-        if not 0 <= self.bit_error_rate <= 0.5:
+        if not callable(self.bit_error_rate) and not 0 <= self.bit_error_rate <= 0.5:
             raise MisuseError(f"line {self.name}: expected bit_error_rate of 0 to 0.5, found {self.bit_error_rate}")
 
 
