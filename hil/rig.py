@@ -24,9 +24,11 @@ from ccsds.sdls.key_file import End
 from flight.__main__ import RESET_STATUS
 from flight.jobs.corpus import CorpusFile
 from ground.client import Client, NoStationError
+from hil.bridge import Bridge
 from hil.channel.line import Line
 from hil.evidence import Evidence
 from hil.keys import lay_keys
+from hil.plug import Plug
 from hil.procedure import Procedure
 from hil.scenario.scenario import Scenario
 from hil.streams import Streams
@@ -43,9 +45,6 @@ TURN_NS_MAX = 200_000_000
 
 # The last words of a program that ended are shown up to this.
 LOG_OCTETS_SHOWN_MAX = 2_000
-
-# What arrived and is not yet taken: seconds of a UART, as the buffers of an operating system hold them.
-WAITING_OCTETS_MAX = 1 << 16
 
 EPILOGUE_NS = 2 * NS_PER_S
 
@@ -90,7 +89,7 @@ class Rig:
         self.now_ns = 0
         self._started_ns = 0
         self._faults = list(scenario.faults)
-        self._waiting: dict[Line, bytes] = {self.up: b"", self.down: b""}
+        self._captures: dict[Line, BinaryIO] = {}
         self._client: Client | None = None
         self._security: dict[End, list[str]] = {end: ["--insecure"] for end in End}
         if scenario.link.security == "keys":
@@ -127,63 +126,52 @@ class Rig:
             )  # fmt: skip
             client = self._client = stack.enter_context(self._connect(socket_path))
             client.subscribe()
-            captures = (
-                stack.enter_context((self._folder / "uplink.bin").open("wb")),
-                stack.enter_context((self._folder / "downlink.bin").open("wb")),
-            )
+            for line, name in ((self.up, "uplink.bin"), (self.down, "downlink.bin")):
+                self._captures[line] = stack.enter_context((self._folder / name).open("wb"))
+            bridge = Bridge(Plug(station), Plug(board), self.up, self.down, on_sent=self._note_sent)
             self._started_ns = time.monotonic_ns()
             for dropout in self._scenario.link.dropouts:
                 if dropout.at_s is not None:
                     self._line(dropout.direction).drop(round(dropout.at_s * NS_PER_S), _ns(dropout.duration_s))
-            self._loop(board, station, client, captures)
+            self._loop(bridge, client)
         return self.evidence
 
-    def _loop(self, board: Port, station: Port, client: Client, captures: tuple[BinaryIO, BinaryIO]) -> None:
+    def _loop(self, bridge: Bridge, client: Client) -> None:
         end_ns = _ns(self._scenario.duration_s)
         is_over = False
         while self.now_ns < end_ns:
             self._check_programs()
             self.now_ns = time.monotonic_ns() - self._started_ns
-            for source, line, sink, capture in (
-                (station, self.up, board, captures[0]),
-                (board, self.down, station, captures[1]),
-            ):
-                self._carry(source, line, sink, capture)
+            bridge.turn(self.now_ns)
+            self._tell(bridge)
             for event in client.read_events():
                 self._note("station", {**event, "time_ns": event["time_ns"] - self._started_ns})
             self.procedure.advance(self.now_ns)
             if self.procedure.is_over and not is_over:
                 is_over = True
                 end_ns = min(end_ns, self.now_ns + EPILOGUE_NS)
-            self._rest(board, station, client)
+            self._rest(bridge, client)
+        bridge.finish()
+        self._tell(bridge)
         for line in (self.up, self.down):
-            line.finish()
-            self._tell(line)
             self.evidence.line_counts[line.config.name] = msgspec.structs.asdict(line.counts)
 
-    def _carry(self, source: Port, line: Line, sink: Port, capture: BinaryIO) -> None:
-        octets = source.read()
-        if octets:
-            capture.write(octets)
-            line.send(octets, self.now_ns)
-            self.evidence.link_samples.append((self.now_ns / NS_PER_S, line.config.name, line.counts.octets_sent))
-        # A program that has not opened its port yet, or reads slowly, finds what came for it a little later.
-        waiting = (self._waiting[line] + line.receive(self.now_ns))[-WAITING_OCTETS_MAX:]
-        self._waiting[line] = waiting[sink.write(waiting) :] if waiting else b""
-        self._tell(line)
+    def _note_sent(self, line: Line, octets: bytes) -> None:
+        self._captures[line].write(octets)
+        self.evidence.link_samples.append((self.now_ns / NS_PER_S, line.config.name, line.counts.octets_sent))
 
-    def _tell(self, line: Line) -> None:
-        for event in line.take_events():
+    def _tell(self, bridge: Bridge) -> None:
+        for source, event in bridge.take_events():
             told = {"type": type(event).__name__, "time_ns": self.now_ns, "text": str(event)}
-            self._note(f"link.{line.config.name}", {**told, **msgspec.structs.asdict(event)})
+            self._note(source, {**told, **msgspec.structs.asdict(event)})
 
-    def _rest(self, board: Port, station: Port, client: Client) -> None:
-        deadlines = [self.up.next_deadline(), self.down.next_deadline(), self.procedure.next_deadline()]
-        next_ns = min((each for each in deadlines if each is not None), default=1 << 63)
+    def _rest(self, bridge: Bridge, client: Client) -> None:
         now_ns = time.monotonic_ns() - self._started_ns
+        deadlines = [bridge.next_deadline(now_ns), self.procedure.next_deadline()]
+        next_ns = min((each for each in deadlines if each is not None), default=1 << 63)
         wait_ns = min(max(next_ns - now_ns, 0), TURN_NS_MAX)
-        descriptors = [each for each in (board.fileno(), station.fileno(), client.fileno()) if each is not None]
-        select.select(descriptors, [], [], wait_ns / NS_PER_S)
+        reading, writing = bridge.descriptors(now_ns)
+        select.select([*reading, client.fileno()], writing, [], wait_ns / NS_PER_S)
 
     def _note(self, source: str, event: Mapping[str, Any]) -> None:
         self.evidence.note(source, event)
