@@ -43,6 +43,8 @@ class Procedure:
         self._before = before
         self._put = put
         self._position = -1
+        # Its own: how a command ends that the station gave by itself is no matter of a procedure.
+        self._given: set[int] = set()
         self._awaited_command: int | None = None
         self._job_states: dict[int, str] = {}
         self._files_arrived: set[str] = set()
@@ -72,7 +74,7 @@ class Procedure:
                 self._begin(self._steps[self._position], now_ns)
         if not self.is_over and self._has_contact and self._awaits_job() and now_ns >= self._asking_ns():
             self._heard_ns = now_ns
-            self._send("job.report", {"job_id": self._steps[self._position].wait_for_job})
+            self._give("job.report", {"job_id": self._steps[self._position].wait_for_job})
 
     def next_deadline(self) -> int | None:
         """Give the time at which `advance` has something to do without an event."""
@@ -92,7 +94,10 @@ class Procedure:
     def observe(self, event: Mapping[str, Any], now_ns: int) -> None:
         """Take one event of the station, in its plain form."""
         match event:
-            case {"type": "CommandStaged", "command_id": command_id, "stage": stage} if stage in _ENDED:
+            case {"type": "CommandStaged", "command_id": command_id, "stage": stage} if (
+                stage in _ENDED and command_id in self._given
+            ):
+                self._given.discard(command_id)
                 if command_id == self._awaited_command:
                     self._awaited_command = None
                 if stage != "COMPLETED":
@@ -135,4 +140,9 @@ class Procedure:
         if step.put_file is not None and self._put is not None:
             self._put(step.put_file, step.put_file)
         if step.command is not None:
-            self._awaited_command = self._send(step.command, step.arguments)
+            self._awaited_command = self._give(step.command, step.arguments)
+
+    def _give(self, command: str, arguments: Mapping[str, Any]) -> int:
+        command_id = self._send(command, arguments)
+        self._given.add(command_id)
+        return command_id

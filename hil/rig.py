@@ -252,6 +252,8 @@ def check_real_time(scenario: Scenario) -> None:
     for number, fault in enumerate(scenario.faults):
         if fault.kind != "kill_worker":
             raise MisuseError(f"faults[{number}].kind: expected kill_worker in real time, found {fault.kind}")
+        if fault.job_step is None:
+            raise MisuseError(f"faults[{number}]: expected job_step in real time, found {fault.triggers()[0]}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

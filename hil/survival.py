@@ -5,19 +5,16 @@ answered, be it with a refusal. A fault that ends every life outside SAFE soon a
 a loop. Everything runs in virtual time over a disk that forgets and tears (`hil.disk`) and a watchdog that bites.
 """
 
-import errno
 from dataclasses import dataclass, field
 from enum import Enum
-from io import SEEK_END
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ccsds.errors import MisuseError
 from flight.services.boots import BootPolicy
 from flight.survival import SurvivalConfig
-from hil.disk import PowerCut, SimulatedDisk
+from hil.disk import PowerCut
+from hil.faulty_disk import FaultyDisk
 from hil.operator import NS_PER_S, Operator
 from hil.streams import Streams
 from hil.watchdog import SimulatedWatchdog
@@ -73,45 +70,6 @@ class Strike(Enum):
     """Nothing can be made durable for a while: each sync fails."""
     BIT_FLIP = "bit flip"
     """A bit of what is stored is another one."""
-
-
-class FaultyDisk(SimulatedDisk):
-    """A simulated disk that can be full or worn, and whose bits can flip."""
-
-    is_full = False
-    is_worn = False
-
-    def append(self, path: str, data: bytes) -> None:
-        """See `flight.disk.Disk.append`."""
-        self._require_room()
-        super().append(path, data)
-
-    def pwrite(self, path: str, offset_octets: int, data: bytes) -> None:
-        """See `flight.disk.Disk.pwrite`."""
-        self._require_room()
-        super().pwrite(path, offset_octets, data)
-
-    def fsync(self, path: str) -> None:
-        """See `flight.disk.Disk.fsync`."""
-        if self.is_worn:
-            raise OSError(errno.EIO, "Input/output error")
-        super().fsync(path)
-
-    def flip(self, chance: np.random.Generator) -> None:
-        """Flip one bit of one file, each file as likely as another."""
-        paths = [path for path in self.list() if self.size(path)]
-        if not paths:
-            return
-        with self.locate(paths[int(chance.integers(len(paths)))]).open("r+b") as content:
-            offset_octets = int(chance.integers(content.seek(0, SEEK_END)))
-            content.seek(offset_octets)
-            (octet,) = content.read(1)
-            content.seek(offset_octets)
-            content.write(bytes([octet ^ 1 << int(chance.integers(8))]))
-
-    def _require_room(self) -> None:
-        if self.is_full:
-            raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @dataclass

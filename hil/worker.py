@@ -11,7 +11,9 @@ it is not, however far the process really is, and whoever asks after waits for t
 import os
 import signal
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -31,17 +33,76 @@ class WorkerLostError(StarloopError):
     """The worker process ended by itself, or answers no more."""
 
 
+class Hand(Protocol):
+    """Who really does the work."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is there."""
+        ...
+
+    @property
+    def died(self) -> str | None:
+        """Why it ended by itself; None if it did not."""
+        ...
+
+    def launch(self) -> None:
+        """Begin anew."""
+        ...
+
+    def send(self, request: msgspec.Struct) -> None:
+        """Take a request, or a strike."""
+        ...
+
+    def wait_reply(self, timeout_s: float) -> Reply | None:
+        """Give the next reply, waiting for it; None if there will be none."""
+        ...
+
+    def stand_still(self) -> None:
+        """Do nothing any more until it is killed."""
+        ...
+
+    def kill(self) -> None:
+        """End."""
+        ...
+
+
+class HandProcess(WorkerProcess):
+    """A process of its own."""
+
+    @property
+    def is_running(self) -> bool:
+        """See `Hand`."""
+        return self.pid is not None
+
+    def stand_still(self) -> None:
+        """See `Hand`."""
+        if self.pid is not None:
+            os.kill(self.pid, signal.SIGSTOP)
+
+
+def hand_process(store: Path, *, is_struck: bool) -> HandProcess:
+    """Make a process that works, and that can be struck from within if it is to be.
+
+    Args:
+        store: The directory of the spacecraft's store, on this computer.
+        is_struck: Whether it is to be struck.
+    """
+    return HandProcess(store, "hil.faults.struck_worker") if is_struck else HandProcess(store)
+
+
 class VirtualWorker:
     """A `flight.jobs.worker_port.WorkerPort` whose replies come at declared times.
 
     Args:
-        store: The directory of the spacecraft's store, on this computer.
+        hand: Who does the work.
         durations: How long each kind of request takes.
-        is_struck: Whether it is to be struck from within.
+        save_begun: Called when a checkpoint is asked for.
     """
 
-    def __init__(self, store: Path, durations: WorkDurations, *, is_struck: bool = False) -> None:
-        self._process = WorkerProcess(store, "hil.faults.struck_worker") if is_struck else WorkerProcess(store)
+    def __init__(self, hand: Hand, durations: WorkDurations, save_begun: Callable[[], None] = lambda: None) -> None:
+        self._process = hand
+        self._save_begun = save_begun
         self._durations = durations
         self._due: deque[tuple[int, Reply | None]] = deque()
         """When which reply is due; None is the next one of the process."""
@@ -59,7 +120,7 @@ class VirtualWorker:
     @property
     def is_alive(self) -> bool:
         """Whether a worker runs."""
-        return self._process.pid is not None
+        return self._process.is_running
 
     def launch(self) -> None:
         """See `flight.jobs.worker_port.WorkerPort`."""
@@ -87,11 +148,13 @@ class VirtualWorker:
             self._process.send(self._strikes.popleft())
         if reply is None:
             self._process.send(request)
+        if isinstance(request, Save):
+            self._save_begun()
 
     def hang(self) -> None:
         """Let the process stand still: nothing more is heard of it until it is killed."""
-        if self._process.pid is not None:
-            os.kill(self._process.pid, signal.SIGSTOP)
+        if self._process.is_running:
+            self._process.stand_still()
             self._is_hung = True
 
     def slow_down(self, factor: float) -> None:

@@ -23,17 +23,20 @@ from hil.channel.line import Line, LineConfig
 from hil.contact_plan import ContactPlan
 from hil.end import End
 from hil.evidence import Evidence
+from hil.faults.hands import RESTART_NS, Hands
+from hil.faults.instants import CHECKPOINT_BEGUN
+from hil.faults.timeline import FaultTimeline
+from hil.faulty_disk import FaultyDisk
 from hil.files import digest_of, lay_files
 from hil.keys import lay_keys
 from hil.procedure import Procedure
-from hil.scenario.faults import IN_WORKER_FAULTS, FaultTable
+from hil.scenario.faults import IN_WORKER_FAULTS
 from hil.scenario.link import DirectionTable
 from hil.scenario.scenario import Scenario
 from hil.spacecraft_end import SpacecraftEnd
 from hil.station_end import StationEnd
 from hil.streams import Streams
-from hil.worker import VirtualWorker
-from hil.worker_faults import WorkerFaults
+from hil.worker import Hand, VirtualWorker, hand_process
 from mission.files import FILES_DIRECTORY
 from mission.profiles import LinkProfile, find_profile
 
@@ -47,9 +50,6 @@ EPILOGUE_NS = 10 * NS_PER_S
 
 # How much was sent is noted for the plots at most this often: a fast link sends thousands of frames a second.
 SAMPLE_NS = NS_PER_S // 10
-
-# What a supervisor waits before it starts the flight program again, as the systemd unit in tools/ has it.
-RESTART_NS = 2 * NS_PER_S
 
 
 class StalledError(StarloopError):
@@ -65,6 +65,7 @@ class World:
         folder: Where the store, the event log and the captures go; it exists and is empty.
         corpora: The corpora on board, by name.
         watch: Called with each event, in plain form and with its source, as it happens.
+        make_hand: Makes who does the job work, given the spacecraft's disk; a process, if it is not said.
     """
 
     def __init__(
@@ -74,8 +75,10 @@ class World:
         folder: Path,
         corpora: Mapping[str, CorpusFile],
         watch: Callable[[str, Mapping[str, Any]], None],
+        make_hand: Callable[[FaultyDisk], Hand] | None = None,
     ) -> None:
         self._scenario = scenario
+        self._make_hand = make_hand
         self._watch = watch
         self.now_ns = 0
         self._end_ns = _ns(scenario.duration_s)
@@ -96,11 +99,7 @@ class World:
             SpacecraftConfig(profile=profile, tai_offset_ns=tai_offset_ns),
             folder / "store",
             keys.get(KeyEnd.SPACECRAFT),
-            VirtualWorker(
-                folder / "store",
-                scenario.spacecraft.work,
-                is_struck=any(fault.kind in IN_WORKER_FAULTS for fault in scenario.faults),
-            ),
+            self._make_worker,
             corpora,
             streams,
         )
@@ -114,11 +113,20 @@ class World:
         self._plan = ContactPlan.of_tables(link.passes)
         self._has_contact = False
         self._is_over = False
-        self._worker_faults = WorkerFaults(scenario.faults, streams)
         self._agenda = Agenda()
-        for fault in scenario.faults:
-            if fault.at_s is not None:
-                self._agenda.add(_ns(fault.at_s), lambda fault=fault: self._cut_power(fault))
+        hands = Hands(
+            spacecraft=self.spacecraft,
+            station=self.station,
+            up=self.up,
+            down=self.down,
+            agenda=self._agenda,
+            now_ns=lambda: self.now_ns,
+            collect=self._collect,
+            tell=self._tell_fault,
+        )
+        self._hands = hands
+        passes_ns = [each.start_ns for each in self._plan.passes]
+        self.faults = FaultTimeline(scenario.faults, hands, streams, passes_ns, self._end_ns)
         self._timed = (
             self.spacecraft.worker, self.up, self.down, self.spacecraft, self.station, self._agenda,
         )  # fmt: skip
@@ -212,6 +220,7 @@ class World:
         if self.down.free_at_ns <= now_ns:
             self._transmit(self.down, self.spacecraft, self.station)
         self._collect()
+        self.faults.settle()
 
     def _carry(self, line: Line, end: End) -> None:
         """Hand over what was sent together and has arrived wholly."""
@@ -266,6 +275,7 @@ class World:
         if self._plan.passes:
             text = "acquisition of signal" if is_up else "loss of signal"
             self._note("hil", {"type": "ContactChanged", "time_ns": self.now_ns, "text": text})
+            self.faults.instant("aos" if is_up else "los")
 
     def _lose_octets(self) -> None:
         """Let nothing arrive until contact comes."""
@@ -283,7 +293,7 @@ class World:
                     self._note(end.name, {"time_ns": self.now_ns, **plain(event)})
                 if isinstance(event, ResetDue):
                     self.spacecraft.reset()
-                    self._agenda.add(self.now_ns + RESTART_NS, lambda: self.spacecraft.start(self.now_ns))
+                    self._hands.later(RESTART_NS, lambda: self._hands.start(self.spacecraft))
 
     def _collect_line(self, line: Line) -> None:
         for event in line.take_events():
@@ -294,44 +304,15 @@ class World:
         self._watch(source, event)
         if source == "station":
             self.procedure.observe(event, self.now_ns)
-        self._strike(source, event)
-
-    def _strike(self, source: str, event: Mapping[str, Any]) -> None:
-        """Let happen the faults that this event brings on."""
-        if source != "spacecraft" or event["type"] != "Reported" or event["name"] != "job_progress":
-            return
-        step, worker = event["values"]["step"], self.spacecraft.worker
-        if not worker.is_alive:
-            return
-        for number, fault in self._worker_faults.due(step):
-            match fault.kind:
-                case "kill_worker":
-                    self._tell_fault(f"the worker is killed after step {step}")
-                    self.spacecraft.lose_worker("killed by signal 9", self.now_ns)
-                    return  # What else is due comes to the next one.
-                case "hang_worker":
-                    self._tell_fault(f"the worker hangs after step {step}")
-                    worker.hang()
-                case "slow_worker":
-                    factor = fault.factor or 1.0
-                    self._tell_fault(f"the worker takes {factor:g} times as long after step {step}")
-                    worker.slow_down(factor)
-                case _:
-                    strike = self._worker_faults.strike(number, fault)
-                    self._tell_fault(f"{strike}, in the work granted after step {step}")
-                    worker.strike(strike)
-
-    def _cut_power(self, fault: FaultTable) -> None:
-        """Let an end lose its power, and start it again later."""
-        end = self.spacecraft if fault.kind == "reboot_spacecraft" else self.station
-        if not end.is_on:
-            return
-        self._collect()
-        self._tell_fault(f"the {end.name} loses its power for {fault.down_s:g} s: {end.cut_power()}")
-        self._agenda.add(self.now_ns + _ns(fault.down_s), lambda: end.start(self.now_ns))
+        self.faults.observe(source, event)
 
     def _tell_fault(self, text: str) -> None:
         self._note("hil", {"type": "FaultStruck", "time_ns": self.now_ns, "text": text})
+
+    def _make_worker(self, disk: FaultyDisk) -> VirtualWorker:
+        is_struck = any(fault.kind in IN_WORKER_FAULTS for fault in self._scenario.faults)
+        hand = self._make_hand(disk) if self._make_hand else hand_process(disk.root, is_struck=is_struck)
+        return VirtualWorker(hand, self._scenario.spacecraft.work, lambda: self.faults.instant(CHECKPOINT_BEGUN))
 
     def _send(self, name: str, arguments: Mapping[str, Any]) -> int:
         return self.station.command(name, arguments, self.now_ns)

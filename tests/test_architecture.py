@@ -56,6 +56,7 @@ EDGES = {
     "hil/__main__.py",
     "hil/disk.py",
     "hil/evidence.py",
+    "hil/inline_worker.py",
     "hil/faults/struck_worker.py",
     "hil/reference.py",
     "hil/report.py",

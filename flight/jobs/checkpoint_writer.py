@@ -5,7 +5,7 @@ knows), writes, syncs and reads back. One checkpoint at a time; whoever began it
 """
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 from flight.disk import Disk
 from flight.jobs.checkpoint import Checkpoint, Origin, save_checkpoint, slot_paths
@@ -22,15 +22,16 @@ class CheckpointWriter:
         disk: Where they are kept.
         identity: Of the job.
         guarded: The job.
+        thread: What writes; a thread of its own, if it is not said.
     """
 
-    def __init__(self, disk: Disk, identity: Identity, guarded: GuardedJob) -> None:
+    def __init__(self, disk: Disk, identity: Identity, guarded: GuardedJob, thread: Executor | None = None) -> None:
         self._disk = disk
         self._identity = identity
         self._guarded = guarded
         self._copy = StateCopy(guarded.job.state())
         self._copied_blocks = [self._copy.place_of(block.rows_3N) for block in guarded.job.optimizer.blocks]
-        self._thread = ThreadPoolExecutor(1, "checkpoint")
+        self._thread = thread or ThreadPoolExecutor(1, "checkpoint")
         self._at_work: Future[Checkpoint] | None = None
         self.step = 0
         """Of the copy that was taken last."""

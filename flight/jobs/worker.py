@@ -14,6 +14,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from pathlib import Path
 
 import torch
@@ -78,10 +79,12 @@ class Worker:
 
     Args:
         disk: Where checkpoints and models are kept.
+        thread: What writes checkpoints; a thread of its own for each job, if it is not said.
     """
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, disk: Disk, thread: Executor | None = None) -> None:
         self._disk = disk
+        self._thread = thread
         self._open: _OpenJob | None = None
 
     def answer(self, request: Request) -> Reply:
@@ -156,7 +159,8 @@ class Worker:
             written[request.checkpoint.sha256] = loaded.manifest.entries
             inexact = loaded.inexact
             found = "; ".join(inexact[len(loaded.manifest.inexact) :])
-        self._open = _OpenJob(self._disk, identity, GuardedJob(job), written, inexact)
+        writer = CheckpointWriter(self._disk, identity, guarded := GuardedJob(job), self._thread)
+        self._open = _OpenJob(writer, identity, guarded, written, inexact)
         return Started(
             step=job.steps_done,
             steps=recipe.training.steps,
@@ -173,7 +177,7 @@ class _OpenJob:
     """The job that is open, and its checkpoints.
 
     Args:
-        disk: Where they are kept.
+        writer: What writes them.
         identity: Of the job.
         guarded: The job.
         written: By the digest of its manifest, what is in the checkpoint that it goes on from.
@@ -182,14 +186,14 @@ class _OpenJob:
 
     def __init__(
         self,
-        disk: Disk,
+        writer: CheckpointWriter,
         identity: Identity,
         guarded: GuardedJob,
         written: dict[str, Mapping[str, Entry]],
         inexact: tuple[str, ...],
     ) -> None:
         self.guarded = guarded
-        self.writer = CheckpointWriter(disk, identity, guarded)
+        self.writer = writer
         self._identity = identity
         self._written = written
         self._inexact = inexact

@@ -105,7 +105,8 @@ def _check(scenario: Scenario) -> None:
     """Refuse what is well-formed but makes no sense."""
     find_profile(scenario.link.profile)
     check_passes(scenario.link.passes)
-    check_faults(scenario.faults)
+    passes = sum(each.count or 1 for each in scenario.link.passes)
+    check_faults(scenario.faults, duration_s=scenario.duration_s, passes=passes, has_orbit=False)
     check_procedure(scenario.procedure)
     _check_dropouts(scenario)
     expect = scenario.expect

@@ -42,17 +42,6 @@ def test_a_shipped_scenario_is_right_and_says_what_it_is(name):
             "command and wait_s",
         ),
         (
-            GOOD + '[[faults]]\nkind = "reboot_station"',
-            "faults[0]: expected `at_s` and no `job_step` for reboot_station",
-        ),
-        (GOOD + '[[faults]]\nkind = "kill_worker"\nat_s = 1', "faults[0]: expected `job_step` and no `at_s`"),
-        (GOOD + '[[faults]]\nkind = "hang_worker"\nat_s = 1', "faults[0]: expected `job_step` and no `at_s`"),
-        (GOOD + '[[faults]]\nkind = "slow_worker"\njob_step = 1', "faults[0].factor: expected one for slow_worker"),
-        (
-            GOOD + '[[faults]]\nkind = "kill_worker"\njob_step = 1\npart = "step"',
-            "faults[0]: expected `part` and `spread` for flip alone, found kill_worker",
-        ),
-        (
             GOOD + '[[faults]]\nkind = "flip"\njob_step = 1\npart = "brain"',
             "faults[0].part: invalid enum value 'brain'",
         ),

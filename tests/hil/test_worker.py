@@ -16,7 +16,7 @@ SAVED = Saved(step=5, slot="a", sha256="ab" * 32, length_octets=9, written_octet
 class Process:
     """A process that has answered before it is asked for the answer; a checkpoint is written at once."""
 
-    pid = 1
+    is_running = True
     died = None
 
     def __init__(self):
@@ -41,9 +41,8 @@ class Process:
 
 
 @pytest.fixture
-def worker(tmp_path):
-    worker = VirtualWorker(tmp_path, WorkDurations(step_s=0.01, copy_s=0.02, save_s=0.1))
-    worker._process = Process()
+def worker():
+    worker = VirtualWorker(Process(), WorkDurations(step_s=0.01, copy_s=0.02, save_s=0.1))
     worker.launch()
     return worker
 
