@@ -146,6 +146,11 @@ class Ledger:
         return self._jobs.distrust
 
     @property
+    def device_resets(self) -> int:
+        """How often the device was begun anew since it was last trusted, or a job was done."""
+        return self._jobs.device_resets
+
+    @property
     def journal_octets(self) -> int:
         """Length of the journal."""
         return self._journal.length_octets

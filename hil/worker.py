@@ -18,7 +18,20 @@ from typing import Protocol
 import msgspec
 
 from ccsds.errors import StarloopError
-from flight.jobs.messages import Collect, Evaluate, Finish, Join, Reply, Request, Sample, Save, Saving, Start, Step
+from flight.jobs.messages import (
+    Collect,
+    Evaluate,
+    Finish,
+    Join,
+    Probe,
+    Reply,
+    Request,
+    Sample,
+    Save,
+    Saving,
+    Start,
+    Step,
+)
 from flight.jobs.process import WorkerProcess
 from hil.faults.strike import Strike
 from hil.scenario.spacecraft import WorkDurations
@@ -199,7 +212,7 @@ class VirtualWorker:
     def _duration_ns(self, request: Request) -> int:
         durations = self._durations
         match request:
-            case Start():
+            case Probe() | Start():
                 seconds = durations.start_s
             case Step(count):
                 seconds = durations.step_s * count

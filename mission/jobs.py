@@ -29,7 +29,7 @@ class JobState(IntEnum):
 
 
 ENDED_STATES = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
-"""States that a job never leaves."""
+"""States in which nothing is done for a job any more. One that failed may be told to go on."""
 
 
 class PauseCause(IntEnum):

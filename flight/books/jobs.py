@@ -76,6 +76,18 @@ class FaultsMended(msgspec.Struct, frozen=True, tag=True):
     count: int
 
 
+class JobDiscarded(msgspec.Struct, frozen=True, tag=True):
+    """What an ended job kept in the store is given back."""
+
+    job_id: int
+
+
+class DeviceReset(msgspec.Struct, frozen=True, tag=True):
+    """The device gave wrong results again and again, and is begun anew."""
+
+    count: int = 1
+
+
 class DeviceDistrusted(msgspec.Struct, frozen=True, tag=True):
     """The device gave wrong results again and again; no job is given to it until it is trusted again."""
 
@@ -112,6 +124,8 @@ JobChange = (
     | JobInexact
     | WorkerRestarted
     | FaultsMended
+    | JobDiscarded
+    | DeviceReset
     | DeviceDistrusted
     | DeviceTrusted
     | JobSampled
@@ -136,6 +150,8 @@ class JobRecord:
     """What differed of the exactness key when it last went on under another one."""
     worker_restarts: int = 0
     faults_mended: int = 0
+    is_discarded: bool = False
+    """Whether nothing of it is kept in the store."""
     sample: str = ""
     finished: JobFinished | None = None
 
@@ -157,6 +173,8 @@ class JobBook:
         JobInexact,
         WorkerRestarted,
         FaultsMended,
+        JobDiscarded,
+        DeviceReset,
         DeviceDistrusted,
         DeviceTrusted,
         JobSampled,
@@ -168,6 +186,8 @@ class JobBook:
         """By number, oldest first."""
         self.distrust = ""
         """Why no job is given to the device; empty while it is trusted."""
+        self.device_resets = 0
+        """How often the device was begun anew since it was last trusted, or a job was done."""
 
     def apply(self, change: JobChange) -> None:
         """See `flight.books.book.Book`."""
@@ -179,8 +199,11 @@ class JobBook:
             case DeviceDistrusted(reason):
                 self.distrust = reason
                 return
+            case DeviceReset(count):
+                self.device_resets += count
+                return
             case DeviceTrusted():
-                self.distrust = ""
+                self.distrust, self.device_resets = "", 0
                 return
         job = self.records.get(change.job_id)
         if job is None:  # A change of a job that is forgotten by now: an old record read back.
@@ -203,13 +226,15 @@ class JobBook:
                 job.faults_mended += count
             case JobSampled(_, text):
                 job.sample = text
+            case JobDiscarded():
+                job.is_discarded = True
+                job.checkpoints = []
             case JobFinished():
                 job.finished = change
+                self.device_resets = 0
 
     def snapshot(self) -> Iterator[tuple[JobChange, ...]]:
         """See `flight.books.book.Book`."""
-        if self.distrust:
-            yield (DeviceDistrusted(self.distrust),)
         for job_id, job in self.records.items():
             changes: list[JobChange] = [job.submitted, JobMoved(job_id, job.state, job.cause, job.reason)]
             changes += [job.described] if job.described else []
@@ -220,7 +245,13 @@ class JobBook:
             changes += [FaultsMended(job_id, job.faults_mended)] if job.faults_mended else []
             changes += [JobSampled(job_id, job.sample)] if job.sample else []
             changes += [job.finished] if job.finished else []
+            changes += [JobDiscarded(job_id)] if job.is_discarded else []
             yield tuple(changes)
+        # After the jobs: one that is done says that the device is well.
+        if self.device_resets:
+            yield (DeviceReset(self.device_resets),)
+        if self.distrust:
+            yield (DeviceDistrusted(self.distrust),)
 
     def _forget(self) -> None:
         for job_id in [job_id for job_id, job in self.records.items() if job.state in ENDED_STATES]:

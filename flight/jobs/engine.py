@@ -7,7 +7,6 @@ the last good checkpoint, after a back-off, a bounded number of times.
 Rates and estimates come from ``now_ns``, so that under virtual time equal seeds give equal telemetry.
 """
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,6 +16,7 @@ from flight.books.jobs import (
     CheckpointDropped,
     CheckpointMade,
     DeviceDistrusted,
+    DeviceReset,
     FaultsMended,
     JobDescribed,
     JobFinished,
@@ -37,6 +37,8 @@ from flight.jobs.messages import (
     FailureKind,
     Finished,
     Join,
+    Probe,
+    Probed,
     Reply,
     Request,
     Sampled,
@@ -50,6 +52,7 @@ from flight.jobs.messages import (
 from flight.jobs.opening import open_job
 from flight.jobs.pace import FULL, FULL_PERMILLE, Pace
 from flight.jobs.queue import JobQueue, recipe_of
+from flight.jobs.room import Room
 from flight.jobs.running import RunningJob
 from flight.jobs.supervision import Supervision, SupervisionConfig
 from flight.jobs.telling import job_report, progress, sources
@@ -63,6 +66,8 @@ from mission.words.jobs import (
     CHECKPOINT_REFUSED,
     CHECKPOINT_SAVED,
     DEVICE_DISTRUSTED,
+    DEVICE_HEALTHY,
+    DEVICE_RESET,
     FAULT_MENDED,
     JOB_CHANGED,
     JOB_INEXACT,
@@ -76,6 +81,10 @@ NS_PER_S = 1_000_000_000
 
 # One request at work and one waiting, so that the worker is never idle between them; more would only delay a pause.
 OUTSTANDING_REQUESTS_MAX = 2
+
+
+# A device that passes what is known and fails the job again all the same is not helped by a third new beginning.
+DEVICE_RESETS_MAX = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,18 +122,19 @@ class Engine:
         corpora: Mapping[str, CorpusFile],
         disk: Disk,
     ) -> None:
-        self._disk = disk
         self._config = config
         self._ledger = ledger
         self._worker = worker
         self._reporter = reporter
         self._corpora = corpora
-        self.queue = JobQueue(ledger, corpora)
+        self.room = Room(ledger, disk)
+        self.queue = JobQueue(ledger, corpora, self.room)
         self._running: RunningJob | None = None
         self._supervision = Supervision(config.supervision)
         self._next_progress_ns = 0
         self._mode_hold = PauseCause.NONE
         self._pace = FULL
+        self._is_in_doubt = False
 
     def hold(self, cause: PauseCause) -> None:
         """Pause every job from now on for a cause that is no operator's, or with NONE let go on what it held."""
@@ -145,7 +155,7 @@ class Engine:
         self._announce_move(job_id, before)
         action, _ = follow(before, trigger)
         self._act(action, job_id, now_ns)
-        self._clean_up(job_id)
+        self._tidy_after(job_id)
 
     # What drives it.
 
@@ -154,6 +164,7 @@ class Engine:
         for job_id, job in list(self._ledger.jobs.items()):
             if job.state in (JobState.STARTING, JobState.RUNNING):
                 self._move(job_id, Trigger.REBOOT, now_ns)
+        self.room.tidy()
 
     def advance(self, now_ns: int) -> None:
         """Start the next job, pause or resume what the hold says, or find out that a worker hangs."""
@@ -197,6 +208,10 @@ class Engine:
             if isinstance(reply, Stepped | Evaluated | Saving | Saved | Finished):
                 self._tell_findings(running, reply.findings)
             match reply:
+                case Probed():
+                    self._is_in_doubt = False
+                    self._reporter.event(DEVICE_HEALTHY)
+                    self._release()  # The job gets a worker of its own.
                 case Started():
                     self._started(running, reply, now_ns)
                 case Stepped():
@@ -227,6 +242,8 @@ class Engine:
         if running is None:
             return
         self._reporter.event(WORKER_LOST, job_id=running.job_id, step=running.step, reason=clip_reason(reason))
+        if running.outstanding and isinstance(running.outstanding[0], Probe) and not self._ledger.distrust:
+            self._distrust(f"not even what is known came from it: {reason}")
         self._release()
         self._supervision.lost()
         try:
@@ -262,6 +279,7 @@ class Engine:
     def bind(self, pool: ParameterPool) -> None:
         """Follow the settings by which an operator changes how workers are looked after."""
         self._supervision.bind(pool)
+        self.room.bind(pool)
         pool.bind(
             JOB_PROGRESS_PERIOD,
             self._config.progress_period_ns // NS_PER_MS,
@@ -324,16 +342,11 @@ class Engine:
             return
         self._act(action, job_id, now_ns)
         self._announce_move(job_id, before)
-        self._clean_up(job_id)
+        self._tidy_after(job_id)
 
-    def _clean_up(self, job_id: int) -> None:
-        """Give back the room of the checkpoints that an ended job left: its model, if it has one, stays."""
-        if self._ledger.jobs[job_id].state not in ENDED_STATES:
-            return
-        with contextlib.suppress(OSError):  # What stays behind is only room; the next job that ends tries its own.
-            for path in self._disk.list(f"jobs/{job_id}"):
-                if "/slot-" in path:
-                    self._disk.remove(path)
+    def _tidy_after(self, job_id: int) -> None:
+        if self._ledger.jobs[job_id].state in ENDED_STATES:
+            self.room.tidy()
 
     def _announce_move(self, job_id: int, before: JobState) -> None:
         job = self._ledger.jobs[job_id]
@@ -371,12 +384,13 @@ class Engine:
             return
         running, start = open_job(job_id, job, recipe, corpus)
         self._running = running
+        request = Probe() if self._is_in_doubt else start
         try:
             self._worker.launch()
         except OSError as error:
             self.lost(f"no worker could be started: {error}", now_ns)
             return
-        self._send(running, start, now_ns)
+        self._send(running, request, now_ns)
 
     def _release(self) -> None:
         self._worker.kill()
@@ -476,17 +490,31 @@ class Engine:
             case FailureKind.LOST | FailureKind.MEMORY:
                 self.lost(reply.reason, now_ns)
             case FailureKind.UNFIT:
-                self._reporter.event(DEVICE_DISTRUSTED, reason=clip_reason(reply.reason))
-                self._ledger.commit(DeviceDistrusted(clip_reason(reply.reason)))
+                self._doubt(reply.reason)
                 self.lost(reply.reason, now_ns)
             case _ if job.state in (JobState.STARTING, JobState.RUNNING):
                 self._move(running.job_id, Trigger.GIVE_UP, now_ns, reply.reason)
             case _:
                 self._release()
 
+    def _doubt(self, reason: str) -> None:
+        """Begin the device anew: its process ends, and the next one is asked what is known before it gets the job."""
+        resets = self._ledger.device_resets + 1
+        if self._is_in_doubt or resets > DEVICE_RESETS_MAX:
+            self._distrust(reason)
+            return
+        self._is_in_doubt = True
+        self._reporter.event(DEVICE_RESET, resets=resets, reason=clip_reason(reason))
+        self._ledger.commit(DeviceReset())
+
+    def _distrust(self, reason: str) -> None:
+        self._is_in_doubt = False
+        self._reporter.event(DEVICE_DISTRUSTED, reason=clip_reason(reason))
+        self._ledger.commit(DeviceDistrusted(clip_reason(reason)))
+
     def _feed(self, running: RunningJob, now_ns: int) -> None:
         """Keep the worker busy, or let it go once it is parked."""
-        if running.outstanding and isinstance(running.outstanding[0], Start):
+        if running.outstanding and isinstance(running.outstanding[0], Probe | Start):
             return
         is_full = self._pace.duty_permille == FULL_PERMILLE
         if not running.is_parking and not is_full and (running.outstanding or now_ns < running.rest_until_ns):

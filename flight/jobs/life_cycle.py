@@ -64,6 +64,9 @@ TABLE: dict[tuple[JobState, Trigger], tuple[Action, JobState]] = {
     (JobState.RUNNING, Trigger.REBOOT): (Action.NONE, JobState.QUEUED),
     (JobState.PAUSED, Trigger.RESUME): (Action.NONE, JobState.QUEUED),
     (JobState.PAUSED, Trigger.CANCEL): (Action.RELEASE, JobState.CANCELLED),
+    # What it failed of may be mended: a slot of software that goes back, a memory limit, a device.
+    (JobState.FAILED, Trigger.RESUME): (Action.NONE, JobState.QUEUED),
+    (JobState.FAILED, Trigger.CANCEL): (Action.RELEASE, JobState.CANCELLED),
     # A job that was at its last step when it was paused ends all the same.
     (JobState.PAUSED, Trigger.FINISH): (Action.RELEASE, JobState.DONE),
     (JobState.QUEUED, Trigger.FINISH): (Action.RELEASE, JobState.DONE),

@@ -51,6 +51,10 @@ class CheckpointReference(msgspec.Struct, frozen=True, kw_only=True):
     """Digest of its manifest, as `Saved` gave it."""
 
 
+class Probe(msgspec.Struct, frozen=True, tag=True):
+    """Ask the device what is known already; no job is open."""
+
+
 class Start(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Open a job; the first request."""
 
@@ -101,7 +105,11 @@ class Finish(msgspec.Struct, frozen=True, tag=True):
     """Write the model's weights for good."""
 
 
-Request = Start | Step | Evaluate | Save | Collect | Join | Sample | Finish
+Request = Probe | Start | Step | Evaluate | Save | Collect | Join | Sample | Finish
+
+
+class Probed(msgspec.Struct, frozen=True, tag=True):
+    """The device gave the answers that are known."""
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -196,7 +204,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     kind: FailureKind = FailureKind.JOB
 
 
-Reply = Started | Stepped | Evaluated | Saving | Saved | Sampled | Finished | Failed
+Reply = Probed | Started | Stepped | Evaluated | Saving | Saved | Sampled | Finished | Failed
 
 Message = TypeVar("Message")
 

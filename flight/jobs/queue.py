@@ -6,11 +6,12 @@ It changes nothing itself: each wish gives the changes that are committed togeth
 from collections.abc import Mapping
 
 from ccsds.errors import MisuseError
-from flight.books.jobs import JobMoved, JobRecord, JobSubmitted
+from flight.books.jobs import JobDiscarded, JobMoved, JobRecord, JobSubmitted
 from flight.commit import Change
 from flight.jobs.corpus import CorpusFile
 from flight.jobs.life_cycle import Trigger, follow
 from flight.jobs.recipe import Recipe, load_recipe
+from flight.jobs.room import Room
 from flight.ledger import Ledger
 from mission.jobs import ENDED_STATES, QUEUE_JOBS_MAX, JobState, PauseCause
 
@@ -21,10 +22,12 @@ class JobQueue:
     Args:
         ledger: Where they are kept.
         corpora: The corpora on board, by name.
+        room: What of the store they may take.
     """
 
-    def __init__(self, ledger: Ledger, corpora: Mapping[str, CorpusFile]) -> None:
+    def __init__(self, ledger: Ledger, corpora: Mapping[str, CorpusFile], room: Room) -> None:
         self._ledger = ledger
+        self._room = room
         self._corpora = corpora
 
     def submit(self, submitted: JobSubmitted) -> tuple[Change, ...]:
@@ -40,13 +43,12 @@ class JobQueue:
             if known.state in (JobState.FAILED, JobState.CANCELLED):
                 raise MisuseError(f"job {submitted.job_id} has ended {known.state.name}: expected an unused job id")
             return ()
-        waiting = sum(job.state not in ENDED_STATES for job in self._ledger.jobs.values())
-        if waiting >= QUEUE_JOBS_MAX:
-            raise MisuseError(f"the queue is full: expected fewer than {QUEUE_JOBS_MAX} jobs, found {waiting}")
+        self._check_length()
         if submitted.corpus not in self._corpora:
             known_corpora = ", ".join(sorted(self._corpora)) or "none"
             raise MisuseError(f"unknown corpus {submitted.corpus!r}: expected one of {known_corpora}")
         recipe_of(submitted)
+        self._room.check()
         return (submitted,)
 
     def move(self, job_id: int, trigger: Trigger) -> tuple[Change, ...]:
@@ -57,7 +59,20 @@ class JobQueue:
         """
         job = self.find(job_id)
         _, after = follow(job.state, trigger)
+        if job.state is JobState.FAILED and after is JobState.QUEUED:
+            self._check_length()
         return (JobMoved(job_id, after, PauseCause.OPERATOR if after is JobState.PAUSED else PauseCause.NONE),)
+
+    def discard(self, job_id: int) -> tuple[Change, ...]:
+        """Give the changes by which nothing of an ended job is kept in the store; none, if that is so already.
+
+        Raises:
+            MisuseError: There is no such job, or it has not ended.
+        """
+        job = self.find(job_id)
+        if job.state not in ENDED_STATES:
+            raise MisuseError(f"job {job_id} is {job.state.name}: expected one that has ended; job.cancel ends it")
+        return () if job.is_discarded else (JobDiscarded(job_id),)
 
     def settle(self, held_by: PauseCause) -> list[tuple[int, Trigger]]:
         """Give the moves that a hold makes: all that wait or run are paused; without one, what was held goes on."""
@@ -69,6 +84,11 @@ class JobQueue:
             ]
         active = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
         return [(number, Trigger.PAUSE) for number, job in self._ledger.jobs.items() if job.state in active]
+
+    def _check_length(self) -> None:
+        waiting = sum(job.state not in ENDED_STATES for job in self._ledger.jobs.values())
+        if waiting >= QUEUE_JOBS_MAX:
+            raise MisuseError(f"the queue is full: expected fewer than {QUEUE_JOBS_MAX} jobs, found {waiting}")
 
     def find(self, job_id: int) -> JobRecord:
         """Give a job.

@@ -24,6 +24,7 @@ from flight.disk import Disk, RealDisk
 from flight.jobs.checkpoint import Checkpoint, KeyDiffersError, Origin, load_checkpoint
 from flight.jobs.checkpoint_writer import CheckpointWriter
 from flight.jobs.corpus import read_corpus
+from flight.jobs.device import check_device
 from flight.jobs.guard.finding import LostError, StruckError, UnfitError
 from flight.jobs.guard.guarded_job import GuardedJob
 from flight.jobs.manifest import Entry, Identity
@@ -37,6 +38,8 @@ from flight.jobs.messages import (
     Finish,
     Finished,
     Join,
+    Probe,
+    Probed,
     Reply,
     Request,
     Sample,
@@ -107,6 +110,9 @@ class Worker:
         return TrainJob(recipe, text, seed)
 
     def _answer(self, request: Request) -> Reply:
+        if isinstance(request, Probe):
+            check_device()
+            return Probed()
         if isinstance(request, Start):
             return self._start(request)
         if self._open is None:

@@ -43,6 +43,10 @@ class JobService:
                 return Outcome(changes=(*queued, *wanted), afterwards=self._mode.settle)
             case "job.report":
                 return self._report(job_id)
+            case "job.discard":
+                return Outcome(
+                    changes=self._engine.queue.discard(job_id), afterwards=lambda _: self._engine.room.tidy()
+                )
             case _:
                 return self._move(job_id, _TRIGGERS[command.name])
 

@@ -97,6 +97,18 @@ WORKER_MEMORY_MAX = Setting(
     ),
 )
 
+JOB_STORE_MAX = Setting(
+    id=209,
+    shape=Field(
+        "job_store_max",
+        UInt(32),
+        "what jobs may take in the store, 0 for all; beyond it checkpoints of failed jobs go, and none is taken",
+        unit="MiB",
+        maximum=1 << 24,
+        default=16_384,
+    ),
+)
+
 _CHOSEN_JOB_ID = Field("job_id", UInt(32), "number of the job, chosen by the operator", minimum=1, default=REQUIRED)
 _JOB_ID = Field("job_id", UInt(32), "number of the job")
 _STEP = Field("step", UInt(32), "training steps done")
@@ -157,6 +169,19 @@ DEVICE_DISTRUSTED = EventDefinition(
     text="no job is given to the device until it is trusted again: {reason}",
     fields=Layout((_REASON,)),
 )
+DEVICE_RESET = EventDefinition(
+    id=24,
+    name="device_reset",
+    severity=Severity.MEDIUM,
+    text="the device is begun anew, number {resets} since it was last trusted: {reason}",
+    fields=Layout((Field("resets", UInt(32), "how often since it was last trusted, or a job was done"), _REASON)),
+)
+DEVICE_HEALTHY = EventDefinition(
+    id=25,
+    name="device_healthy",
+    severity=Severity.INFORMATIVE,
+    text="the device gives the answers that are known again",
+)
 CHECKPOINT_REFUSED = EventDefinition(
     id=9,
     name="checkpoint_refused",
@@ -175,7 +200,14 @@ JOB_INEXACT = EventDefinition(
 )
 
 WORDS = Words(
-    parameters=(JOB_PROGRESS_PERIOD, WORKER_DEADLINE, WORKER_BACKOFF, WORKER_RESTARTS_MAX, WORKER_MEMORY_MAX),
+    parameters=(
+        JOB_PROGRESS_PERIOD,
+        WORKER_DEADLINE,
+        WORKER_BACKOFF,
+        WORKER_RESTARTS_MAX,
+        WORKER_MEMORY_MAX,
+        JOB_STORE_MAX,
+    ),
     commands=(
         Command(
             name="job.submit",
@@ -199,7 +231,7 @@ WORDS = Words(
             name="job.cancel",
             service=128,
             subtype=2,
-            description="End a job that waits or runs; its checkpoints are removed.",
+            description="End a job that waits or runs, or has failed; its checkpoints are removed.",
             arguments=Layout((_CHOSEN_JOB_ID,)),
             repeat=Repeat.STORE,
             hazard=Hazard.LOSES_WORK,
@@ -216,7 +248,7 @@ WORDS = Words(
             name="job.resume",
             service=128,
             subtype=4,
-            description="Let a paused job go on.",
+            description="Let a paused job go on, or one that failed, from its last checkpoint.",
             arguments=Layout((_CHOSEN_JOB_ID,)),
             repeat=Repeat.STORE,
             modes=WORKING_MODES,
@@ -235,6 +267,15 @@ WORDS = Words(
             subtype=6,
             description="Give jobs to the compute device again, after it was taken out of use.",
             repeat=Repeat.STORE,
+        ),
+        Command(
+            name="job.discard",
+            service=128,
+            subtype=7,
+            description="Remove what an ended job keeps in the store: its checkpoints and its model.",
+            arguments=Layout((_CHOSEN_JOB_ID,)),
+            repeat=Repeat.STORE,
+            hazard=Hazard.LOSES_WORK,
         ),
     ),
     reports=(
@@ -317,5 +358,7 @@ WORDS = Words(
         JOB_INEXACT,
         FAULT_MENDED,
         DEVICE_DISTRUSTED,
+        DEVICE_RESET,
+        DEVICE_HEALTHY,
     ),
 )

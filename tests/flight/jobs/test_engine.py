@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 
 from ccsds.errors import MisuseError
-from flight.books.jobs import JobSubmitted
+from flight.books.jobs import DeviceTrusted, JobSubmitted
 from flight.disk import RealDisk
 from flight.jobs.corpus import CorpusFile, Origin
-from flight.jobs.engine import OUTSTANDING_REQUESTS_MAX, Engine, EngineConfig
+from flight.jobs.engine import DEVICE_RESETS_MAX, OUTSTANDING_REQUESTS_MAX, Engine, EngineConfig
 from flight.jobs.life_cycle import Trigger
 from flight.jobs.messages import (
     Collect,
@@ -24,6 +24,8 @@ from flight.jobs.messages import (
     Finish,
     Finished,
     Join,
+    Probe,
+    Probed,
     Sample,
     Sampled,
     Save,
@@ -85,6 +87,8 @@ class Script:
 
     def answer(self):
         match request := self.requests.pop(0):
+            case Probe():
+                return Probed()
             case Start():
                 self.step = request.checkpoint.step if request.checkpoint else 0
                 return Started(
@@ -342,6 +346,99 @@ def test_a_checkpoint_of_another_exactness_key_ends_the_job_with_the_field_that_
     bench.answer(Failed("of another exactness key: expected threads 2, found 1", FailureKind.KEY))
     assert bench.state is JobState.FAILED
     assert "expected threads 2, found 1" in dict(bench.said)["job_report"]["failure"]
+
+
+def test_a_job_that_failed_keeps_its_checkpoint_and_goes_on_from_it_when_it_is_told_to(bench):
+    bench.submit(JobSubmitted(1, "tiny", "text", 7, 40, ""))
+    bench.run(until=lambda bench: bench.ledger.jobs[1].checkpoint is not None)
+    for path in ("jobs/1/slot-a.safetensors", "jobs/1/slot-a.json"):
+        bench.disk.append(path, b"x")
+    bench.script.requests = [Step(1)]
+    bench.answer(Failed("of another exactness key", FailureKind.KEY))
+    assert bench.state is JobState.FAILED
+    bench.boot()
+    assert bench.disk.list("jobs/1") == ["jobs/1/slot-a.json", "jobs/1/slot-a.safetensors"]
+    bench.wish(Trigger.RESUME)
+    bench.advance()
+    assert bench.script.requests[0].checkpoint.step == 10
+    bench.run()
+    assert bench.state is JobState.DONE
+
+
+def test_a_job_that_failed_can_be_cancelled_and_then_keeps_nothing(bench):
+    bench.submit()
+    bench.disk.append("jobs/1/slot-a.safetensors", b"x")
+    bench.script.requests.pop()
+    bench.answer(Failed("the corpus is too short", FailureKind.JOB))
+    bench.wish(Trigger.CANCEL)
+    assert bench.disk.list("jobs/1") == []
+    with pytest.raises(MisuseError, match="expected nothing: it has ended"):
+        bench.wish(Trigger.RESUME)
+
+
+def fail_as_unfit(bench):
+    """Let the job's worker say that its device is not to be trusted, and wait out the back-off."""
+    bench.script.requests.pop(0)
+    bench.answer(Failed("wrong again and again", FailureKind.UNFIT))
+    bench.advance(CONFIG.backoff_max_ns)
+
+
+def test_a_device_that_gives_wrong_results_is_begun_anew_and_asked_before_it_gets_the_job_again(bench):
+    bench.submit()
+    bench.run(until=lambda bench: isinstance(bench.script.requests[0], Step))
+    fail_as_unfit(bench)
+    assert bench.script.requests == [Probe()]
+    bench.answer()
+    assert bench.script.requests == []  # The process that was asked does not get the job.
+    bench.advance()
+    assert bench.script.launches == 3
+    assert isinstance(bench.script.requests[0], Start)
+    bench.run()
+    assert bench.state is JobState.DONE
+    names = [name for name, _ in bench.said]
+    assert names.index("device_reset") < names.index("device_healthy") < names.index("job_report")
+    assert "device_distrusted" not in names
+    assert bench.ledger.device_resets == 0
+
+
+@pytest.mark.parametrize("how", ["wrong", "dead"])
+def test_a_device_that_does_not_know_what_is_known_is_distrusted_until_an_operator_trusts_it(bench, how):
+    bench.submit()
+    bench.run(until=lambda bench: isinstance(bench.script.requests[0], Step))
+    fail_as_unfit(bench)
+    if how == "wrong":
+        bench.script.requests.pop()
+        bench.answer(Failed("expected a known product", FailureKind.UNFIT))
+    else:
+        bench.engine.lost("killed by signal 9", bench.now_ns)
+        bench.said += [(each.name, each.values) for each in bench.reporter.take()]
+    assert [name for name, _ in bench.said].count("device_distrusted") == 1
+    bench.boot()
+    bench.advance(CONFIG.backoff_max_ns)
+    assert bench.engine.distrust
+    assert bench.script.launches == 0
+    assert bench.engine.next_deadline() is None
+    bench.ledger.commit(DeviceTrusted())
+    bench.advance()
+    assert isinstance(bench.script.requests[0], Start)
+    bench.run()
+    assert bench.state is JobState.DONE
+
+
+def test_a_device_that_passes_and_fails_again_and_again_is_distrusted_also_over_reboots(bench):
+    bench.submit()
+    for number in range(DEVICE_RESETS_MAX):
+        bench.run(until=lambda bench: isinstance(bench.script.requests[0], Step))
+        fail_as_unfit(bench)
+        bench.answer()
+        bench.advance()
+        bench.boot()
+        bench.advance()
+        assert bench.ledger.device_resets == number + 1
+        assert not bench.engine.distrust
+    bench.run(until=lambda bench: isinstance(bench.script.requests[0], Step))
+    fail_as_unfit(bench)
+    assert bench.engine.distrust == "wrong again and again"
 
 
 def test_a_job_that_went_on_under_another_key_says_so_ever_after(bench):
