@@ -23,6 +23,7 @@ from flight.disk import Disk
 from flight.downlink import DownlinkTransmitter
 from flight.events import Announced, Event, Reported, TelemetryHeld
 from flight.files import Files
+from flight.ground_contact import GroundContact
 from flight.jobs.corpus import CorpusFile
 from flight.jobs.engine import Engine, EngineConfig
 from flight.jobs.messages import Reply
@@ -124,6 +125,7 @@ class Spacecraft:
         self._sensors = sensors
         self._power_limit = power_limit
         self._booted_ns = now_ns
+        self._contact = GroundContact(config.profile)
         self._is_in_contact = False
         self._events: list[Event] = []
         self._ledger = Ledger(disk)
@@ -213,13 +215,20 @@ class Spacecraft:
 
     def receive(self, data: bytes, now_ns: int) -> None:
         """Take octets from the line, cut anywhere."""
-        for delivery in self._uplink.receive(data, now_ns):
-            self._deliver(delivery, now_ns)
+        deliveries = self._uplink.receive(data, now_ns)
+        was_in_contact = self._is_in_contact
+        if self._uplink.heard_ns == now_ns:
+            self._contact.hear(now_ns)
+            self._follow_contact(now_ns)
+        for delivery in deliveries:
+            self._deliver(delivery, self._is_in_contact and not was_in_contact, now_ns)
         self._keys.tell_refusals(now_ns)
         self._settle(now_ns)
 
     def advance(self, now_ns: int) -> None:
         """Do what is due."""
+        self._contact.advance(now_ns)
+        self._follow_contact(now_ns)
         self._watchdog.advance(now_ns)
         self._autonomy.advance(now_ns)
         self._engine.advance(now_ns)
@@ -241,6 +250,7 @@ class Spacecraft:
     def next_deadline(self) -> int | None:
         """Give the time at which something is due next."""
         deadlines = [
+            self._contact.next_deadline(),
             self._autonomy.next_deadline(),
             self._engine.next_deadline(),
             self._housekeeping.next_deadline(),
@@ -272,13 +282,9 @@ class Spacecraft:
         return octets
 
     def contact(self, up: bool, now_ns: int) -> None:
-        """Take note that the link is there, or is gone."""
-        if up and not self._is_in_contact:
-            self._downlink.leave_to_playback(now_ns)
-        self._is_in_contact = up
-        self._playback.contact(up)
-        self._autonomy.contact(up, now_ns)
-        self._files.contact(up, now_ns)
+        """Take note that the line is there, or is gone; by profile that is contact, or only the way to it."""
+        self._contact.line(up)
+        self._follow_contact(now_ns)
         self._settle(now_ns)
 
     @property
@@ -340,13 +346,27 @@ class Spacecraft:
     def _downlink_deadline(self) -> int | None:
         return self._downlink.next_deadline() if self._is_in_contact else None
 
-    def _deliver(self, delivery: Delivery, now_ns: int) -> None:
+    def _follow_contact(self, now_ns: int) -> None:
+        """Tell all whose time is contact that it came, or went."""
+        up = self._contact.is_up
+        if up == self._is_in_contact:
+            return
+        if up:
+            self._downlink.leave_to_playback(now_ns)
+        self._is_in_contact = up
+        self._playback.contact(up)
+        self._autonomy.contact(up, now_ns)
+        self._files.contact(up, now_ns)
+
+    def _deliver(self, delivery: Delivery, begins_contact: bool, now_ns: int) -> None:
         """Give the packets of a frame to those that they are for."""
         match delivery.channel:
             case Uplink.COMMANDS:
                 self._router.route_frame(delivery.packets, delivery.receipt, now_ns)
             case Uplink.FILES:
-                if self._receipts.admit(delivery.receipt, now_ns):
+                # A keep-alive acts on nothing but contact: only one that begins it is worth a record.
+                is_of_weight = bool(delivery.packets) or begins_contact
+                if is_of_weight and self._receipts.admit(delivery.receipt, now_ns):
                     self._files.receive(delivery.packets, now_ns)
 
     def _boot(self, now_ns: int) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ccsds.cltu import CltuDeframer
 from ccsds.cop1.farm import Farm, FarmConfig, FarmOutcome
 from ccsds.errors import MalformedError
-from ccsds.packet import PacketType, SpacePacket, split_packets
+from ccsds.packet import IDLE_APID, PacketType, SpacePacket, split_packets
 from ccsds.sdls.receiver import Refused
 from ccsds.sdls.security import Security
 from ccsds.sdls.window import Receipt
@@ -63,6 +63,8 @@ class UplinkReceiver:
         self.accepted_count = 0
         self.rejected_count = 0
         self.misplaced_count = 0
+        self.heard_ns: int | None = None
+        """When a frame came last that is authentic and new, or, without keys, that FARM-1 let through."""
 
     def receive(self, data: bytes, now_ns: int) -> list[Delivery]:
         """Take octets from the line.
@@ -126,6 +128,9 @@ class UplinkReceiver:
                 return None
             frame, receipt, counter = judged.frame, judged.receipt, judged.counter
             self.counts.authentic(channel, receipt.spi, counter)
+        if self._security is None or receipt is not None:
+            # Control commands to FARM-1 travel clear, so with keys they prove nothing.
+            self.heard_ns = now_ns
         self.accepted_count += 1
         if verdict.outcome is not FarmOutcome.DELIVERED:
             self.counts.add(channel, UplinkCount.CONTROL)
@@ -155,6 +160,8 @@ class UplinkReceiver:
     def _sort(self, packet: bytes, channel: Uplink, packets: list[bytes], now_ns: int) -> None:
         """Add a packet to those of its frame, unless it came on a virtual channel that is not meant for it."""
         found = SpacePacket.decode(packet)
+        if found.apid == IDLE_APID:  # A keep-alive; it says nothing else.
+            return
         is_of_files = found.apid == Apid.CFDP
         if is_of_files is not (channel is Uplink.FILES):
             self.misplaced_count += 1

@@ -309,6 +309,7 @@ class Station:
         """Note whether there is a line to the spacecraft at all."""
         self._begin(now_ns)
         self._driver_has_contact = up
+        self._uplink.line(up, now_ns)
         if not up:
             self._set_link(LinkState.DOWN, now_ns)
 

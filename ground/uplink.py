@@ -4,7 +4,8 @@ By profile a packet that is longer than a frame is cut into segments, which go u
 commands that wait and holds COP-1's AD service up by itself (`ground.cop_keeper`): each failure is given out. Commands
 go up in the order of their numbers, also those that are sent again. It knows nothing of what the packets say. With
 keys, AD and BD frames are protected before COP-1 numbers them; its control commands travel clear. Frames of other
-channels leave only when no command and nothing of COP-1 wants the line: a command waits for one of them at most.
+channels leave only when no command and nothing of COP-1 wants the line: a command waits for one of them at most, and,
+where the profile wants them, for a keep-alive (`ground.keep_alive`).
 Source: CCSDS 231.0-B-4 (CLTU), 232.0-B-4 (frames), 232.1-B-2 (COP-1), 355.0-B-2 (SDLS).
 """
 
@@ -26,6 +27,7 @@ from ccsds.tc_frame import OVERHEAD_OCTETS, TcFrame, TcFrameKind
 from ccsds.tc_segment import SEGMENT_HEADER_OCTETS, cut_packet
 from ground.cop_keeper import WAIT_NS_MAX, CopKeeper, recovery_bound_ns
 from ground.events import CopAlert, CopInitialised
+from ground.keep_alive import KeepAlive
 from mission.channels import SPACECRAFT_ID
 from mission.channels import Uplink as Channel
 from mission.profiles import LinkProfile
@@ -103,6 +105,7 @@ class Uplink:
             )
         )
         self._keeper = CopKeeper(self._fop, profile)
+        self._keep_alive = KeepAlive(profile, security)
         # At most one entry a command, and the tracker bounds those.
         self._waiting: dict[int, tuple[bytes, Service]] = {}
         self._in_hand: dict[int, tuple[bytes, Service]] = {}
@@ -166,6 +169,10 @@ class Uplink:
         self._fop.receive(clcw, now_ns)
         self._follow(now_ns)
 
+    def line(self, up: bool, now_ns: int) -> None:
+        """Note whether there is a line to the spacecraft, heard or not."""
+        self._keep_alive.line(up, now_ns)
+
     def contact(self, up: bool, now_ns: int) -> None:
         """Note whether the spacecraft is heard; COP-1 stands still while it is not."""
         self._is_up = up
@@ -174,6 +181,7 @@ class Uplink:
 
     def advance(self, now_ns: int) -> None:
         """Do what is due."""
+        self._keep_alive.advance(now_ns)
         self._fop.advance(now_ns)
         self._follow(now_ns)
         if self._keeper.advance(now_ns):
@@ -181,7 +189,7 @@ class Uplink:
 
     def next_deadline(self) -> int | None:
         """Give when something is due."""
-        deadlines = (self._fop.next_deadline(), self._keeper.next_deadline())
+        deadlines = (self._fop.next_deadline(), self._keeper.next_deadline(), self._keep_alive.next_deadline())
         return min((each for each in deadlines if each is not None), default=None)
 
     def direct(self, directive: Directive, now_ns: int, value: int | None = None) -> None:
@@ -227,12 +235,16 @@ class Uplink:
 
     def transmit(self, now_ns: int) -> bytes | None:
         """Give the next CLTU, if there is one."""
-        frame = self._next_frame(now_ns)
-        self._follow(now_ns)
+        # First of all: commands that FARM-1 is closed to must not keep contact from being found.
+        frame = self._keep_alive.next_frame(now_ns)
+        if frame is None:
+            frame = self._next_frame(now_ns)
+            self._follow(now_ns)
         if frame is None:
             frame = self._next_other_frame(now_ns)
         if frame is None:
             return None
+        self._keep_alive.sent(frame, now_ns)
         cltu = cltu_encode(frame.encode(), randomize=self._profile.tc_randomized)
         self.counters["frames_sent"] += 1
         self.counters["octets_sent"] += len(cltu)

@@ -4,6 +4,7 @@ For tests and campaigns of what the spacecraft does on its own. Its worker takes
 starts and gets no further. Time goes on only in `run`.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from mission.channels import Downlink as VirtualChannel
 from mission.definition import DICTIONARY
 from mission.failures import FailureCode
 from mission.modes import Mode
-from mission.profiles import find_profile
+from mission.profiles import Contact, find_profile
 
 NS_PER_S = 1_000_000_000
 SOURCE_ID = 9
@@ -65,7 +66,9 @@ class Operator:
 
     def __init__(self, disk: Disk, **config: Any) -> None:
         self.disk = disk
-        self.config = SpacecraftConfig(profile=find_profile("serial"), tai_offset_ns=10**18, **config)
+        # On the table nothing is between the two: the spacecraft is told of contact.
+        profile = replace(find_profile("serial"), contact=Contact.MODEM)
+        self.config = SpacecraftConfig(profile=profile, tai_offset_ns=10**18, **config)
         self.sequence_count = 0
         self.now_ns = 0
         self.events: list[EventReported] = []

@@ -5,6 +5,7 @@ instant is done in one fixed order, and every random choice comes from one seed,
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -38,7 +39,7 @@ from hil.station_end import StationEnd
 from hil.streams import Streams
 from hil.worker import Hand, VirtualWorker, hand_process
 from mission.files import FILES_DIRECTORY
-from mission.profiles import LinkProfile, find_profile
+from mission.profiles import Contact, LinkProfile, find_profile
 
 NS_PER_S = 1_000_000_000
 
@@ -82,9 +83,9 @@ class World:
         self._watch = watch
         self.now_ns = 0
         self._end_ns = _ns(scenario.duration_s)
-        profile = find_profile(scenario.link.profile)
-        streams = Streams(seed)
         link = scenario.link
+        profile = replace(find_profile(link.profile), contact=Contact(link.contact))
+        streams = Streams(seed)
         self.up = Line(line_config("up", profile, link.up), streams)
         self.down = Line(line_config("down", profile, link.down), streams)
         self.captures: dict[Line, BinaryIO] = {
@@ -113,6 +114,7 @@ class World:
         self._plan = ContactPlan.of_tables(link.passes)
         self._has_contact = False
         self._is_over = False
+        self._goes_by_traffic = profile.contact is Contact.TRAFFIC
         self._agenda = Agenda()
         hands = Hands(
             spacecraft=self.spacecraft,
@@ -152,6 +154,8 @@ class World:
         self.procedure.contact(False, self.now_ns)
         for end in (self.spacecraft, self.station):
             end.start(self.now_ns)
+            if self._goes_by_traffic:
+                end.contact(True, self.now_ns)
         if not self._plan.is_up(self.now_ns):
             self._lose_octets()
 
@@ -270,8 +274,10 @@ class World:
         self._has_contact = is_up
         if not is_up:
             self._lose_octets()
-        for each in (self.spacecraft, self.station, self.procedure):
-            each.contact(is_up, self.now_ns)
+        if not self._goes_by_traffic:
+            for end in (self.spacecraft, self.station):
+                end.contact(is_up, self.now_ns)
+        self.procedure.contact(is_up, self.now_ns)
         if self._plan.passes:
             text = "acquisition of signal" if is_up else "loss of signal"
             self._note("hil", {"type": "ContactChanged", "time_ns": self.now_ns, "text": text})

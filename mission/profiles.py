@@ -5,6 +5,7 @@ Data only; the code of both ends holds none of these choices. Rates of the field
 """
 
 from dataclasses import dataclass
+from enum import Enum
 
 from ccsds.errors import MisuseError
 from ccsds.randomizer import TmRandomizer
@@ -15,6 +16,16 @@ from ccsds.tm_frame import tm_overhead_octets
 from mission.channels import Uplink
 
 NS_PER_S = 1_000_000_000
+
+
+class Contact(Enum):
+    """How the spacecraft knows that the ground is there."""
+
+    MODEM = "modem"
+    """Whoever drives it is told by a receiver that has lock, and hands that in. The ground sends no keep-alive."""
+    TRAFFIC = "traffic"
+    """Nothing tells it, as on a UART or behind a radio that passes octets on: there is contact while authentic frames
+    come (without keys, valid ones), and the ground sends one each `LinkProfile.keep_alive_ns`, also into silence."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +64,13 @@ class LinkProfile:
     """The longest round trip this link is made for, light time and both ends' reaction included."""
     transmission_limit: int = 3
     """How often COP-1 sends one frame before it gives up (232.1-B-2, 5.1.10.3)."""
+    contact: Contact = Contact.MODEM
+    """How the spacecraft knows that the ground is there. The ground always goes by what it hears."""
     keep_alive_ns: int = NS_PER_S
-    """A frame with a fresh CLCW and nothing else leaves when none has for this long."""
+    """A frame with a fresh CLCW and nothing else leaves when none has for this long. Where contact is traffic, a
+    keep-alive leaves the ground when no BD frame has, since those are judged whatever state FARM-1 is in."""
     silence_ns: int = 3 * NS_PER_S
-    """The link counts as lost when nothing valid has come for this long."""
+    """The link counts as lost when nothing valid has come for this long, at either end that goes by traffic."""
     beacon_ns: int = 300 * NS_PER_S
     """Between two beacons of plain text, out of contact and in SAFE; 0 for none."""
 
@@ -69,6 +83,11 @@ class LinkProfile:
         for field in ("uplink_rate_bps", "downlink_rate_bps", "round_trip_ns", "keep_alive_ns", "silence_ns"):
             if getattr(self, field) <= 0:
                 raise MisuseError(f"profile {self.name}: expected {field} above 0, found {getattr(self, field)}")
+        if self.contact is Contact.TRAFFIC and self.silence_ns <= self.keep_alive_ns:
+            raise MisuseError(
+                f"profile {self.name}: expected silence_ns above keep_alive_ns = {self.keep_alive_ns}, "
+                f"found {self.silence_ns}"
+            )
         if self.interleave not in (1, 2, 3, 4, 5, 8):
             raise MisuseError(f"profile {self.name}: expected interleave 1 to 5 or 8, found {self.interleave}")
         if self.parity_octets not in (16, 32):
@@ -128,12 +147,14 @@ PROFILES: dict[str, LinkProfile] = {
             bits_per_octet=10,
             tm_randomizer=TmRandomizer.PERIOD_131071,
             round_trip_ns=NS_PER_S // 2,
+            contact=Contact.TRAFFIC,
         ),
         LinkProfile(
             name="uhf",
             uplink_rate_bps=9_600,
             downlink_rate_bps=9_600,
             tm_randomizer=TmRandomizer.PERIOD_131071,
+            contact=Contact.TRAFFIC,
         ),
         LinkProfile(name="sband", uplink_rate_bps=64_000, downlink_rate_bps=1_000_000, interleave=5),
         LinkProfile(name="xband", uplink_rate_bps=256_000, downlink_rate_bps=50_000_000, interleave=5),

@@ -51,6 +51,9 @@ class LinkTable(Table, frozen=True, kw_only=True):
     """The link between the two."""
 
     profile: str = "sband"
+    contact: Literal["modem", "traffic"] = "modem"
+    """In virtual time, whatever the profile says: whether both ends are told of passes, as by a modem with lock, or
+    have a line all the time and must find contact by traffic. In real time the programs go by the profile."""
     security: Literal["keys", "none"] = "keys"
     """Whether both ends have keys, drawn from the seed, or believe every frame."""
     up: DirectionTable = DirectionTable()

@@ -1,5 +1,7 @@
 """A spacecraft on the table, and the ground's end of its line made of ccsds pieces."""
 
+from dataclasses import replace
+
 import pytest
 
 from ccsds.cltu import cltu_encode
@@ -13,9 +15,10 @@ from flight.disk import RealDisk
 from flight.jobs.corpus import CorpusFile, Origin
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from mission.channels import SPACECRAFT_ID, Apid, Downlink
-from mission.profiles import find_profile
+from mission.profiles import Contact, find_profile
 
-PROFILE = find_profile("serial")
+# On the table the spacecraft is told of contact.
+PROFILE = replace(find_profile("serial"), contact=Contact.MODEM)
 
 
 class IdleWorker:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,10 +32,10 @@ from hil.keys import lay_keys
 from hil.streams import Streams
 from mission.channels import SPACECRAFT_ID, Apid, Downlink, Uplink
 from mission.definition import DICTIONARY
-from mission.profiles import find_profile
+from mission.profiles import Contact, find_profile
 from ports.key_directory import KeyDirectory, opened_keys
 
-PROFILE = find_profile("serial")
+PROFILE = replace(find_profile("serial"), contact=Contact.MODEM)
 SECOND = 1_000_000_000
 HOSTILE_FRAMES = 100_000
 

@@ -1,6 +1,7 @@
 """The spacecraft as a whole: what goes in and out, in contact and out of it, and whatever the line brings."""
 
 import errno
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,10 +14,10 @@ from flight.live_queue import QUEUE_PACKETS_MAX
 from mission.channels import SPACECRAFT_ID, Downlink
 from mission.definition import DICTIONARY
 from mission.jobs import JobState
-from mission.profiles import find_profile
+from mission.profiles import Contact, find_profile
 
 SECOND = 1_000_000_000
-PROFILE = find_profile("serial")
+PROFILE = replace(find_profile("serial"), contact=Contact.MODEM)
 RANDOM_INPUTS = 100_000
 
 

@@ -25,7 +25,7 @@ from ground.serve import ServeConfig, StationService
 from ground.station import Station
 from ground.station_config import StationConfig
 from mission.channels import SPACECRAFT_ID, Apid, Downlink, Uplink
-from mission.profiles import PROFILES, LinkProfile
+from mission.profiles import PROFILES, Contact, LinkProfile
 from ports.drive import drive
 
 NS_PER_MS = 1_000_000
@@ -156,7 +156,7 @@ class Ladder:
 
 @pytest.fixture
 def profile() -> LinkProfile:
-    return PROFILES["serial"]
+    return replace(PROFILES["serial"], contact=Contact.MODEM)
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ class Served:
 
 @pytest.fixture
 def config(tmp_path: Path) -> ServeConfig:
-    profile = replace(PROFILES["serial"], silence_ns=1 * NS_PER_S)
+    profile = replace(PROFILES["serial"], contact=Contact.MODEM, silence_ns=1 * NS_PER_S)
     return ServeConfig(
         link=f"serial:{tmp_path}/line?baud=115200",
         profile=profile,

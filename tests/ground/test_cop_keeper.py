@@ -15,11 +15,11 @@ from ground.cop1_words import directive_of
 from ground.cop_keeper import RESTART_PAUSE_NS_MAX, WAIT_NS_MAX, recovery_bound_ns
 from ground.events import CopAlert, CopInitialised
 from ground.uplink import CopState, Released, Undelivered, Uplink
-from mission.profiles import PROFILES
+from mission.profiles import PROFILES, Contact
 
 NS_PER_S = 1_000_000_000
 MS = 1_000_000
-PROFILE = PROFILES["serial"]
+PROFILE = replace(PROFILES["serial"], contact=Contact.MODEM)
 
 
 def clcw(report_value: int = 0, **flags: bool) -> Clcw:

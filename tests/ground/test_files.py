@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -23,7 +24,7 @@ from ground.files import PROGRESS_INTERVAL_NS, FilesHome, TransferAction, parse_
 from ground.station import Station
 from ground.station_config import StationConfig
 from mission.channels import Apid, Downlink
-from mission.profiles import PROFILES
+from mission.profiles import PROFILES, Contact
 from tests.ground.far_end import FarEnd, FileLadder
 
 CONTENT = random.Random(1).randbytes(60_000)
@@ -33,7 +34,7 @@ CONTENT = random.Random(1).randbytes(60_000)
 def ladder() -> FileLadder:
     store = MemoryStore()
     store.pwrite("photo", 0, CONTENT)
-    profile = PROFILES["serial"]
+    profile = replace(PROFILES["serial"], contact=Contact.MODEM)
     station = Station(StationConfig(profile=profile, source_id=1), files=FilesHome(store=store))
     return FileLadder(station, FarEnd(profile), store)
 

@@ -36,10 +36,10 @@ from mission.channels import SPACECRAFT_ID, Apid
 from mission.channels import Downlink as Channel
 from mission.channels import Uplink as UplinkChannel
 from mission.definition import DICTIONARY
-from mission.profiles import find_profile
+from mission.profiles import Contact, find_profile
 from ports.key_directory import opened_keys
 
-PROFILE = find_profile("serial")
+PROFILE = replace(find_profile("serial"), contact=Contact.MODEM)
 CLCW = Clcw(virtual_channel=0, report_value=9)
 
 

@@ -33,7 +33,7 @@ from ground.station_config import StationConfig, default_response_timeout_ns
 from mission.channels import SPACECRAFT_ID, Uplink
 from mission.definition import DICTIONARY
 from mission.jobs import JobState
-from mission.profiles import PROFILES
+from mission.profiles import PROFILES, Contact
 from mission.words.core import BOOTED
 from mission.words.jobs import JOB_STATE
 
@@ -390,7 +390,7 @@ def test_a_frame_of_another_spacecraft_is_rejected_and_keeps_no_link_up(profile,
 
 @pytest.mark.parametrize("name", sorted(PROFILES))
 def test_every_profile_carries_a_command_both_ways(name, make_spacecraft, make_ladder):
-    profile = PROFILES[name]
+    profile = replace(PROFILES[name], contact=Contact.MODEM)
     ladder = make_ladder()
     ladder.station = Station(StationConfig(profile=profile, source_id=9))
     ladder.station.contact(True, 0)
@@ -401,7 +401,7 @@ def test_every_profile_carries_a_command_both_ways(name, make_spacecraft, make_l
 
 
 def test_the_tc_randomizer_of_a_profile_is_on_at_both_ends(make_spacecraft, make_ladder):
-    profile = replace(PROFILES["serial"], tc_randomized=True)
+    profile = replace(PROFILES["serial"], contact=Contact.MODEM, tc_randomized=True)
     ladder = make_ladder()
     ladder.station = Station(StationConfig(profile=profile, source_id=9))
     ladder.station.contact(True, 0)

@@ -34,14 +34,14 @@ from ground.uplink import CopState
 from hil.keys import lay_keys
 from hil.streams import Streams
 from mission.channels import SPACECRAFT_ID, Downlink, Uplink
-from mission.profiles import find_profile
+from mission.profiles import Contact, find_profile
 from ports.key_directory import opened_keys
 
 NS_PER_S = 1_000_000_000
 MS = 1_000_000
 STEP_NS = 50 * MS
 DELAY_NS = 100 * MS
-PROFILE = find_profile("serial")
+PROFILE = replace(find_profile("serial"), contact=Contact.MODEM)
 
 
 class Worker:

@@ -27,13 +27,13 @@ from ground.station_config import StationConfig
 from hil.keys import lay_keys
 from hil.streams import Streams
 from mission.channels import Uplink
-from mission.profiles import find_profile
+from mission.profiles import Contact, find_profile
 from ports.key_directory import opened_keys
 
 MS = 1_000_000
 STEP_NS = 50 * MS
 DELAY_NS = 100 * MS
-NARROW = replace(find_profile("serial"), name="narrow", tc_frame_octets_max=80, tc_map=5)
+NARROW = replace(find_profile("serial"), name="narrow", contact=Contact.MODEM, tc_frame_octets_max=80, tc_map=5)
 LONG = {"job_id": 7, "recipe": "nanogpt", "corpus": "text", "overrides": "training.steps = 7\n" + "#" * 480}
 
 

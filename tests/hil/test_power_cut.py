@@ -1,6 +1,7 @@
 """Power cut at each single disk operation of a session: nothing acknowledged is lost, and no command acts twice."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -17,9 +18,9 @@ from hil.streams import Streams
 from mission.channels import SPACECRAFT_ID, Apid
 from mission.definition import DICTIONARY
 from mission.jobs import JobState
-from mission.profiles import find_profile
+from mission.profiles import Contact, find_profile
 
-PROFILE = find_profile("serial")
+PROFILE = replace(find_profile("serial"), contact=Contact.MODEM)
 SOURCE = 9
 COMPLETED = 7
 

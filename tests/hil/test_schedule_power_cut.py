@@ -1,6 +1,7 @@
 """Power cut at each single disk operation of inserting, releasing and skipping: all of it happens once, or is told."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -15,10 +16,10 @@ from hil.streams import Streams
 from mission.channels import SPACECRAFT_ID, Apid
 from mission.definition import DICTIONARY
 from mission.jobs import JobState
-from mission.profiles import find_profile
+from mission.profiles import Contact, find_profile
 from mission.schedule import Anchor, Fate, Late
 
-PROFILE = find_profile("serial")
+PROFILE = replace(find_profile("serial"), contact=Contact.MODEM)
 SOURCE = 9
 SECOND = 1_000_000_000
 EPOCH = 10**18

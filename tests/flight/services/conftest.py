@@ -1,6 +1,7 @@
 """A spacecraft with files, and a bare CFDP entity at the ground's end of its lines."""
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 
@@ -30,7 +31,7 @@ from mission.channels import SPACECRAFT_ID, Apid, Downlink, Uplink
 from mission.definition import DICTIONARY
 from mission.dictionary import Hazard
 from mission.files import SPACECRAFT_ENTITY, ground_mib
-from mission.profiles import find_profile
+from mission.profiles import Contact, find_profile
 from ports.key_directory import opened_keys
 
 SECOND = 1_000_000_000
@@ -58,7 +59,7 @@ class Sky:
     """A spacecraft, the ground's entity, and lines that carry one frame a step each way."""
 
     def __init__(self, folder, profile, with_keys, stack, seed, disk):
-        self.profile = find_profile(profile)
+        self.profile = replace(find_profile(profile), contact=Contact.MODEM)
         self.folder = folder
         self.disk = disk or SimulatedDisk(folder / "store", Streams(seed))
         self.paths = lay_keys(folder, Streams(3)) if with_keys else None
