@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from hil.sky import LookSample, SkySpan
+
 NS_PER_S = 1_000_000_000
 
 
@@ -41,6 +43,10 @@ class Evidence:
         """(mission time in s, direction, octets sent by then)."""
         self.dropouts: list[tuple[str, float, float]] = []
         """(direction, start and end in s of mission time) of each span in which octets were lost."""
+        self.spans: list[SkySpan] = []
+        """Passes, eclipses and zones of radiation, in order of time, if there is an orbit."""
+        self.looks: list[LookSample] = []
+        """Range and elevation in each pass, if there is an orbit."""
         self.files: dict[str, tuple[str, str]] = {}
         """For each file that was laid before the run, its SHA-256 and that of what is at the other end."""
         self.line_counts: dict[str, dict[str, int]] = {}

@@ -244,6 +244,8 @@ def check_real_time(scenario: Scenario) -> None:
     Raises:
         MisuseError: Naming the key.
     """
+    if scenario.orbit is not None:
+        raise MisuseError("orbit: expected none in real time; run it in virtual time")
     if scenario.link.passes:
         raise MisuseError("link.passes: expected none in real time, where there is one contact; run it in virtual time")
     for number, step in enumerate(scenario.procedure):

@@ -30,10 +30,12 @@ from hil.faults.timeline import FaultTimeline
 from hil.faulty_disk import FaultyDisk
 from hil.files import digest_of, lay_files
 from hil.keys import lay_keys
+from hil.orbit.outlook import Outlook
 from hil.procedure import Procedure
 from hil.scenario.faults import IN_WORKER_FAULTS
 from hil.scenario.link import DirectionTable
 from hil.scenario.scenario import Scenario
+from hil.sky import SkyChanged, bit_error_rate, contact_plan, light_time, look_samples, sky_changes, sky_spans
 from hil.spacecraft_end import SpacecraftEnd
 from hil.station_end import StationEnd
 from hil.streams import Streams
@@ -86,8 +88,9 @@ class World:
         link = scenario.link
         profile = replace(find_profile(link.profile), contact=Contact(link.contact))
         streams = Streams(seed)
-        self.up = Line(line_config("up", profile, link.up), streams)
-        self.down = Line(line_config("down", profile, link.down), streams)
+        outlook = scenario.outlook()
+        self.up = Line(line_config("up", profile, link.up, outlook), streams)
+        self.down = Line(line_config("down", profile, link.down, outlook), streams)
         self.captures: dict[Line, BinaryIO] = {
             self.up: (folder / "uplink.bin").open("wb"),
             self.down: (folder / "downlink.bin").open("wb"),
@@ -111,7 +114,7 @@ class World:
         for root, files in zip(self._file_roots, (scenario.spacecraft.files, scenario.station.files), strict=True):
             lay_files(root, files, streams)
         self.procedure = Procedure(scenario.procedure, self._send, self._before, self._put)
-        self._plan = ContactPlan.of_tables(link.passes)
+        self._plan = ContactPlan.of_tables(link.passes) if outlook is None else contact_plan(outlook)
         self._has_contact = False
         self._is_over = False
         self._goes_by_traffic = profile.contact is Contact.TRAFFIC
@@ -129,6 +132,11 @@ class World:
         self._hands = hands
         passes_ns = [each.start_ns for each in self._plan.passes]
         self.faults = FaultTimeline(scenario.faults, hands, streams, passes_ns, self._end_ns)
+        if outlook is not None:
+            self.evidence.spans += sky_spans(outlook)
+            self.evidence.looks += look_samples(outlook)
+            for change in sky_changes(outlook):
+                self._agenda.add(change.time_ns, lambda change=change: self._change_sky(change))
         self._timed = (
             self.spacecraft.worker, self.up, self.down, self.spacecraft, self.station, self._agenda,
         )  # fmt: skip
@@ -283,6 +291,13 @@ class World:
             self._note("hil", {"type": "ContactChanged", "time_ns": self.now_ns, "text": text})
             self.faults.instant("aos" if is_up else "los")
 
+    def _change_sky(self, change: SkyChanged) -> None:
+        """Tell that the spacecraft came to where the sky is another; of nodes only those who wait for them."""
+        if change.kind != "north":
+            self._note("hil", plain(change))
+        if change.instant:
+            self.faults.instant(change.instant)
+
     def _lose_octets(self) -> None:
         """Let nothing arrive until contact comes."""
         next_ns = self._plan.next_change_ns(self.now_ns) or self._end_ns
@@ -335,8 +350,10 @@ class World:
         return self.up if direction == "up" else self.down
 
 
-def line_config(name: str, profile: LinkProfile, direction: DirectionTable) -> LineConfig:
-    """Give what one direction (``up`` or ``down``) of a scenario's link does to octets."""
+def line_config(
+    name: str, profile: LinkProfile, direction: DirectionTable, outlook: Outlook | None = None
+) -> LineConfig:
+    """Give what one direction (``up`` or ``down``) of a scenario's link does to octets, over an orbit if it has one."""
     fades = None
     if direction.frame_loss:
         fades = FadeConfig.of_frames(
@@ -344,12 +361,15 @@ def line_config(name: str, profile: LinkProfile, direction: DirectionTable) -> L
             burst_frames=direction.frame_loss_burst,
             frame_octets=cltu_octets(profile.tc_frame_octets_max) if name == "up" else profile.tm_coding.cadu_octets,
         )
+    delay_ns = _ns(direction.delay_s)
     return LineConfig(
         name=name,
         rate_bps=profile.uplink_rate_bps if name == "up" else profile.downlink_rate_bps,
         bits_per_octet=profile.bits_per_octet,
-        delay_ns=_ns(direction.delay_s),
-        bit_error_rate=direction.bit_error_rate,
+        delay_ns=delay_ns if outlook is None else light_time(outlook, delay_ns),
+        bit_error_rate=direction.bit_error_rate
+        if outlook is None or direction.eb_n0_db is None
+        else bit_error_rate(outlook, direction.eb_n0_db),
         fades=fades,
     )
 

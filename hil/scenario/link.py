@@ -16,7 +16,10 @@ class DirectionTable(Table, frozen=True, kw_only=True):
     """What one direction of the link does to octets."""
 
     delay_s: Seconds = 0.0
+    """With an orbit, what is added to light time, such as by the network on the ground."""
     bit_error_rate: Probability = 0.0
+    eb_n0_db: Annotated[float, Meta(ge=-30, le=60)] | None = None
+    """Signal-to-noise ratio per bit at a range of 1,000 km, from which the bit error rate follows with the range."""
     frame_loss: Probability = 0.0
     """The share of frames that fades take, by frames of the profile's full length."""
     frame_loss_burst: Annotated[float, Meta(ge=1, le=1_000)] = 1.0
@@ -61,6 +64,17 @@ class LinkTable(Table, frozen=True, kw_only=True):
     dropouts: list[DropoutTable] = msgspec.field(default_factory=list)
     passes: list[PassTable] = msgspec.field(default_factory=list)
     """Outside of these nothing is sent and nothing arrives. Without any, there is contact all the time."""
+
+
+def check_directions(link: LinkTable) -> None:
+    """Refuse directions that contradict themselves.
+
+    Raises:
+        MisuseError: Naming the key, what was expected and what was found.
+    """
+    for name, direction in (("up", link.up), ("down", link.down)):
+        if direction.eb_n0_db is not None and direction.bit_error_rate:
+            raise MisuseError(f"link.{name}.bit_error_rate: expected none beside `eb_n0_db`, from which it follows")
 
 
 def check_passes(passes: list[PassTable]) -> None:

@@ -14,9 +14,11 @@ import msgspec
 from msgspec import Meta
 
 from ccsds.errors import MisuseError
+from hil.orbit.outlook import Outlook
 from hil.scenario.expect import ExpectTable
 from hil.scenario.faults import FaultTable, check_faults
-from hil.scenario.link import LinkTable, check_passes
+from hil.scenario.link import LinkTable, check_directions, check_passes
+from hil.scenario.orbit import OrbitTable, SiteTable, outlook_of
 from hil.scenario.procedure import StepTable, check_procedure
 from hil.scenario.spacecraft import SpacecraftTable, StationTable
 from hil.scenario.table import Label, Table
@@ -34,6 +36,10 @@ class Scenario(Table, frozen=True, kw_only=True):
     spacecraft: SpacecraftTable = SpacecraftTable()
     station: StationTable = StationTable()
     link: LinkTable = LinkTable()
+    orbit: OrbitTable | None = None
+    """Without one, passes are those of the link."""
+    stations: list[SiteTable] = msgspec.field(default_factory=list)
+    """Where the station has its antennas, if there is an orbit."""
     faults: list[FaultTable] = msgspec.field(default_factory=list)
     procedure: list[StepTable]
     expect: ExpectTable = ExpectTable()
@@ -44,6 +50,16 @@ class Scenario(Table, frozen=True, kw_only=True):
             if step.command == "job.submit":
                 return DICTIONARY.command("job.submit").arguments.complete(step.arguments)
         return None
+
+    def outlook(self) -> Outlook | None:
+        """Give what lies ahead by its orbit, or None if it has none.
+
+        Raises:
+            MisuseError: Naming the key, what was expected and what was found.
+        """
+        if self.orbit is None:
+            return None
+        return outlook_of(self.orbit, self.stations, self.spacecraft.tai_s, self.duration_s)
 
 
 def load_scenario(name_or_path: str) -> Scenario:
@@ -104,15 +120,31 @@ def parse_scenario(text: str, where: str) -> Scenario:
 def _check(scenario: Scenario) -> None:
     """Refuse what is well-formed but makes no sense."""
     find_profile(scenario.link.profile)
+    check_directions(scenario.link)
     check_passes(scenario.link.passes)
-    passes = sum(each.count or 1 for each in scenario.link.passes)
-    check_faults(scenario.faults, duration_s=scenario.duration_s, passes=passes, has_orbit=False)
+    contacts = _check_sky(scenario)
+    check_faults(scenario.faults, duration_s=scenario.duration_s, passes=contacts, has_orbit=scenario.orbit is not None)
     check_procedure(scenario.procedure)
     _check_dropouts(scenario)
     expect = scenario.expect
     wants_job = expect.weights_as_reference or expect.sample or expect.below_bigram_by is not None
     if wants_job and scenario.submitted() is None:
         raise MisuseError("expect: a job is expected, but no step of the procedure submits one")
+
+
+def _check_sky(scenario: Scenario) -> int:
+    """Refuse an orbit that is none, and what contradicts it; give how many contacts there are."""
+    if scenario.orbit is not None and scenario.link.passes:
+        raise MisuseError("link.passes: expected none beside an [orbit], from which passes follow")
+    outlook = scenario.outlook()
+    if outlook is None:
+        if scenario.stations:
+            raise MisuseError("stations: expected none without an [orbit]")
+        for name in ("up", "down"):
+            if getattr(scenario.link, name).eb_n0_db is not None:
+                raise MisuseError(f"link.{name}.eb_n0_db: expected none without an [orbit], which gives the range")
+        return sum(each.count or 1 for each in scenario.link.passes)
+    return len(outlook.contacts)
 
 
 def _check_dropouts(scenario: Scenario) -> None:
