@@ -45,6 +45,13 @@ class Effect:
         inner: The channel that it wraps.
     """
 
+    octets_lost = 0
+    """Octets that it has taken off the line."""
+    octets_inserted = 0
+    """Octets that it has put onto the line."""
+    bits_flipped = 0
+    """Bits that it has inverted as noise."""
+
     def __init__(self, inner: Channel) -> None:
         self._inner = inner
         self._events: list[msgspec.Struct] = []
@@ -69,3 +76,6 @@ class Effect:
     def finish(self) -> None:
         """See `Channel.finish`."""
         self._inner.finish()
+
+    def _add_event(self, event: msgspec.Struct) -> None:
+        self._events.append(event)

@@ -47,6 +47,10 @@ class Delay(Effect):
             self._inner.send(self._order.later(burst.part(start, stop), block, _checked(self.delay_ns(sent_ns))))
             start = stop
 
+    def at(self, sent_ns: int) -> int:
+        """Give the delay of an octet that leaves at a time."""
+        return self.delay_ns if isinstance(self.delay_ns, int) else _checked(self.delay_ns(sent_ns))
+
 
 def _checked(delay_ns: int) -> int:
     if delay_ns < 0:

@@ -164,9 +164,12 @@ class Dropouts(Effect):
 
     def _tell(self, span: _Span) -> None:
         if span.count:
-            self._events.append(
-                OctetsLost(
-                    line=self._line, count=span.count, offset=span.offset, start_ns=span.first_ns, end_ns=span.last_ns
-                )
+            lost = OctetsLost(
+                line=self._line, count=span.count, offset=span.offset, start_ns=span.first_ns, end_ns=span.last_ns
             )
+            self._events.append(self._event(lost))
             span.count = 0
+
+    def _event(self, lost: OctetsLost) -> msgspec.Struct:
+        """Give what to tell of octets lost."""
+        return lost

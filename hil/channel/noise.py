@@ -49,7 +49,8 @@ class Noise:
             count = min(BLOCK_OCTETS - start, length - done)
             if block != self._block:
                 self._block = block
-                self._block_mask = _packed(_positions(self._streams.block(self._name, block), self._rate))
+                generator = self._streams.block(self._name, block)
+                self._block_mask = _packed(draw_positions(generator, self._rate, _BLOCK_BITS))
             mask[done : done + count] = self._block_mask[start : start + count]
             done += count
         return mask
@@ -93,26 +94,26 @@ class VaryingNoise:
         drawn = self._drawn.get(step)
         if drawn is None or drawn[0] != block:
             generator = self._streams.block(f"{self._name}/{step}", block)
-            bits = _positions(generator, RATE_MAX * _LADDER**-step)
+            bits = draw_positions(generator, RATE_MAX * _LADDER**-step, _BLOCK_BITS)
             drawn = self._drawn[step] = (block, bits, generator.random(len(bits)))
         return drawn[1], drawn[2]
 
 
-def _positions(generator: np.random.Generator, rate: float) -> np.ndarray:
-    """Draw which bits of a block are inverted, by the gaps between them, which are distributed geometrically."""
+def draw_positions(generator: np.random.Generator, rate: float, count: int) -> np.ndarray:
+    """Draw which of ``count`` trials succeed, by the gaps between them, which are distributed geometrically."""
     scale = math.log1p(-rate)
-    expected = _BLOCK_BITS * rate
+    expected = count * rate
     chunk = int(expected + 6 * math.sqrt(expected)) + 2
     hits: list[np.ndarray] = []
     last = -1
-    while last < _BLOCK_BITS:
+    while last < count:
         gaps = np.floor(np.log1p(-generator.random(chunk)) / scale)
-        # A gap beyond the block is as good as any other beyond it, and keeps the sum within an integer.
-        positions = last + np.cumsum(np.minimum(gaps, _BLOCK_BITS).astype(np.int64) + 1)
+        # A gap beyond the last trial is as good as any other beyond it, and keeps the sum within an integer.
+        positions = last + np.cumsum(np.minimum(gaps, count).astype(np.int64) + 1)
         hits.append(positions)
         last = int(positions[-1])
     found = np.concatenate(hits)
-    return found[found < _BLOCK_BITS]
+    return found[found < count]
 
 
 def _packed(positions: np.ndarray) -> np.ndarray:

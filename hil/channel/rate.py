@@ -27,7 +27,8 @@ class Rate:
         self._inner = inner
         self.pace = pace
         self.octets_sent = 0
-        self._run_start_ns = 0
+        self.run_start_ns = 0
+        """When the run that is leaving, or left last, began."""
         self._run_octets = 0
         self.free_at_ns = 0
         """When the last octet handed over will have left; 0 if there was none."""
@@ -47,11 +48,11 @@ class Rate:
                 f"expected at most {WAITING_OCTETS_MAX} octets waiting for the line, found {waiting_octets}"
             )
         if now_ns > free_at_ns or self._run_octets == 0:
-            self._run_start_ns = now_ns
+            self.run_start_ns = now_ns
             self._run_octets = 0
-        self._inner.send(Burst(data, self.octets_sent, self._run_start_ns, self._run_octets, self.pace))
+        self._inner.send(Burst(data, self.octets_sent, self.run_start_ns, self._run_octets, self.pace))
         self._run_octets += len(data)
-        self.free_at_ns = self._run_start_ns + self.pace.duration_ns(self._run_octets)
+        self.free_at_ns = self.run_start_ns + self.pace.duration_ns(self._run_octets)
         self.octets_sent += len(data)
 
     def receive(self, now_ns: int) -> list[Burst]:

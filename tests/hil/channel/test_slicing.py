@@ -4,10 +4,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hil.channel.breaks import BreakConfig
 from hil.channel.burst import NS_PER_S
 from hil.channel.dropouts import Dropout
 from hil.channel.fades import FadeConfig
+from hil.channel.framing import FramingConfig, FramingPolicy
+from hil.channel.gilbert_elliott import GilbertElliottConfig
+from hil.channel.jitter import JitterConfig
 from hil.channel.line import Line, LineConfig
+from hil.channel.overruns import FifoConfig
+from hil.channel.slips import SlipConfig
 from hil.streams import Streams
 
 # Rates are far above those of a real line, so that a few thousand octets meet everything.
@@ -20,8 +26,21 @@ EFFECTS = {
     "bit errors that follow time": {"bit_error_rate": lambda arrival_ns: 0.02 * (arrival_ns % NS_PER_S) / NS_PER_S},
     "fades": {"fades": FadeConfig(good_octets=200, bad_octets=20)},
     "dropouts": {"dropouts": (Dropout(100_000_000, 50_000_000), Dropout(400_000_000, 1))},
+    "cable pulls": {"cable_pulls": (Dropout(60_000_000, 30_000_000), Dropout(600_000_000, 90_000_000))},
+    "jitter": {"jitter": JitterConfig(span_ns=40_000_000, hold_octets=23)},
+    "bursts": {
+        "bursts": GilbertElliottConfig(
+            good_ns=60_000_000, bad_ns=20_000_000, good_bit_error_rate=0.0005, bad_bit_error_rate=0.05
+        )
+    },
+    "framing": {"framing": FramingConfig(stop_error_rate=0.002, start_error_rate=0.002, policy=FramingPolicy.DISCARD)},
+    "breaks": {"breaks": BreakConfig(every_ns=70_000_000, length_ns=3_000_000)},
+    "fifo": {"fifo": FifoConfig(octets=4, stall_every_ns=30_000_000, stall_ns=8_000_000)},
+    "slips": {"slips": SlipConfig(drop_rate=0.004, duplicate_rate=0.003, insert_rate=0.005)},
 }
 ALL = {name: value for effect in EFFECTS.values() for name, value in effect.items()}
+VARYING = {**ALL, "bit_error_rate": 0.001, "delay_ns": EFFECTS["delay that grows"]["delay_ns"]}
+COURSES = {**EFFECTS, "all": ALL, "all, otherwise": VARYING}
 
 # Each run of octets: the time for which the line is idle before it, and the pieces in which it is handed over.
 runs_of = st.lists(
@@ -71,17 +90,17 @@ def course(config, runs, looks, *, draw=None):
     return seen, bytes(arrived), line.counts, sorted(map(str, events)), line.sent_sha256
 
 
-@pytest.mark.parametrize("effect", [*EFFECTS, "all"])
+@pytest.mark.parametrize("effect", COURSES)
 @settings(deadline=None, max_examples=25)
 @given(runs=runs_of, looks=looks_of, data=st.data())
 def test_cutting_the_calls_differently_changes_nothing(effect, runs, looks, data):
-    config = ALL if effect == "all" else EFFECTS[effect]
+    config = COURSES[effect]
     assert course(config, runs, looks, draw=data.draw) == course(config, runs, looks)
 
 
-@pytest.mark.parametrize("effect", [*EFFECTS, "all"])
+@pytest.mark.parametrize("effect", COURSES)
 def test_every_octet_sent_is_accounted_for(effect):
-    config = ALL if effect == "all" else EFFECTS[effect]
-    _, arrived, counts, _, _ = course(config, [(0, [5_000]), (70_000_000, [5_000])], [])
+    _, arrived, counts, events, _ = course(COURSES[effect], [(0, [5_000]), (70_000_000, [5_000])], [])
     assert counts.octets_in_flight == 0
     assert counts.octets_delivered == len(arrived)
+    assert (events == []) == (effect.startswith(("nothing", "delay", "jitter")))
