@@ -28,13 +28,13 @@ from hil.bridge import Bridge
 from hil.channel.line import Line
 from hil.evidence import Evidence
 from hil.keys import lay_keys
+from hil.lines import cable_pulls, make_lines
 from hil.plug import Plug
 from hil.procedure import Procedure
 from hil.scenario.scenario import Scenario
 from hil.streams import Streams
-from hil.world import NS_PER_S, line_config
+from hil.world import NS_PER_S
 from mission.profiles import find_profile
-from ports.port import Port, open_port
 
 # Two Python programs start within seconds; a loaded machine may need many.
 START_WAIT_S_MAX = 60.0
@@ -82,8 +82,7 @@ class Rig:
         self._watch = watch
         profile = find_profile(scenario.link.profile)
         streams = Streams(seed)
-        self.up = Line(line_config("up", profile, scenario.link.up), streams)
-        self.down = Line(line_config("down", profile, scenario.link.down), streams)
+        self.up, self.down = make_lines(scenario.link, profile, streams)
         self.evidence = Evidence(folder / "events.jsonl")
         self.procedure = Procedure(scenario.procedure, self._send, self._before)
         self.now_ns = 0
@@ -128,7 +127,9 @@ class Rig:
             client.subscribe()
             for line, name in ((self.up, "uplink.bin"), (self.down, "downlink.bin")):
                 self._captures[line] = stack.enter_context((self._folder / name).open("wb"))
-            bridge = Bridge(Plug(station), Plug(board), self.up, self.down, on_sent=self._note_sent)
+            bridge = Bridge(
+                station, board, self.up, self.down, pulls=cable_pulls(self._scenario.link), on_sent=self._note_sent
+            )
             self._started_ns = time.monotonic_ns()
             for dropout in self._scenario.link.dropouts:
                 if dropout.at_s is not None:
@@ -206,10 +207,11 @@ class Rig:
     def _line(self, direction: str) -> Line:
         return self.up if direction == "up" else self.down
 
-    def _open(self, name: str, stack: contextlib.ExitStack) -> Port:
-        port = open_port(f"pty:{self._folder / name}")
-        stack.callback(port.close)
-        return port
+    def _open(self, name: str, stack: contextlib.ExitStack) -> Plug:
+        plug = Plug(f"pty:{self._folder / name}")
+        stack.callback(plug.close)
+        plug.advance(0)
+        return plug
 
     def _launch(self, program: str, stack: contextlib.ExitStack, *arguments: str) -> subprocess.Popen[bytes]:
         log = stack.enter_context((self._folder / f"{program}.log").open("ab"))

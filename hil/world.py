@@ -11,7 +11,6 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from ccsds.cltu import cltu_octets
 from ccsds.errors import StarloopError
 from ccsds.sdls.key_file import End as KeyEnd
 from flight.events import ResetDue
@@ -19,8 +18,7 @@ from flight.jobs.corpus import CorpusFile
 from flight.spacecraft import SpacecraftConfig
 from ground.events import FrameReceived, plain
 from hil.agenda import Agenda
-from hil.channel.fades import FadeConfig
-from hil.channel.line import Line, LineConfig
+from hil.channel.line import Line
 from hil.contact_plan import ContactPlan
 from hil.end import End
 from hil.evidence import Evidence
@@ -30,18 +28,17 @@ from hil.faults.timeline import FaultTimeline
 from hil.faulty_disk import FaultyDisk
 from hil.files import digest_of, lay_files
 from hil.keys import lay_keys
-from hil.orbit.outlook import Outlook
+from hil.lines import make_lines
 from hil.procedure import Procedure
 from hil.scenario.faults import IN_WORKER_FAULTS
-from hil.scenario.link import DirectionTable
 from hil.scenario.scenario import Scenario
-from hil.sky import SkyChanged, bit_error_rate, contact_plan, light_time, look_samples, sky_changes, sky_spans
+from hil.sky import SkyChanged, contact_plan, look_samples, sky_changes, sky_spans
 from hil.spacecraft_end import SpacecraftEnd
 from hil.station_end import StationEnd
 from hil.streams import Streams
 from hil.worker import Hand, VirtualWorker, hand_process
 from mission.files import FILES_DIRECTORY
-from mission.profiles import Contact, LinkProfile, find_profile
+from mission.profiles import Contact, find_profile
 
 NS_PER_S = 1_000_000_000
 
@@ -89,8 +86,7 @@ class World:
         profile = replace(find_profile(link.profile), contact=Contact(link.contact))
         streams = Streams(seed)
         outlook = scenario.outlook()
-        self.up = Line(line_config("up", profile, link.up, outlook), streams)
-        self.down = Line(line_config("down", profile, link.down, outlook), streams)
+        self.up, self.down = make_lines(link, profile, streams, outlook)
         self.captures: dict[Line, BinaryIO] = {
             self.up: (folder / "uplink.bin").open("wb"),
             self.down: (folder / "downlink.bin").open("wb"),
@@ -143,6 +139,9 @@ class World:
         for dropout in link.dropouts:
             if dropout.at_s is not None:
                 self._line(dropout.direction).drop(_ns(dropout.at_s), _ns(dropout.duration_s))
+        for pull in link.cable_pulls:
+            text = f"the cable is pulled for {pull.duration_s:g} s"
+            self._agenda.add(_ns(pull.at_s), lambda text=text: self._tell_fault(text))
 
     def run(self) -> Evidence:
         """Run to the end of the procedure, or of the scenario's duration.
@@ -348,30 +347,6 @@ class World:
 
     def _line(self, direction: str) -> Line:
         return self.up if direction == "up" else self.down
-
-
-def line_config(
-    name: str, profile: LinkProfile, direction: DirectionTable, outlook: Outlook | None = None
-) -> LineConfig:
-    """Give what one direction (``up`` or ``down``) of a scenario's link does to octets, over an orbit if it has one."""
-    fades = None
-    if direction.frame_loss:
-        fades = FadeConfig.of_frames(
-            loss=direction.frame_loss,
-            burst_frames=direction.frame_loss_burst,
-            frame_octets=cltu_octets(profile.tc_frame_octets_max) if name == "up" else profile.tm_coding.cadu_octets,
-        )
-    delay_ns = _ns(direction.delay_s)
-    return LineConfig(
-        name=name,
-        rate_bps=profile.uplink_rate_bps if name == "up" else profile.downlink_rate_bps,
-        bits_per_octet=profile.bits_per_octet,
-        delay_ns=delay_ns if outlook is None else light_time(outlook, delay_ns),
-        bit_error_rate=direction.bit_error_rate
-        if outlook is None or direction.eb_n0_db is None
-        else bit_error_rate(outlook, direction.eb_n0_db),
-        fades=fades,
-    )
 
 
 def _ns(seconds: float) -> int:

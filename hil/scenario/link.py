@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from ccsds.errors import MisuseError
+from hil.scenario.effects import BurstTable, CablePullTable, HalfDuplexTable, JitterTable, SlipTable, UartTable
 from hil.scenario.table import Label, Probability, Seconds, Table
 
 # Ten years of fourteen passes a day.
@@ -24,6 +25,10 @@ class DirectionTable(Table, frozen=True, kw_only=True):
     """The share of frames that fades take, by frames of the profile's full length."""
     frame_loss_burst: Annotated[float, Meta(ge=1, le=1_000)] = 1.0
     """Frames that one fade takes in the mean."""
+    jitter: JitterTable | None = None
+    bursts: BurstTable | None = None
+    slips: SlipTable | None = None
+    uart: UartTable | None = None
 
 
 class DropoutTable(Table, frozen=True, kw_only=True):
@@ -61,7 +66,10 @@ class LinkTable(Table, frozen=True, kw_only=True):
     """Whether both ends have keys, drawn from the seed, or believe every frame."""
     up: DirectionTable = DirectionTable()
     down: DirectionTable = DirectionTable()
+    half_duplex: HalfDuplexTable | None = None
+    """Without it, both directions go at once."""
     dropouts: list[DropoutTable] = msgspec.field(default_factory=list)
+    cable_pulls: list[CablePullTable] = msgspec.field(default_factory=list)
     passes: list[PassTable] = msgspec.field(default_factory=list)
     """Outside of these nothing is sent and nothing arrives. Without any, there is contact all the time."""
 

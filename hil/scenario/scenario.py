@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from ccsds.errors import MisuseError
+from hil.lines import check_lines
 from hil.orbit.outlook import Outlook
 from hil.scenario.expect import ExpectTable
 from hil.scenario.faults import FaultTable, check_faults
@@ -121,11 +122,18 @@ def _check(scenario: Scenario) -> None:
     """Refuse what is well-formed but makes no sense."""
     find_profile(scenario.link.profile)
     check_directions(scenario.link)
+    check_lines(scenario.link)
     check_passes(scenario.link.passes)
     contacts = _check_sky(scenario)
     check_faults(scenario.faults, duration_s=scenario.duration_s, passes=contacts, has_orbit=scenario.orbit is not None)
     check_procedure(scenario.procedure)
     _check_dropouts(scenario)
+    for number, pull in enumerate(scenario.link.cable_pulls):
+        if pull.at_s > scenario.duration_s:
+            raise MisuseError(
+                f"link.cable_pulls[{number}].at_s: expected at most duration_s = {scenario.duration_s:g}, "
+                f"found {pull.at_s:g}"
+            )
     expect = scenario.expect
     wants_job = expect.weights_as_reference or expect.sample or expect.below_bigram_by is not None
     if wants_job and scenario.submitted() is None:
