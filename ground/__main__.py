@@ -5,7 +5,7 @@ Exit status: 0 done, 1 the command failed or was lost or the station went away, 
 
 import click
 
-from ground.cli import autonomy, commands, cop1, files, keys, schedule, station, time
+from ground.cli import autonomy, commands, cop1, files, keys, models, schedule, station, time
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,6 +35,9 @@ for command in (
     files.transfer,
     cop1.cop1,
     keys.keys,
+    models.pack,
+    models.unpack,
+    models.plan_transfer_command,
     time.time,
 ):
     main.add_command(command)

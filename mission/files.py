@@ -9,6 +9,7 @@ Source: CCSDS 727.0-B-5 8 (MIB); 133.0-B-2 (packet).
 
 from ccsds.cfdp.header import FIXED_OCTETS
 from ccsds.cfdp.mib import Mib, RemoteConfig
+from ccsds.cltu import cltu_octets
 from ccsds.packet import HEADER_OCTETS
 from ccsds.tc_frame import OVERHEAD_OCTETS
 from mission.profiles import LinkProfile
@@ -56,6 +57,20 @@ def uplink_pdu_octets(profile: LinkProfile, security_octets: int) -> int:
     """
     longest = profile.tc_frame_octets_max - OVERHEAD_OCTETS - security_octets - HEADER_OCTETS
     return min(longest, _UPLINK_SEGMENT_OCTETS_MAX + _DATA_PDU_OVERHEAD_OCTETS)
+
+
+def downlink_useful_octets_s(profile: LinkProfile, security_octets: int) -> float:
+    """Give what framing leaves of a second on the line for the octets of a file; see `downlink_pdu_octets`."""
+    segment_octets = downlink_pdu_octets(profile, security_octets) - _DATA_PDU_OVERHEAD_OCTETS
+    return profile.downlink_rate_bps / profile.bits_per_octet * segment_octets / profile.tm_coding.cadu_octets
+
+
+def uplink_useful_octets_s(profile: LinkProfile, security_octets: int) -> float:
+    """Give what framing leaves of a second on the line for the octets of a file; see `uplink_pdu_octets`."""
+    pdu_octets = uplink_pdu_octets(profile, security_octets)
+    line_octets = cltu_octets(pdu_octets + HEADER_OCTETS + security_octets + OVERHEAD_OCTETS)
+    segment_octets = pdu_octets - _DATA_PDU_OVERHEAD_OCTETS
+    return profile.uplink_rate_bps / profile.bits_per_octet * segment_octets / line_octets
 
 
 def spacecraft_mib(profile: LinkProfile, security_octets: int) -> Mib:

@@ -24,6 +24,7 @@ BENCHES = {
         "answer",
         "survival",
     ),
+    "models": ("packing",),
     "exact": ("checkpoint", "flips", "guard", "kills", "ranks"),
 }
 

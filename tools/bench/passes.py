@@ -16,10 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ccsds.cltu import cltu_octets
-from ccsds.packet import HEADER_OCTETS
 from ccsds.sdls.association import Suite
-from ccsds.tc_frame import OVERHEAD_OCTETS
 from hil.scenario.faults import FaultTable
 from hil.scenario.link import DirectionTable, LinkTable, PassTable
 from hil.scenario.procedure import StepTable
@@ -27,7 +24,7 @@ from hil.scenario.scenario import Scenario
 from hil.scenario.spacecraft import FileTable, SpacecraftTable, StationTable
 from hil.streams import Streams
 from hil.world import World
-from mission.files import ground_mib, spacecraft_mib, uplink_pdu_octets
+from mission.files import downlink_useful_octets_s, uplink_useful_octets_s
 from mission.profiles import find_profile
 from tools.bench.row import Row, plain
 
@@ -147,16 +144,8 @@ def useful_octets_s(case: Case) -> float:
     """Give what framing leaves of a second on the line, in octets of the file."""
     profile = find_profile(case.profile)
     security_octets = Suite.AES_256_GCM.overhead_octets
-    if case.goes_up:
-        segment_octets = ground_mib(profile, security_octets).remotes[0].segment_octets
-        pdu_octets = uplink_pdu_octets(profile, security_octets)
-        line_octets = cltu_octets(pdu_octets + HEADER_OCTETS + security_octets + OVERHEAD_OCTETS)
-        rate_bps = profile.uplink_rate_bps
-    else:
-        segment_octets = spacecraft_mib(profile, security_octets).remotes[0].segment_octets
-        line_octets = profile.tm_coding.cadu_octets
-        rate_bps = profile.downlink_rate_bps
-    return rate_bps / profile.bits_per_octet * segment_octets / line_octets
+    useful = uplink_useful_octets_s if case.goes_up else downlink_useful_octets_s
+    return useful(profile, security_octets)
 
 
 def run() -> list[Row]:

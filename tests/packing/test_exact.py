@@ -1,0 +1,144 @@
+"""Packing without loss: what comes out is what went in, whatever it is, and what is damaged never comes out."""
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccsds.errors import MalformedError, MisuseError, StarloopError
+from packing.container import BLOCK_OCTETS, Kind, read_head
+from packing.exact import pack, unpack
+from packing.layout import Element, stretches_of, tensors_of
+from packing.planes import join, split
+from packing.source import Octets
+from tests.packing.conftest import model, safetensors_file, weights
+
+
+def packed(data, base=None):
+    return b"".join(pack(Octets(data), None if base is None else Octets(base)))
+
+
+def unpacked(data, base=None):
+    return b"".join(unpack(Octets(data), None if base is None else Octets(base)))
+
+
+def test_the_files_of_these_tests_are_those_of_the_library():
+    ours = model()
+    theirs = safetensors.numpy.load(ours)
+    assert [each.name for each in tensors_of(Octets(ours))] == ["head.weight", "norm.weight", "wte.weight"]
+    assert np.array_equal(theirs["wte.weight"], weights()[2].astype(np.float32))
+    written = safetensors.numpy.save(theirs)
+    assert unpacked(packed(written)) == written
+
+
+def test_a_model_comes_back_octet_for_octet(dtype):
+    data = model(dtype)
+    assert unpacked(packed(data)) == data
+
+
+@pytest.mark.parametrize(("dtype", "most"), [("BF16", 0.71), ("F32", 0.86)])
+def test_a_trained_model_packs_as_well_as_its_exponents_allow(dtype, most):
+    data = model(dtype)
+    assert len(packed(data)) <= most * len(data)
+
+
+@given(st.binary(max_size=2_000))
+def test_anything_at_all_comes_back(data):
+    assert unpacked(packed(data)) == data
+
+
+@given(
+    st.sampled_from(Element),
+    st.integers(0, 50).flatmap(lambda n: st.tuples(*[st.binary(min_size=8 * n, max_size=8 * n)] * 2)),
+)
+def test_planes_are_undone_for_every_pattern_of_bits_alone_and_against_a_base(element, pair):
+    octets, base = pair
+    assert join(split(octets, element), element) == octets
+    assert join(split(octets, element, base), element, base) == octets
+
+
+def test_a_file_longer_than_a_block_is_packed_block_by_block():
+    array = np.random.default_rng(3).normal(0, 1, (BLOCK_OCTETS // 4 + 7,))
+    data = safetensors_file([("w", "F32", array)])
+    assert unpacked(packed(data)) == data
+    pieces = list(pack(Octets(data)))
+    assert len(pieces) == 1 + 1 + 2  # Its head, the header of the file, and two blocks of weights.
+    assert max(map(len, pieces)) < BLOCK_OCTETS + 100
+
+
+def test_a_difference_is_exact_and_small_where_little_moved(dtype):
+    base, data = model(dtype), model(dtype, moved=1e-6)
+    told = packed(data, base)
+    assert unpacked(told, base) == data
+    assert len(told) < 0.8 * len(packed(data))
+
+
+def test_a_difference_does_not_mind_that_the_header_of_the_file_has_another_length():
+    base, data = model(metadata={"step": "9"}), model(moved=1e-4, metadata={"step": "100000"})
+    assert len(base) != len(data)
+    assert unpacked(packed(data, base), base) == data
+
+
+def test_a_difference_is_never_applied_to_another_base():
+    base, data = model(), model(moved=1e-4)
+    told = packed(data, base)
+    with pytest.raises(MisuseError, match=r"base: expected SHA-256 [0-9a-f]{16}, found"):
+        unpacked(told, model(moved=2e-4))
+    with pytest.raises(MisuseError, match=r"expected the base with SHA-256 [0-9a-f]{16}, found none"):
+        unpacked(told)
+    with pytest.raises(MisuseError, match="expected a model with the same tensors"):
+        packed(data, safetensors_file([("w", "F32", np.zeros(3))]))
+
+
+@pytest.fixture(scope="module")
+def small():
+    array = np.random.default_rng(5).normal(0, 1, (30,))
+    data = safetensors_file([("w", "F32", array)])
+    return data, packed(data)
+
+
+def test_every_truncation_is_refused(small):
+    _, told = small
+    for length in range(len(told)):
+        with pytest.raises(MalformedError):
+            unpacked(told[:length])
+
+
+def test_every_single_bit_flip_is_refused_or_changes_nothing(small):
+    data, told = small
+    for bit in range(8 * len(told)):
+        struck = bytearray(told)
+        struck[bit // 8] ^= 1 << bit % 8
+        try:
+            assert unpacked(bytes(struck)) == data
+        except StarloopError:
+            continue
+
+
+def test_octets_after_the_last_block_are_refused(small):
+    _, told = small
+    with pytest.raises(MalformedError, match="expected a block"):
+        unpacked(told + b"x")
+
+
+def test_a_head_says_what_a_file_is(small):
+    data, told = small
+    head, _ = read_head(Octets(told))
+    assert (head.kind, head.length_octets) == (Kind.LOSSLESS, len(data))
+    assert sum(each.length_octets for each in stretches_of(Octets(data))) == len(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "expected the length of a header"),
+        (b"\xff" * 8, "expected the length of a header that fits into 8 octets"),
+        (b"\x02" + bytes(7) + b"[]", "expected a safetensors header, found"),
+        (safetensors_file([("w", "F32", np.zeros(3))])[:-1], "expected 84 octets, found 83"),
+    ],
+)
+def test_what_is_no_model_says_so_and_is_packed_as_plain_octets(data, message):
+    with pytest.raises(MalformedError, match=message):
+        tensors_of(Octets(data))
+    assert unpacked(packed(data)) == data
