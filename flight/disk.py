@@ -14,6 +14,7 @@ This file and `flight.jobs.worker` are the only ones in the flight software that
 """
 
 import fcntl
+import hashlib
 import os
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -22,6 +23,9 @@ from ccsds.errors import MisuseError
 
 # Paths whose place is remembered: those of a busy store, a few hundred octets each.
 LOCATED_MAX = 1024
+
+# Of a file's version: by chance two are equal once in 2^64.
+VERSION_OCTETS = 8
 
 
 class Disk(Protocol):
@@ -80,6 +84,10 @@ class Disk(Protocol):
 
     def free_octets(self) -> int:
         """Give how much more can be stored."""
+        ...
+
+    def version(self, path: str) -> bytes:
+        """Give a few octets that differ once a file was written to or replaced, and stay the same over a restart."""
         ...
 
     def is_inside(self, path: str, directory: str = "") -> bool:
@@ -187,6 +195,13 @@ class RealDisk:
     def remove_directory(self, path: str) -> None:
         """See `Disk.remove_directory`."""
         self.locate(path).rmdir()
+
+    def version(self, path: str) -> bytes:
+        """See `Disk.version`."""
+        # Without the inode, which some file systems number anew at each start.
+        status = self.locate(path).stat()
+        told = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+        return hashlib.blake2b(told.encode(), digest_size=VERSION_OCTETS).digest()
 
     def free_octets(self) -> int:
         """See `Disk.free_octets`."""

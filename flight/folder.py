@@ -75,6 +75,10 @@ class Folder:
         """See `flight.disk.Disk.remove_directory`."""
         self._disk.remove_directory(self._place(path))
 
+    def version(self, path: str) -> bytes:
+        """See `flight.disk.Disk.version`."""
+        return self._disk.version(self._place(path))
+
     def free_octets(self) -> int:
         """See `flight.disk.Disk.free_octets`; without what is kept back."""
         return max(0, self._disk.free_octets() - self._reserve_octets)

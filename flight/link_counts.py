@@ -8,6 +8,10 @@ from mission.channels import Uplink
 from mission.link import UplinkCount
 from mission.words.link import CLTUS_REJECTED, TC_FRAMES_MALFORMED, UPLINK_COUNTS
 
+# A counter that jumps further was not used for frames that were lost: the ground began anew and left out what it had
+# reserved, or called for hours where nothing was heard.
+SKIPPED_MAX = 256
+
 _DISCARDED = {
     FarmEvent.POSITIVE_FRAME: UplinkCount.OUT_OF_ORDER,
     FarmEvent.NEGATIVE_FRAME: UplinkCount.DUPLICATE,
@@ -35,11 +39,16 @@ class LinkCounts:
         self.add(channel, UplinkCount.LOCKED_OUT if is_locked_out else _DISCARDED.get(event, UplinkCount.INVALID))
 
     def authentic(self, channel: Uplink, spi: int, counter: int) -> None:
-        """Note the counter of an authentic frame. One that comes late, as a retransmission does, is no gap."""
+        """Note the counter of an authentic and new frame: those before it are missing until they come late."""
         highest = self._highest.get(spi)
-        if highest is not None and counter > highest + 1:
-            self.add(channel, UplinkCount.COUNTER_GAPS)
-        self._highest[spi] = counter if highest is None else max(counter, highest)
+        if highest is None:
+            self._highest[spi] = counter
+        elif counter < highest:
+            self._counts[channel, UplinkCount.MISSING] = max(0, self._counts[channel, UplinkCount.MISSING] - 1)
+        else:
+            skipped = counter - highest - 1
+            self.add(channel, UplinkCount.MISSING, skipped if skipped <= SKIPPED_MAX else 1)
+            self._highest[spi] = counter
 
     def sources(self) -> dict[str, Source]:
         """Give where the parameters of the link have their values from."""

@@ -93,6 +93,10 @@ class Shelf:
         self._require_writable(path)
         self._folder.remove_directory(path)
 
+    def version(self, path: str) -> bytes:
+        """See `flight.disk.Disk.version`."""
+        return self._home(path).version(path)
+
     def free_octets(self) -> int:
         """See `flight.disk.Disk.free_octets`."""
         return self._folder.free_octets()

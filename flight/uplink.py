@@ -3,7 +3,8 @@
 By profile a telecommand may come in segments. Whatever is wrong with what came is counted and told as a `Rejected`
 event, never raised. With keys, nothing of a frame gets further than link security unless it is authentic and new;
 control commands to FARM-1 carry no data. Each virtual channel carries one kind of packet, telecommands or CFDP; one of
-the other kind is refused.
+the other kind is refused. FARM-1 is never told to wait: what a frame brings is dealt with before the next one is looked
+at, so there is always room, and a store that is full must not keep out the commands that make some.
 
 Source: CCSDS 231.0-B-4 (CLTU), 232.0-B-4 (frame), 232.1-B-2 (FARM-1), 355.0-B-2 (SDLS), 133.0-B-2 (packet).
 """

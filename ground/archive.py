@@ -35,12 +35,14 @@ from ground.events import (
     StationEvent,
     StoredAt,
     StoreNoted,
+    encode_json,
+)
+from ground.transfer_events import (
     TransferEvent,
     TransferFailed,
     TransferFinished,
     TransferProgressed,
     TransferStarted,
-    encode_json,
 )
 from ground.transfer_log import TransferLog
 from mission.housekeeping import REPORT_TYPES
@@ -136,6 +138,9 @@ class Archive:
         self._lock = lock
         self.identity = identity
         self._pending_rows = 0
+        self.before_commit: Callable[[], None] = lambda: None
+        """Called before anything becomes durable, whoever wants it so: which telemetry was received must be before what
+        it said. It raises nothing."""
         self.transfers = TransferLog(connection, self._execute, self.commit, self._roll_back)
 
     @classmethod
@@ -200,6 +205,7 @@ class Archive:
         """
         if not self._connection.in_transaction:
             return
+        self.before_commit()
         try:
             for table, kept_max in (("frames", FRAMES_KEPT_MAX), ("events", EVENTS_KEPT_MAX)):
                 self._connection.execute(

@@ -27,11 +27,14 @@ from ccsds.errors import MisuseError
 from ccsds.packet import SEQUENCE_COUNT_MAX, PacketType, SpacePacket
 from ccsds.sdls.association import Link
 from ccsds.sdls.security import Security
-from ccsds.tc_frame import TcFrame, TcFrameKind
+from ccsds.tc_frame import OVERHEAD_OCTETS, TcFrame, TcFrameKind
 from ground.events import (
+    StationEvent,
+    one_line,
+)
+from ground.transfer_events import (
     FilesHeld,
     PduRefused,
-    StationEvent,
     TransferDirection,
     TransferFailed,
     TransferFinished,
@@ -39,7 +42,6 @@ from ground.events import (
     TransferResumed,
     TransferStarted,
     TransferSuspended,
-    one_line,
 )
 from mission.channels import SPACECRAFT_ID, Apid
 from mission.channels import Uplink as Channel
@@ -59,6 +61,10 @@ PROGRESS_TOLD_MAX = 32
 
 # Events wait here for the station, which takes them after each call.
 EVENTS_PENDING_MAX = 8_192
+
+
+# PDUs too long for any frame that are left out in the search for one that is not; the line is asked again soon.
+LEFT_OUT_MAX = 16
 
 
 class TransferAction(Enum):
@@ -110,6 +116,7 @@ class Files:
     def __init__(self, profile: LinkProfile, security: Security | None, home: FilesHome) -> None:
         overhead_octets = security.overhead_octets(Link.TC, Channel.FILES) if security else 0
         self._security = security
+        self._packet_octets_max = profile.tc_frame_octets_max - OVERHEAD_OCTETS - overhead_octets
         self._entity = Entity(ground_mib(profile, overhead_octets), home.store, home.journal, home.records)
         self._clock = ContactClock()
         # By transaction; those told of longest ago come first.
@@ -198,7 +205,14 @@ class Files:
             return None
         if not self._clock.is_up or not self._may_send(now_ns):
             return None
-        packet = self._held or self._next_packet(now_ns)
+        packet = self._held
+        for _ in range(LEFT_OUT_MAX):
+            packet = packet or self._next_packet(now_ns)
+            if packet is None or len(packet) <= self._packet_octets_max:
+                break
+            # It would wait for ever, and all others behind it.
+            self._leave_out(packet, now_ns)
+            packet = None
         if packet is None:
             return None
         frame = TcFrame(TcFrameKind.BD, SPACECRAFT_ID, Channel.FILES, 0, packet)
@@ -265,6 +279,10 @@ class Files:
         )
         self._sequence_count = (self._sequence_count + 1) % (SEQUENCE_COUNT_MAX + 1)
         return packet.encode()
+
+    def _leave_out(self, packet: bytes, now_ns: int) -> None:
+        reason = f"expected a packet of at most {self._packet_octets_max} octets for a frame, found {len(packet)}"
+        self._events.append(PduRefused(time_ns=now_ns, transaction="", reason=f"it is not sent: {reason}"))
 
     def _may_send(self, now_ns: int) -> bool:
         """Tell whether a key sends; without one no PDU is made, or each would count as lost on the way."""

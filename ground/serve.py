@@ -26,9 +26,6 @@ from ground.events import (
     FrameReceived,
     PortReported,
     StationEvent,
-    TransferDirection,
-    TransferFailed,
-    TransferFinished,
     encode_json,
     plain,
 )
@@ -38,6 +35,11 @@ from ground.requests import answer
 from ground.socket_server import SocketServer
 from ground.station import Station
 from ground.station_config import StationConfig
+from ground.transfer_events import (
+    TransferDirection,
+    TransferFailed,
+    TransferFinished,
+)
 from mission.profiles import LinkProfile
 from ports.drive import PortDown, PortUp, drive
 from ports.key_directory import opened_keys
@@ -127,6 +129,7 @@ class StationService:
     async def _run(self) -> None:
         config = self.config
         self._archive = Archive.open(config.archive_path, draw_source_id=_draw_source_id, unix_ns=time.time_ns())
+        self._archive.before_commit = self._remember
         try:
             self.files = DirectoryStore(config.files_directory)
             identity = self._archive.identity
@@ -192,7 +195,6 @@ class StationService:
             # What sets the computer's clock does so in small steps; the correlation itself is with the monotonic one.
             self.station.onboard_time.set_utc(time.time_ns(), time.monotonic_ns())
             await asyncio.sleep(COMMIT_INTERVAL_S)
-            self._remember()
             try:
                 self._archive.commit()
             except sqlite3.Error as error:

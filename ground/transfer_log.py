@@ -21,7 +21,13 @@ from ccsds.cfdp.records import (
     transaction_of,
 )
 from ccsds.errors import MalformedError
-from ground.events import TransferEvent, TransferFailed, TransferFinished, TransferProgressed, TransferStarted
+from ground.transfer_events import (
+    TransferEvent,
+    TransferFailed,
+    TransferFinished,
+    TransferProgressed,
+    TransferStarted,
+)
 
 SCHEMA = """
 CREATE TABLE transfer_journal (id INTEGER PRIMARY KEY, record BLOB NOT NULL);

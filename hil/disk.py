@@ -240,6 +240,11 @@ class SimulatedDisk:
             self._put_aside(directory)
             self._change_names(_Renaming(directory, path, None), None)
 
+    def version(self, path: str) -> bytes:
+        """See `flight.disk.Disk.version`."""
+        self._require_power()
+        return self._disk.version(path)
+
     def free_octets(self) -> int:
         """See `flight.disk.Disk.free_octets`."""
         self._require_power()

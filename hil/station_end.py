@@ -125,6 +125,8 @@ class StationEnd(End[Station]):
         if self._key_disk is not None:
             self._security = Security(KeyStore.open(self._key_disk, self._key_name))
         self._archive = Archive.open(self._archive_path, draw_source_id=self._draw_source_id, unix_ns=self._unix_ns())
+        if self._security is not None:
+            self._archive.before_commit = self._security.remember
         identity = self._archive.identity
         config = StationConfig(
             profile=self._profile,
@@ -158,8 +160,6 @@ class StationEnd(End[Station]):
     def _commit(self) -> None:
         """Make durable which telemetry was received, then what it said."""
         self._commit_ns = None
-        if self._security is not None:
-            self._security.remember()
         if self._archive is not None:
             self._archive.commit()
 

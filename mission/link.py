@@ -13,6 +13,6 @@ class UplinkCount(Enum):
     LOCKED_OUT = "AD frames outside the window or in lockout"
     INVALID = "frames that FARM-1 had no other use for"
     REFUSED = "frames that link security refused"
-    COUNTER_GAPS = "times that the counter of link security jumped: frames were lost, or the ground began anew"
+    MISSING = "frames that did not come, by the counter of link security; a jump beyond its window counts as one"
     PACKETS = "whole packets that came out"
     DROPPED = "packets, or parts of one, that came to nothing"

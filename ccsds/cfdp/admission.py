@@ -25,6 +25,11 @@ def checksum_type_of(number: int) -> ChecksumType:
     return ChecksumType._value2member_map_.get(number, ChecksumType.NULL)  # type: ignore[return-value]
 
 
+def refusal_of_sent(host: Host, name: str) -> str | None:
+    """Tell why nothing may take the place of a file: its receiver would get half of each. None if it may."""
+    return f"expected a file that is not being sent, found {name!r} on its way" if host.is_being_sent(name) else None
+
+
 def faults_of(metadata: Metadata, host: Host, remote: RemoteConfig, part: PartFile) -> list[Fault]:
     """Give what is wrong with a file that is about to come, and promise it its room if it may.
 
@@ -44,7 +49,7 @@ def faults_of(metadata: Metadata, host: Host, remote: RemoteConfig, part: PartFi
     name, size = metadata.destination_name, metadata.size_octets
     if not name:
         return faults
-    refusal = refusal_of(host.store, name, host.mib.part_directory)
+    refusal = refusal_of(host.store, name, host.mib.part_directory) or refusal_of_sent(host, name)
     if not refusal and host.store.is_directory(name):
         refusal = f"expected a file at {name!r}, found a directory"
     room_octets = part.octets_max()

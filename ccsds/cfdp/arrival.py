@@ -8,11 +8,12 @@ Source: CCSDS 727.0-B-5 4.6.1.2.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ccsds.cfdp.admission import Fault, checksum_type_of, faults_of
+from ccsds.cfdp.admission import Fault, checksum_type_of, faults_of, refusal_of_sent
 from ccsds.cfdp.codes import ChecksumType, ConditionCode, DeliveryCode, FileStatus
-from ccsds.cfdp.delivery import Progress, deliver
+from ccsds.cfdp.delivery import Progress, deliver, fitted
 from ccsds.cfdp.directives import Eof, Finished, Metadata
 from ccsds.cfdp.events import Rejection, Role, TransactionFinished, TransactionId
+from ccsds.cfdp.filestore import refusal_of, sync_names
 from ccsds.cfdp.host import Host
 from ccsds.cfdp.mib import RemoteConfig
 from ccsds.cfdp.missing import Known
@@ -20,6 +21,9 @@ from ccsds.cfdp.part_file import PartFile, Taken
 from ccsds.cfdp.receiver_table import ReceiverState
 from ccsds.cfdp.records import ReceiverRecord, ReceiverStage
 from ccsds.cfdp.transfer import Transfer
+
+INCOMPLETE_SUFFIX = ".incomplete"
+"""Of the name under which what came of a file that was given up is kept, if the MIB says so."""
 
 
 class Refusal(NamedTuple):
@@ -47,6 +51,7 @@ class Arrival:
         self._host = host
         self._remote = remote
         self._header = record.header
+        self._kept_name = ""
         self._progress = Progress(record.stage, list(record.responses), record.intent)
         path = f"{host.mib.part_directory}/{record.header.source}-{record.header.sequence}.part"
         kind = None if record.metadata is None else checksum_type_of(record.metadata.checksum_type)
@@ -148,6 +153,9 @@ class Arrival:
             detail = f"expected checksum {self.eof.checksum:08x}, found {self.part.checksum():08x}"
             return Fault(ConditionCode.FILE_CHECKSUM_FAILURE, detail)
         if self.name:
+            refusal = refusal_of_sent(self._host, self.name)  # It may have been put since the Metadata came.
+            if refusal:
+                return Fault(ConditionCode.FILESTORE_REJECTION, refusal)
             self.part.sync()
             stored = self._host.store.size(self.part.path)
             if stored != self.eof.size_octets:
@@ -166,19 +174,21 @@ class Arrival:
         if not self.name:
             self.part.discard()
         host = self._host
-        self.finished = deliver(
-            host.store, self.part.path, self.metadata, self._progress, host.mib.part_directory, save
-        )
+        finished = deliver(host, self.part.path, self.metadata, self._progress, save)
+        self.finished = fitted(finished, self._header, self._remote.pdu_octets_max)
         self._end()
 
     def give_up(self, condition: ConditionCode, location: int | None) -> None:
-        """Drop it, or keep what came of it if the MIB says so."""
+        """Drop it, or keep what came of it if the MIB says so, under a name that says what it is."""
         self.part.flush()
         self.part.close()
         status = FileStatus.REJECTED if condition is ConditionCode.FILESTORE_REJECTION else FileStatus.DISCARDED
-        if self._remote.keeps_incomplete and self.name and status is FileStatus.DISCARDED and self.part.end:
+        if status is FileStatus.DISCARDED and self._keeps_incomplete():
+            kept_name = self.name + INCOMPLETE_SUFFIX
             self.part.sync()
-            self._host.store.rename(self.part.path, self.name)
+            self._host.store.rename(self.part.path, kept_name)
+            sync_names(self._host.store, self.part.path, kept_name)
+            self._kept_name = kept_name
             status = FileStatus.RETAINED
         else:
             self.part.discard()
@@ -216,10 +226,19 @@ class Arrival:
             condition,
             self.finished.delivery if self.finished else DeliveryCode.INCOMPLETE,
             self.finished.file_status if self.finished else FileStatus.UNREPORTED,
-            self.name,
+            self._kept_name or self.name,
             self.eof.size_octets if self.eof else self.part.end,
-            self.finished.responses if self.finished else (),
+            tuple(self._progress.responses),
         )
+
+    def _keeps_incomplete(self) -> bool:
+        """Tell whether what came is to be kept, and may be."""
+        if not self._remote.keeps_incomplete or not self.name or not self.part.end:
+            return False
+        kept_name, store = self.name + INCOMPLETE_SUFFIX, self._host.store
+        if refusal_of(store, kept_name, self._host.mib.part_directory) or refusal_of_sent(self._host, kept_name):
+            return False
+        return not store.is_directory(kept_name)
 
     def _end(self) -> None:
         self.part.release()

@@ -17,6 +17,10 @@ PRIORITY_MAX = 7
 # Answers to PDUs of finished transactions that wait for the line; a flood of such PDUs gets no more answers than this.
 ANSWERS_MAX = 256
 
+# Of a finished transaction at which its sender still sends file data, one answer in so long: it takes a round trip
+# until the first is heeded, and the line has better things to carry.
+ANSWER_INTERVAL_NS = 1_000_000_000
+
 # PDUs that a transaction sends before it is another one's turn: at 1 Mbit/s and 1 KiB a turn takes a quarter of a
 # second. In shorter turns a processor fetches another file's piece for each, which costs a tenth of the speed.
 TURN_PDUS = 32
@@ -42,6 +46,8 @@ class FarEnd:
         self.heard_ns = 0
         """Contact time at which a PDU came from it last, of any transaction."""
         self._answers: deque[bytes] = deque()
+        # When file data of a finished transaction was answered, by its answer; the oldest ones are forgotten.
+        self._answered: OrderedDict[bytes, int] = OrderedDict()
         # By urgency; the place of the answers stays empty.
         self._queues: list[OrderedDict[Transaction, None]] = [OrderedDict() for _ in range(_IDLE + 1)]
         # A bit for each queue that has something, the most urgent one lowest.
@@ -95,6 +101,17 @@ class FarEnd:
         if len(self._answers) < ANSWERS_MAX and pdu not in self._answers:
             self._answers.append(pdu)
             self._filled |= 1
+
+    def answer_rarely(self, pdu: bytes, time_ns: int) -> None:
+        """Let a PDU go out as `answer` does, unless it did a short while ago."""
+        answered_ns = self._answered.get(pdu)
+        if answered_ns is not None and time_ns < answered_ns + ANSWER_INTERVAL_NS:
+            return
+        self._answered[pdu] = time_ns
+        self._answered.move_to_end(pdu)
+        if len(self._answered) > ANSWERS_MAX:
+            self._answered.popitem(last=False)
+        self.answer(pdu)
 
     def want_directive(self, transaction: Transaction) -> None:
         """Put a transaction where directives are pulled from."""

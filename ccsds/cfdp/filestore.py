@@ -1,6 +1,6 @@
 """The port to the files that CFDP reads and writes, and what names it lets through. It does no I/O itself.
 
-`FileStore` is the shape of ``flight.disk.Disk`` and five operations more; who owns the files implements it. What is
+`FileStore` is the shape of ``flight.disk.Disk``; who owns the files implements it. What is
 durable is as POSIX has it: content after ``fsync(path)``, names after ``fsync`` of their directory.
 """
 
@@ -65,6 +65,10 @@ class FileStore(Protocol):
 
     def free_octets(self) -> int:
         """Give how much more can be stored."""
+        ...
+
+    def version(self, path: str) -> bytes:
+        """Give a few octets that differ once a file was written to or replaced, and stay the same over a restart."""
         ...
 
     def is_inside(self, path: str) -> bool:

@@ -45,13 +45,25 @@ class Intent(msgspec.Struct, frozen=True):
     """For an append: how long the first file was."""
 
 
-def judge(store: FileStore, request: FilestoreRequest, part_directory: str) -> Intent | FilestoreResponse:
-    """Tell whether a request can be done, or why not."""
+def judge(
+    store: FileStore, request: FilestoreRequest, part_directory: str, is_being_sent: Callable[[str], bool]
+) -> Intent | FilestoreResponse:
+    """Tell whether a request can be done, or why not.
+
+    Args:
+        store: The files.
+        request: What is asked.
+        part_directory: Where nobody may name a file.
+        is_being_sent: Tells whether the file of a name is on its way out, so that it must stay as it is.
+    """
     names = [request.first_name] + ([request.second_name] if request.action in WITH_TWO_NAMES else [])
     for name in names:
         refusal = refusal_of(store, name, part_directory)
         if refusal:
             return respond(request, NOT_ALLOWED[request.action], refusal)
+    # The first is what every action changes; a rename changes no second one that there is.
+    if is_being_sent(request.first_name):
+        return respond(request, NOT_ALLOWED[request.action], "it is being sent")
     try:
         status = _status_of(store, request)
         length = store.size(request.first_name) if request.action is FilestoreAction.APPEND_FILE and not status else 0

@@ -59,6 +59,10 @@ class Host(Protocol):
     room: Room
     """What of the store is promised to files that are still coming."""
 
+    def is_being_sent(self, name: str) -> bool:
+        """Tell whether a transaction still reads the file of this name, so that nothing may take its place."""
+        ...
+
     def save(self, record: SenderRecord | ReceiverRecord) -> None:
         """Make a record durable; may raise ``OSError``."""
         ...

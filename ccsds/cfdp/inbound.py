@@ -114,7 +114,7 @@ def _receive_as_receiver(
     if receiver is None:
         closed = transactions.history.closed(identity, Role.RECEIVER)
         if closed is not None:
-            _answer_again(far_end, closed, header, body)
+            _answer_again(far_end, closed, header, body, time_ns)
             return
         receiver = _open(transactions, header, body, far_end, time_ns)
         if receiver is None:
@@ -157,8 +157,11 @@ def _open(transactions: Transactions, header: PduHeader, body: Body, far_end: Fa
     return receiver
 
 
-def _answer_again(far_end: FarEnd, closed: ClosedRecord, header: PduHeader, body: Body) -> None:
-    """Answer a late EOF of a finished transaction: the answer may have been lost."""
+def _answer_again(far_end: FarEnd, closed: ClosedRecord, header: PduHeader, body: Body, time_ns: int) -> None:
+    """Answer a late EOF of a finished transaction, or data of one that was given up: the answer may have been lost."""
+    if isinstance(body, FileData) and closed.condition is not ConditionCode.NO_ERROR and closed.finished is not None:
+        # Else the sender goes on to the end of its file for nobody.
+        far_end.answer_rarely(_answer_of(closed.header, closed.finished), time_ns)
     if not isinstance(body, Eof):
         return
     if header.mode is TransmissionMode.ACKNOWLEDGED:
@@ -168,6 +171,10 @@ def _answer_again(far_end: FarEnd, closed: ClosedRecord, header: PduHeader, body
 
 
 def _answer(far_end: FarEnd, header: PduHeader, body: Directive) -> None:
+    far_end.answer(_answer_of(header, body))
+
+
+def _answer_of(header: PduHeader, body: Directive) -> bytes:
     is_from_sender = isinstance(body, Eof) or (isinstance(body, Ack) and body.directive is DirectiveCode.FINISHED)
     direction = Direction.TOWARD_RECEIVER if is_from_sender else Direction.TOWARD_SENDER
-    far_end.answer(Pdu(turned(header, direction), body).encode())
+    return Pdu(turned(header, direction), body).encode()

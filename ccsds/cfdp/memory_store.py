@@ -2,6 +2,7 @@
 
 import errno
 import posixpath
+from collections import Counter
 from functools import lru_cache
 
 from ccsds.cfdp.filestore import directory_of
@@ -22,6 +23,8 @@ class MemoryStore:
         self._files: dict[str, bytearray] = {}
         self._directories: set[str] = {""}
         self._octets = 0
+        # How often each file was written to or replaced.
+        self._changes: Counter[str] = Counter()
 
     def read(self, path: str, offset_octets: int = 0, length_octets: int | None = None) -> bytes:
         """See `FileStore.read`."""
@@ -44,6 +47,7 @@ class MemoryStore:
         if offset_octets > len(file):
             file.extend(bytes(offset_octets - len(file)))
         file[offset_octets : offset_octets + len(data)] = data
+        self._changes[path] += 1
 
     def append(self, path: str, data: bytes) -> None:
         """See `FileStore.append`."""
@@ -64,6 +68,7 @@ class MemoryStore:
         del self._files[_normal(old)]
         self._octets -= len(self._files.get(_normal(new), b""))
         self._files[_normal(new)] = file
+        self._changes[_normal(new)] += 1
 
     def list(self, prefix: str = "") -> list[str]:
         """See `FileStore.list`."""
@@ -98,6 +103,10 @@ class MemoryStore:
         if not path or any(name.startswith(path + "/") for name in (*self._files, *self._directories)):
             raise OSError(errno.ENOTEMPTY, f"expected an empty directory at {path!r}")
         self._directories.remove(path)
+
+    def version(self, path: str) -> bytes:
+        """See `FileStore.version`."""
+        return f"{self.size(path)} {self._changes[_normal(path)]}".encode()
 
     def free_octets(self) -> int:
         """See `FileStore.free_octets`."""

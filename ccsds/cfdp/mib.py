@@ -18,20 +18,12 @@ SMALL_FILE_OCTETS_MAX = (1 << 32) - 1
 """The largest file whose sizes and offsets have 32 bits."""
 LARGE_FILE_OCTETS_MAX = (1 << 64) - 1
 
-# Before the data of a segment; 8 in files over 4 GiB, whose PDUs may be 4 octets longer than the limit.
+# Before the data of a segment; 8 in files over 4 GiB, whose segments are 4 octets shorter for it.
 _OFFSET_OCTETS = 4
+_LARGE_OFFSET_OCTETS = 8
 
 _MS = 1_000_000
 _S = 1_000_000_000
-
-_POSITIVE = (
-    "nak_delay_ns",
-    "nak_interval_ns",
-    "check_interval_ns",
-    "inactivity_ns",
-    "round_trip_ns",
-    "repeat_interval_ns",
-)
 
 DEFAULT_HANDLERS: Mapping[ConditionCode, HandlerCode] = {
     ConditionCode.POSITIVE_ACK_LIMIT_REACHED: HandlerCode.ABANDON,
@@ -65,7 +57,7 @@ class RemoteConfig:
     entity_octets: int = 2
     sequence_octets: int = 4
     segment_octets: int = 1024
-    """Octets of the file in a PDU."""
+    """Octets of the file in a PDU; see `segment_octets_of` for files over 4 GiB."""
     pdu_octets_max: int = FIELD_OCTETS_MAX
     """Of a whole PDU to it; NAKs are split to this."""
     file_octets_max: int = LARGE_FILE_OCTETS_MAX
@@ -80,9 +72,10 @@ class RemoteConfig:
     """Between NAKs while data comes."""
     nak_interval_max_ns: int = 10 * _S
     """Between NAKs when nothing comes."""
-    nak_limit: int = 40
-    """NAKs without anything heard from the far end, in this transaction or another, before a fault: with the doubling
-    of the interval, five minutes of contact."""
+    nak_limit: int = 4000
+    """NAKs in a row without anything heard from the far end, in this transaction or another, before a fault. At the
+    longest interval these are eleven hours of contact: a sender that an operator suspended says nothing either, so that
+    whoever wants to give up sooner sets it lower."""
     nak_hold_off_ns: int = 0
     """How long what was asked for is not asked for again. 0: every NAK lists all that is missing, for a sender that
     knows what it has sent already, as ours does."""
@@ -115,7 +108,7 @@ class RemoteConfig:
     """How much of the unconfirmed end of a file idle slots send again; 0: none. 4 MiB are what is on its way at
     50 Mbit/s and 600 ms."""
     keeps_incomplete: bool = False
-    """Whether what came of a cancelled file is kept under its name."""
+    """Whether what came of a file that is given up is kept, under its name and ``.incomplete``."""
     handlers: Mapping[ConditionCode, HandlerCode] = field(default_factory=lambda: dict(DEFAULT_HANDLERS))
     """What each fault does."""
 
@@ -148,6 +141,15 @@ class RemoteConfig:
             raise MisuseError(f"MIB: expected segments of 1 to {longest} octets, found {self.segment_octets}")
         if self.nak_segments_max < 1:
             raise MisuseError(f"MIB: expected at least 1 request in a NAK, found {self.nak_segments_max}")
+
+    def segment_octets_of(self, is_large: bool) -> int:
+        """Give the octets of a file in a PDU, which is as long in large files as in others, so that it fits a frame.
+
+        Args:
+            is_large: Whether offsets have 64 bits.
+        """
+        longer_octets = _LARGE_OFFSET_OCTETS - _OFFSET_OCTETS if is_large else 0
+        return max(1, self.segment_octets - longer_octets)
 
     def handler(self, condition: ConditionCode) -> HandlerCode:
         """Give what a fault does."""

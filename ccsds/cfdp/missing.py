@@ -78,12 +78,17 @@ class Missing:
         self.timer.quicken()
 
     def ask_now(self, asks_for_tail: bool, end: int, time_ns: int) -> None:
-        """Let a NAK be sent at once, for the whole tail too if that is wanted."""
-        self._is_due = True
-        self._ripe_end = end
-        self._asks_for_tail = asks_for_tail
-        self._asked.clear()
+        """Let a NAK be sent at once, for the whole tail too if that is wanted; those that brought nothing count on."""
+        self._ask(asks_for_tail, end)
+        count = self.timer.count
         self.timer.start(time_ns, self._remote.nak_interval_ns)
+        self.timer.count = count
+
+    def ask_into_silence(self, end: int, time_ns: int) -> None:
+        """Let a NAK be sent at once for the whole tail, and the next one when the timer rings as it would have."""
+        self._ask(True, end)
+        if self.timer.deadline_ns is None:
+            self.timer.start(time_ns, self._remote.nak_interval_ns)
 
     def ring(self, time_ns: int, heard_ns: int) -> bool:
         """Tell whether it is time for a NAK; its count begins again if the far end was heard since the last one."""
@@ -94,6 +99,12 @@ class Missing:
         self._rang_ns = time_ns
         self._is_due = True
         return True
+
+    def _ask(self, asks_for_tail: bool, end: int) -> None:
+        self._is_due = True
+        self._ripe_end = end
+        self._asks_for_tail = asks_for_tail
+        self._asked.clear()
 
     def stop(self) -> None:
         """Ask for nothing any more."""

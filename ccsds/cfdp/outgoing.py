@@ -51,7 +51,8 @@ def sender_record(request: PutRequest, transactions: Transactions, remote: Remot
     octets = len(Pdu(header, metadata).encode())
     if octets > remote.pdu_octets_max:
         raise MisuseError(f"put: expected Metadata of at most {remote.pdu_octets_max} octets, found {octets}")
-    return SenderRecord(header=header, request=request, metadata=metadata)
+    version = transactions.store.version(request.source_name) if request.source_name else b""
+    return SenderRecord(header=header, request=request, metadata=metadata, version=version)
 
 
 def _size_of(name: str, transactions: Transactions, remote: RemoteConfig) -> int:

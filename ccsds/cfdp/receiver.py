@@ -160,7 +160,8 @@ class Receiver(TransactionEnd):
             if patience.silences > self._remote.inactivity_limit:
                 self._fault(ConditionCode.INACTIVITY_DETECTED, f"nothing heard {patience.silences} times", time_ns)
             elif self._is_acknowledged:
-                self._ask_now(True, time_ns)
+                self._missing.ask_into_silence(self._part.end, time_ns)
+                self.far_end.want_directive(self)
 
     def deadline(self) -> int | None:
         """Give the contact time at which `advance` has something to do."""

@@ -67,6 +67,8 @@ class SenderRecord(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     condition: ConditionCode = ConditionCode.NO_ERROR
     """Of the EOF, if it was cancelled."""
     is_suspended: bool = False
+    version: bytes = b""
+    """Of the file when it was put; empty in journals of old, which know of none."""
 
 
 class ReceiverStage(IntEnum):

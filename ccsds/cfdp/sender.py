@@ -27,7 +27,7 @@ from ccsds.cfdp.pdu import Pdu
 from ccsds.cfdp.records import ClosedRecord, SenderRecord
 from ccsds.cfdp.retransmission import Retransmission
 from ccsds.cfdp.sender_table import TABLE, SenderEffect, SenderEvent, SenderState
-from ccsds.cfdp.source_file import ShortFileError, SourceFile
+from ccsds.cfdp.source_file import ChangedFileError, ShortFileError, SourceFile
 from ccsds.cfdp.tlv import Option
 from ccsds.cfdp.transaction import TransactionEnd
 from ccsds.cfdp.transfer import Transfer
@@ -55,8 +55,10 @@ class Sender(TransactionEnd):
         self.state = SenderState.SENDING
         self._request = record.request
         self._metadata = record.metadata
+        self._version = record.version
         self._condition = record.condition
-        self._file = SourceFile(host.store, record, remote.segment_octets)
+        self._segment_octets = remote.segment_octets_of(record.header.is_large)
+        self._file = SourceFile(host.store, record, self._segment_octets)
         self._saved_progress = record.progress_octets
         self._sync_ns = time_ns + SYNC_NS
         self._retransmission = Retransmission(remote, far_end.round_trip)
@@ -97,7 +99,13 @@ class Sender(TransactionEnd):
             runs=self._file.runs(),
             condition=self._condition,
             is_suspended=self.is_suspended,
+            version=self._version,
         )
+
+    @property
+    def reads(self) -> str:
+        """The name of the file that it may still read, empty if there is none."""
+        return self._metadata.source_name if self.state in _HAS_FILE else ""
 
     def receive(self, body: Directive, time_ns: int) -> None:
         """Take a directive from the far end."""
@@ -137,7 +145,7 @@ class Sender(TransactionEnd):
         if self.is_suspended:
             return None
         if self._retransmission.is_asked and self.state in _HAS_FILE:
-            asked = self._retransmission.next_asked(self._remote.segment_octets, time_ns)
+            asked = self._retransmission.next_asked(self._segment_octets, time_ns)
             if asked is not None:
                 return self._file.pdu_at(*asked)
         if self.state is not SenderState.SENDING:
@@ -160,7 +168,7 @@ class Sender(TransactionEnd):
             return None
         if self.state not in (SenderState.AWAITING_ACK, SenderState.AWAITING_FINISHED):
             return None
-        tail = self._retransmission.next_unconfirmed(self._file.progress, self._remote.segment_octets, time_ns)
+        tail = self._retransmission.next_unconfirmed(self._file.progress, self._segment_octets, time_ns)
         return None if tail is None else self._file.pdu_at(*tail)
 
     def advance(self, time_ns: int) -> None:
@@ -292,8 +300,13 @@ class Sender(TransactionEnd):
         self.far_end.wake(self)
 
     def _fail(self, error: OSError, time_ns: int) -> None:
-        is_short = isinstance(error, ShortFileError)
-        condition = ConditionCode.FILE_SIZE_ERROR if is_short else ConditionCode.FILESTORE_REJECTION
+        match error:
+            case ShortFileError():
+                condition = ConditionCode.FILE_SIZE_ERROR
+            case ChangedFileError():
+                condition = ConditionCode.FILE_CHECKSUM_FAILURE
+            case _:
+                condition = ConditionCode.FILESTORE_REJECTION
         self._fault(condition, str(error), time_ns)
 
     def _handler(self, condition: ConditionCode) -> HandlerCode:

@@ -20,6 +20,10 @@ class ShortFileError(OSError):
     """The file is shorter than it was when it was put."""
 
 
+class ChangedFileError(OSError):
+    """The file is another than the one that was put, or was written to."""
+
+
 class SourceFile:
     """The file of a sender.
 
@@ -37,6 +41,7 @@ class SourceFile:
         """The piece that is at hand; `next_pdu` gives from it."""
         self._store = store
         self._name = record.metadata.source_name
+        self._version = record.version
         self._header = record.header
         self._checksum = file_checksum(ChecksumType(record.metadata.checksum_type), record.runs)
         self._segment_octets = segment_octets
@@ -60,10 +65,12 @@ class SourceFile:
 
         Raises:
             ShortFileError: There are no such octets any more.
+            ChangedFileError: What is there is not what was put.
         """
         data = self._store.read(self._name, offset, octets)
         if not data:
             raise ShortFileError(f"expected octets at {offset}, found none")
+        self._require_same()
         return self._encode(offset, data)
 
     def load(self) -> None:
@@ -71,6 +78,7 @@ class SourceFile:
 
         Raises:
             ShortFileError: There is none.
+            ChangedFileError: What is there is not what was put.
         """
         self.close_piece()
         # Whole segments, so that only the last one of the file is shorter.
@@ -81,6 +89,7 @@ class SourceFile:
             raise ShortFileError(
                 f"expected {octets} octets at {self.progress}, found {len(piece)}: the file became shorter"
             )
+        self._require_same()
         self._piece, self.piece_end = piece, self.progress + octets
 
     def close_piece(self) -> None:
@@ -97,6 +106,15 @@ class SourceFile:
     def runs(self) -> tuple[tuple[int, int, int], ...]:
         """Give what the journal must know of the checksum: it reaches up to `piece_start`."""
         return tuple(self._checksum.runs())
+
+    def _require_same(self) -> None:
+        """Refuse what was just read if it may be of another file: half of each would arrive as a whole one.
+
+        Raises:
+            ChangedFileError: It may.
+        """
+        if self._version and self._store.version(self._name) != self._version:
+            raise ChangedFileError(f"expected {self._name!r} to be as it was put, found it changed")
 
     def _encode(self, offset: int, data: bytes) -> bytes:
         return Pdu(self._header, FileData(offset, data)).encode()

@@ -98,6 +98,10 @@ class Transactions:
             else:
                 self.open_receiver(record, far_end, time_ns).restore(time_ns)
 
+    def is_being_sent(self, name: str) -> bool:
+        """See `Host.is_being_sent`."""
+        return any(sender.reads == name for sender in self.senders.values())
+
     def save(self, record: SenderRecord | ReceiverRecord) -> None:
         """See `Host.save`."""
         self.history.append(record)

@@ -215,7 +215,7 @@ class Farm:
         return FarmVerdict(FarmOutcome.DISCARDED, event, reason=f"E{event.value}: {where}expected {wanted}")
 
     def hold_buffer(self) -> None:
-        """Take notice that the layer above has no room for another AD frame."""
+        """Take notice that the layer above has no room for another AD frame; for an owner that queues what comes."""
         self._has_buffer = False
 
     def release_buffer(self) -> None:

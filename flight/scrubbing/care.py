@@ -96,6 +96,10 @@ class CaringDisk:
         """See `flight.disk.Disk.remove_directory`."""
         self._disk.remove_directory(path)
 
+    def version(self, path: str) -> bytes:
+        """See `flight.disk.Disk.version`."""
+        return self._disk.version(path)
+
     def free_octets(self) -> int:
         """See `flight.disk.Disk.free_octets`."""
         return self._disk.free_octets()

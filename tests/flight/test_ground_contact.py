@@ -1,18 +1,25 @@
 """Contact on board: what a driver says, and where the profile has it, what authentic traffic says."""
 
+import contextlib
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from ccsds.cltu import cltu_encode
 from ccsds.packet import PACKET_OCTETS_MIN, idle_packet
-from ccsds.tc_frame import TcFrame, TcFrameKind
+from ccsds.sdls.key_file import End
+from ccsds.sdls.security import Security
+from ccsds.tc_frame import UNLOCK, TcFrame, TcFrameKind
 from flight.disk import RealDisk
 from flight.ground_contact import GroundContact
 from flight.spacecraft import Spacecraft, SpacecraftConfig
+from hil.keys import lay_keys
 from hil.operator import IdleWorker
+from hil.streams import Streams
 from mission.channels import SPACECRAFT_ID, Uplink
 from mission.profiles import Contact, find_profile
+from ports.key_directory import opened_keys
 
 NS_PER_S = 1_000_000_000
 TRAFFIC = find_profile("serial")
@@ -94,3 +101,26 @@ def test_a_keep_alive_is_no_packet_of_anybody_and_is_not_refused(spacecraft, cha
 def test_what_is_not_a_frame_that_is_let_through_brings_no_contact(spacecraft, octets):
     spacecraft.receive(octets, 1)
     assert spacecraft.transmit(1) is None
+
+
+def test_with_keys_only_what_is_authentic_and_new_brings_contact(tmp_path):
+    paths = lay_keys(tmp_path, Streams(3))
+    with contextlib.ExitStack() as stack:
+        ground = Security(stack.enter_context(opened_keys(paths[End.GROUND], End.GROUND)))
+        keys = stack.enter_context(opened_keys(paths[End.SPACECRAFT], End.SPACECRAFT))
+        config = SpacecraftConfig(profile=TRAFFIC, tai_offset_ns=10**18)
+        craft = Spacecraft(config, RealDisk(tmp_path / "store"), IdleWorker(), {}, 0, keys)
+        craft.contact(True, 0)
+        clear = TcFrame(TcFrameKind.BD, SPACECRAFT_ID, Uplink.FILES, 0, idle_packet(PACKET_OCTETS_MIN))
+        good = ground.sender.protect_tc(clear)
+        forged = msgspec.structs.replace(good, data=good.data[:-1] + bytes([good.data[-1] ^ 1]))
+        # FARM-1 follows the control command, but anybody can send it.
+        unlock = TcFrame(TcFrameKind.BC, SPACECRAFT_ID, Uplink.COMMANDS, 0, UNLOCK)
+        for frame in (clear, forged, unlock):
+            craft.receive(cltu_encode(frame.encode()), 1)
+            assert craft.transmit(1) is None
+        craft.receive(cltu_encode(good.encode()), 2)
+        assert craft.transmit(2) is not None
+        craft.advance(2 + SILENCE_NS)
+        craft.receive(cltu_encode(good.encode()), 3 + SILENCE_NS)
+        assert craft.transmit(3 + SILENCE_NS) is None

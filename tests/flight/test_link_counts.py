@@ -81,8 +81,21 @@ def test_a_packet_in_segments_counts_once_and_a_part_that_comes_to_nothing_as_dr
     assert counts_of(uplink) == {"ACCEPTED": 6, "PACKETS": 1, "DROPPED": 3}
 
 
-def test_a_counter_that_jumps_is_a_gap_and_one_that_comes_late_is_none():
+@pytest.mark.parametrize(
+    ("counters", "missing"),
+    [
+        ([50, 51, 54, 52, 53, 55], 0),
+        ([50, 54], 3),
+        ([50, 54, 52], 2),
+        ([50, 50 + 256 + 1], 256),
+        # Nobody has lost a thousand frames between two that came: the ground began anew.
+        ([50, 50 + 256 + 2], 1),
+    ],
+)
+def test_frames_are_missing_by_their_counters_until_they_come_late(counters, missing):
     counts = LinkCounts()
-    for spi, counter in ((1, 50), (1, 51), (1, 54), (1, 52), (1, 53), (1, 55), (2, 9), (2, 10), (1, 56)):
-        counts.authentic(Uplink.COMMANDS, spi, counter)
-    assert counts.sources()["uplink_commands_counter_gaps"](0) == 1
+    for at, counter in enumerate(counters):
+        counts.authentic(Uplink.COMMANDS, 1, counter)
+        counts.authentic(Uplink.FILES, 2, at)
+    assert counts.sources()["uplink_commands_missing"](0) == missing
+    assert counts.sources()["uplink_files_missing"](0) == 0

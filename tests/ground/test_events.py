@@ -7,7 +7,16 @@ from ccsds.cfdp.codes import ConditionCode, FileStatus
 from ccsds.cop1.fop import Service
 from ccsds.errors import MisuseError
 from ground import events
-from ground.events import LinkState, Stage, StationEvent, TransferDirection, encode_json, one_line, plain, show
+from ground.events import (
+    LinkState,
+    Stage,
+    StationEvent,
+    encode_json,
+    one_line,
+    plain,
+    show,
+)
+from ground.transfer_events import TransferDirection, TransferEvent
 from mission.dictionary import Severity
 from mission.housekeeping import StructureKind
 from mission.jobs import JobState
@@ -71,7 +80,7 @@ FIELDS = {
 
 
 def all_kinds() -> list[type[StationEvent]]:
-    kinds = [*StationEvent.__subclasses__(), *events.TransferEvent.__subclasses__()]
+    kinds = [*StationEvent.__subclasses__(), *TransferEvent.__subclasses__()]
     return [kind for kind in kinds if not kind.__subclasses__()]
 
 

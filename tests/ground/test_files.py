@@ -9,8 +9,11 @@ import pytest
 from ccsds.cfdp.codes import TransmissionMode
 from ccsds.cfdp.memory_store import MemoryStore
 from ccsds.errors import MisuseError
-from ground.events import (
-    PacketRejected,
+from ground.events import PacketRejected
+from ground.files import PROGRESS_INTERVAL_NS, FilesHome, TransferAction, parse_transaction
+from ground.station import Station
+from ground.station_config import StationConfig
+from ground.transfer_events import (
     PduRefused,
     TransferDirection,
     TransferFailed,
@@ -20,9 +23,6 @@ from ground.events import (
     TransferStarted,
     TransferSuspended,
 )
-from ground.files import PROGRESS_INTERVAL_NS, FilesHome, TransferAction, parse_transaction
-from ground.station import Station
-from ground.station_config import StationConfig
 from mission.channels import Apid, Downlink
 from mission.profiles import PROFILES, Contact
 from tests.ground.far_end import FarEnd, FileLadder

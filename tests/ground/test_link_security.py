@@ -1,6 +1,8 @@
 """A station with keys: invented telemetry is refused, commands go up protected, the operator has the keys in hand."""
 
 import contextlib
+import sqlite3
+import time
 from dataclasses import replace
 
 import pytest
@@ -26,10 +28,16 @@ from ccsds.tm_packets import TmFramer
 from ground.__main__ import main
 from ground.client import RefusalError
 from ground.downlink import Downlink
-from ground.events import CommandStaged, FilesHeld, FrameRejected, ReportReceived, Stage
+from ground.events import (
+    CommandStaged,
+    FrameRejected,
+    ReportReceived,
+    Stage,
+)
 from ground.files import FilesHome
 from ground.station import Station
 from ground.station_config import StationConfig
+from ground.transfer_events import FilesHeld
 from hil.keys import lay_keys
 from hil.streams import Streams
 from mission.channels import SPACECRAFT_ID, Apid
@@ -387,6 +395,28 @@ class TestService:
         assert changed.output == "SPI 2 (tc 0): active, sends\n"
         refused = CliRunner().invoke(main, ["keys", "destroy", "2", "--socket", socket_path])
         assert refused.exit_code == 2
+
+    def test_what_was_received_is_durable_before_anything_of_a_transfer_is(self, served, client, monkeypatch, tmp_path):
+        # The journal of transfers commits the archive by itself, whenever it must: what came in that second goes too.
+        def durable() -> int:
+            connection = sqlite3.connect(f"file:{served.config.archive_path}?mode=ro", uri=True)
+            try:
+                return connection.execute("SELECT count(*) FROM transfer_journal").fetchone()[0]
+            finally:
+                connection.close()
+
+        seen = []
+        monkeypatch.setattr(served.service.security, "remember", lambda: seen.append(durable()))
+        served.service.files.pwrite("photo", 0, b"x")
+
+        def put():
+            before = durable()
+            seen.clear()
+            served.service.station.put_file("photo", "photo", now_ns=time.monotonic_ns())
+            assert seen == [before]
+            assert durable() == before + 1
+
+        served.call(put)
 
     def test_a_second_station_with_the_same_keys_is_refused(self, served, tmp_path):
         own = {"--archive": tmp_path / "b", "--socket": tmp_path / "t", "--keys": served.config.keys_path}

@@ -9,12 +9,15 @@ import pytest
 from ccsds.cfdp.codes import ConditionCode
 from ccsds.cfdp.records import SequenceRecord, decode_record
 from ground.archive import _STEPS, SCHEMA_VERSION, Archive
-from ground.events import TransferFailed, TransferFinished
 from ground.file_store import DirectoryStore
 from ground.files import FilesHome
 from ground.history import History
 from ground.station import Station
 from ground.station_config import StationConfig
+from ground.transfer_events import (
+    TransferFailed,
+    TransferFinished,
+)
 from mission.profiles import PROFILES
 from tests.ground.far_end import FarEnd, FileLadder
 

@@ -9,10 +9,15 @@ import pytest
 
 from flight.disk import RealDisk
 from flight.spacecraft import Spacecraft, SpacecraftConfig
-from ground.events import LinkChanged, TransferFailed, TransferFinished, TransferSuspended
+from ground.events import LinkChanged
 from ground.files import FilesHome
 from ground.station import Station
 from ground.station_config import StationConfig
+from ground.transfer_events import (
+    TransferFailed,
+    TransferFinished,
+    TransferSuspended,
+)
 from hil.disk import SimulatedDisk
 from hil.operator import IdleWorker
 from hil.run import prepare_folder
