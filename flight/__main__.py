@@ -26,7 +26,6 @@ from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpora_on_board
 from flight.jobs.messages import Request
 from flight.jobs.process import WorkerProcess
 from flight.launch import told
-from flight.ledger import Ledger
 from flight.services.boots import BootPolicy, note_crash
 from flight.slots import Begun, SlotStore
 from flight.spacecraft import Spacecraft, SpacecraftConfig
@@ -111,6 +110,9 @@ def main(
             disk = RealDisk(store)
             disk.lock()
             watchdog = open_watchdog(watchdog_name, os.environ)
+            if watchdog is not None:
+                # Whatever ends this program in order lets go of the watchdog; what does not is reset by it.
+                stack.callback(watchdog.close)
             begun, configuration = configure(SlotStore(disk), DICTIONARY)
         except (StarloopError, OSError) as error:
             click.echo(f"flight: {error}", err=True)
@@ -130,9 +132,6 @@ def main(
             configuration=configuration,
             slots=_slots(begun),
         )
-        if watchdog is not None:
-            # Whatever ends this program in order lets go of the watchdog; what does not is reset by it.
-            stack.callback(watchdog.close)
         program = _Program(link_url, config, disk, on_board, keys, watchdog)
         program.verbose = verbose
         try:
@@ -144,7 +143,7 @@ def main(
             # What nobody foresaw is kept for the ground, and the supervisor starts anew.
             logger.exception("the flight software failed")
             with contextlib.suppress(OSError):
-                note_crash(Ledger(disk), describe_exception(error))
+                note_crash(disk, describe_exception(error))
             sys.exit(CRASH_STATUS)
         if program.has_reset:
             sys.exit(RESET_STATUS)
@@ -274,6 +273,8 @@ def _boot_policy(configuration: Configuration) -> BootPolicy:
     return BootPolicy(
         resets_max=boots.get("resets_max", policy.resets_max),
         short_ns=boots["short_s"] * NS_PER_S if "short_s" in boots else policy.short_ns,
+        window_resets_max=boots.get("window_resets_max", policy.window_resets_max),
+        window_ns=boots["window_s"] * NS_PER_S if "window_s" in boots else policy.window_ns,
     )
 
 

@@ -6,6 +6,8 @@ keep_alive = 2000
 [boots]
 short_s = 600
 resets_max = 3
+window_s = 86400
+window_resets_max = 10
 """
 
 import tomllib
@@ -14,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ccsds.errors import MalformedError, MisuseError
+from flight.boot_mark import RESETS_KEPT_MAX
 from flight.slots import Begun, SlotStore
 from mission.beacon import CALL_SIGN_CHARACTERS_MAX, CALL_SIGN_DEFAULT
 from mission.dictionary import Dictionary, Setting
@@ -22,7 +25,12 @@ from mission.slots import Slot, SlotKind
 # A line for each setting is a tenth of this.
 CONFIGURATION_OCTETS_MAX = 64 << 10
 
-_BOOTS = {"short_s": (1, 86_400), "resets_max": (1, 100)}
+_BOOTS = {
+    "short_s": (1, 86_400),
+    "resets_max": (1, 100),
+    "window_s": (1, 30 * 86_400),
+    "window_resets_max": (1, RESETS_KEPT_MAX),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +41,8 @@ class Configuration:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Defaults of settings, by name."""
     boots: Mapping[str, int] = field(default_factory=dict)
-    """See `flight.services.boots.BootPolicy`: ``short_s`` and ``resets_max``."""
+    """See `flight.services.boots.BootPolicy`: ``short_s``, ``resets_max``, ``window_s`` and
+    ``window_resets_max``."""
 
     @classmethod
     def parse(cls, data: bytes, dictionary: Dictionary) -> "Configuration":
@@ -71,11 +80,10 @@ class Configuration:
 def configure(slots: SlotStore, dictionary: Dictionary) -> tuple[Begun, Configuration]:
     """Give what this start is set up with: that on trial, or the last good one, or none.
 
-    Raises:
-        OSError: The disk failed.
+    A store that cannot count a trial leads to the last good one: somebody must hear commands.
     """
     kind = SlotKind.CONFIGURATION
-    begun = slots.begin(kind)
+    begun = slots.begin_anyway(kind)
     while begun.slot is not Slot.BUILT_IN:
         try:
             return begun, Configuration.parse(slots.read(kind, begun.slot), dictionary)

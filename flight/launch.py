@@ -29,7 +29,7 @@ def main() -> None:
     try:
         disk = RealDisk(store)
         disk.lock()
-        begun = SlotStore(disk).begin(SlotKind.SOFTWARE)
+        begun = SlotStore(disk).begin_anyway(SlotKind.SOFTWARE)
     except MisuseError as error:  # Another program runs on it, or it is no store: `flight` would say the same.
         sys.stderr.write(f"flight.launch: {error}\n")
         sys.exit(BAD_INPUT_STATUS)

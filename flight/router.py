@@ -159,14 +159,14 @@ class Router:
         """Take a telecommand through acceptance and execution."""
         try:
             command, arguments = self._acceptance.accept(request.telecommand)
-            self._guard.check(command, now_ns)
+            self._guard.check(command, now_ns, is_release=request.is_release)
         except RefusedError as error:
             request.refuse(error.code, str(error))
             self._conclude(request, Fate.REFUSED, str(error), now_ns)
             return
         request.name = command.name
         request.stage(VerificationStage.ACCEPTED)
-        heard = () if request.is_release else self._guard.heard(now_ns)
+        heard = () if request.is_release or command.is_automatic else self._guard.heard(now_ns)
         try:
             if command.repeat is Repeat.ONCE or (command.repeat is Repeat.IDEMPOTENT and request.is_release):
                 self._commit(request.begun)

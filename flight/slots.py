@@ -5,6 +5,7 @@ left after `TRIES_MAX` starts whatever it does. The good slot is never written t
 any software of a slot runs, so it rests on nothing but the standard library and `flight.disk`.
 """
 
+import contextlib
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
@@ -153,17 +154,21 @@ class SlotStore:
             return Begun(Slot.BUILT_IN, left=state.good, reason="what is in the slot is not what was confirmed")
         return Begun(state.good, left=left if reason else Slot.BUILT_IN, reason=reason)
 
-    def leave(self, kind: SlotKind, begun: Begun, reason: str) -> Begun:
-        """Choose anew, since what was chosen cannot be used.
+    def begin_anyway(self, kind: SlotKind) -> Begun:
+        """Choose what a start uses; if the disk fails to count a trial, what was confirmed last, uncounted."""
+        try:
+            return self.begin(kind)
+        except OSError as error:
+            return self._good(kind, self.state(kind), f"the store failed: {error.strerror or error}")
 
-        Raises:
-            OSError: The disk failed.
-        """
+    def leave(self, kind: SlotKind, begun: Begun, reason: str) -> Begun:
+        """Choose anew, since what was chosen cannot be used; a disk that fails to note it is no matter."""
         if not begun.is_trial:
             return Begun(Slot.BUILT_IN, left=begun.slot, reason=reason)
-        state = self.state(kind).follow(Trigger.FAIL)
-        self.keep(kind, state)
-        return Begun(state.good, left=begun.slot, reason=reason)
+        state = self.state(kind)
+        with contextlib.suppress(OSError):  # The next starts count as tries, and end the trial too.
+            self.keep(kind, state.follow(Trigger.FAIL))
+        return self._good(kind, replace(state, trial=begun.slot), reason)
 
     def read(self, kind: SlotKind, slot: Slot) -> bytes:
         """Give what is in a slot.
@@ -177,6 +182,11 @@ class SlotStore:
     def path(kind: SlotKind, slot: Slot) -> str:
         """Give where a slot is on the disk."""
         return f"slots/{kind.name.lower()}-{slot.name.lower()}.{_SUFFIXES[kind]}"
+
+    def _good(self, kind: SlotKind, state: SlotState, reason: str) -> Begun:
+        """Choose what was confirmed last, as far as it is whole, in the place of what is on trial."""
+        is_whole = state.good is not Slot.BUILT_IN and self._is_whole(kind, state, state.good)
+        return Begun(state.good if is_whole else Slot.BUILT_IN, left=state.trial, reason=reason)
 
     def _is_whole(self, kind: SlotKind, state: SlotState, slot: Slot) -> bool:
         data = self._read(self.path(kind, slot))

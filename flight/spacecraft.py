@@ -17,6 +17,7 @@ from ccsds.sdls.key_store import KeyStore
 from ccsds.sdls.security import Security
 from flight.autonomy import Autonomy
 from flight.beacon import Beacon, describe
+from flight.boot_mark import BootMarks
 from flight.clock import Clock, ClockConfig
 from flight.configuration import Configuration
 from flight.disk import Disk
@@ -166,7 +167,14 @@ class Spacecraft:
         self._keys = KeyService(security, self._reporter)
         self._engine = Engine(config.engine, self._ledger, worker, self._reporter, corpora, caring_disk)
         self._survival = Survival(
-            config.survival, self._ledger, self._reporter, self._pool, self._engine, config.clock_id, now_ns
+            config.survival,
+            self._ledger,
+            BootMarks(disk),
+            self._reporter,
+            self._pool,
+            self._engine,
+            config.clock_id,
+            now_ns,
         )
         self._watchdog = Watchdog(
             {Part.JOBS: self._engine.next_deadline, Part.DOWNLINK: self._downlink_deadline}, now_ns
@@ -341,7 +349,7 @@ class Spacecraft:
         job_id = self._engine.job_id
         job = f"JOB {job_id} STEP {self._pool.read('job_step', now_ns)}" if job_id else "NO JOB"
         reason = self._survival.boots.entry.reason.name
-        return describe(self.mode, self._ledger.boot_count, reason, job, now_ns - self._booted_ns)
+        return describe(self.mode, self._survival.boots.entry.boot_count, reason, job, now_ns - self._booted_ns)
 
     def _downlink_deadline(self) -> int | None:
         return self._downlink.next_deadline() if self._is_in_contact else None
@@ -370,6 +378,7 @@ class Spacecraft:
                     self._files.receive(delivery.packets, now_ns)
 
     def _boot(self, now_ns: int) -> None:
+        self._survival.boots.mark()
         try:
             self._ledger.commit(*self._survival.entry, self._clock.note(now_ns), *self._stores.reserve())
         except OSError as error:
@@ -380,15 +389,19 @@ class Spacecraft:
         if self._ledger.damaged_octets:
             self._reporter.event(JOURNAL_MENDED, octets=self._ledger.damaged_octets)
         self._reporter.event(
-            BOOTED, boot_count=self._ledger.boot_count, dictionary_digest=self._config.dictionary.digest
+            BOOTED,
+            boot_count=self._survival.boots.entry.boot_count,
+            dictionary_digest=self._config.dictionary.digest,
         )
         self._pool.boot(now_ns)
         self._time.boot(now_ns)
-        self._survival.boot(now_ns)
+        is_reset_too_often = self._survival.boot(now_ns)
         self._slots.boot()
+        if is_reset_too_often:
+            self._slots.abandon(now_ns)
         self._stores.boot()
         self._keys.boot()
-        self._files.boot(self._ledger.boot_count, now_ns)
+        self._files.boot(self._survival.boots.entry.boot_count, now_ns)
         self._engine.boot(now_ns)
         self._autonomy.boot(now_ns)
         self._settle(now_ns)
@@ -436,7 +449,6 @@ class Spacecraft:
         """Give where the parameters of the flight software itself have their values from."""
         router, uplink, downlink, ledger = self._router, self._uplink, self._downlink, self._ledger
         return {
-            "boot_count": lambda _: ledger.boot_count,
             "uptime": lambda now_ns: (now_ns - self._booted_ns) // NS_PER_S,
             "dictionary_digest": lambda _: self._config.dictionary.digest,
             "commands_executed": lambda _: router.executed_count,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from flight.boot_mark import BootMarks
 from flight.commit import Change
 from flight.events import Event, ResetDue
 from flight.jobs.engine import Engine
@@ -34,6 +35,7 @@ class Survival:
     Args:
         config: How.
         ledger: What it works by.
+        marks: Where boots are counted besides.
         reporter: Where it says what it did.
         pool: The parameters; those of these services get their sources.
         engine: Runs jobs, if the mode lets it.
@@ -45,6 +47,7 @@ class Survival:
         self,
         config: SurvivalConfig,
         ledger: Ledger,
+        marks: BootMarks,
         reporter: Reporter,
         pool: ParameterPool,
         engine: Engine,
@@ -52,7 +55,7 @@ class Survival:
         now_ns: int,
     ) -> None:
         start = Start(computer=computer, was_bitten=config.was_bitten)
-        self.boots = BootService(config.boots, ledger, reporter, start, now_ns)
+        self.boots = BootService(config.boots, ledger, marks, reporter, start, now_ns)
         self.modes = ModeService(ledger, reporter, engine)
         self.safeguards = SafeguardService(ledger, reporter, self.modes, now_ns)
         self.services: tuple[Service, ...] = (self.modes, self.boots, self.safeguards)
@@ -69,11 +72,13 @@ class Survival:
         """What the spacecraft is set on."""
         return self.modes.mode
 
-    def boot(self, now_ns: int) -> None:
-        """Say what brought this start about, and go to SAFE if it is one of too many."""
+    def boot(self, now_ns: int) -> bool:
+        """Say what brought this start about, and go to SAFE if it is one of too many; tell whether it is."""
         self.boots.boot()
-        if self.boots.has_reset_too_often:
+        is_too_many = self.boots.has_reset_too_often
+        if is_too_many:
             self.modes.fall(Trigger.RESETS, now_ns)
+        return is_too_many
 
     def stop(self) -> None:
         """Take note that whoever drives the spacecraft ends it in order."""

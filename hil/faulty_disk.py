@@ -12,7 +12,7 @@ class FaultyDisk(SimulatedDisk):
     """See `hil.disk.SimulatedDisk`, which it is until something befalls it."""
 
     is_full = False
-    """Whether nothing more can be written."""
+    """Whether nothing more can be written, but in place."""
     is_worn = False
     """Whether no sync succeeds."""
 
@@ -23,7 +23,13 @@ class FaultyDisk(SimulatedDisk):
 
     def pwrite(self, path: str, offset_octets: int, data: bytes) -> None:
         """See `flight.disk.Disk.pwrite`."""
-        self._require_room()
+        # What is there already is written over, as most file systems do it.
+        try:
+            is_in_place = offset_octets + len(data) <= self.size(path)
+        except FileNotFoundError:
+            is_in_place = False
+        if not is_in_place:
+            self._require_room()
         super().pwrite(path, offset_octets, data)
 
     def fsync(self, path: str) -> None:

@@ -72,6 +72,10 @@ class Strike(Enum):
     """A bit of what is stored is another one."""
 
 
+# What the store is while every life is poisoned: it may be well, too.
+_POISONED_STORES = (None, Strike.FULL_STORE, Strike.WORN_STORE)
+
+
 @dataclass
 class Course:
     """What a run came to."""
@@ -148,8 +152,21 @@ class SurvivalRun:
             self._disk.is_worn = is_struck
 
     def _poison(self) -> None:
-        """End every life outside SAFE soon after its start; it must come to SAFE, and be commandable there."""
+        """End every life outside SAFE soon after its start; it must come to SAFE, and be commandable there.
+
+        So it must be on a store that is well, and on one that takes nothing.
+        """
         self._command("mode.enter", {"mode": Mode.COMPUTE})
+        strike = _POISONED_STORES[int(self._chance.integers(len(_POISONED_STORES)))]
+        if strike is not None:
+            self.course.strikes.append(f"poison, {strike.value}")
+            self._set_store(strike, True)
+        self._poison_lives()
+        if strike is not None:
+            self._set_store(strike, False)
+            self._require_commandable(self._operator.now_ns)
+
+    def _poison_lives(self) -> None:
         for _ in range(self._policy.resets_max):
             self._live(POISONED_LIFE_S)
             if self._operator.mode is Mode.SAFE:

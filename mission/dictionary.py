@@ -67,6 +67,10 @@ class Command:
     """If it can do harm, it must be armed before (`mission.words.safeguards`)."""
     modes: frozenset[Mode] = ALL_MODES
     """In which it is accepted."""
+    in_safe: bool = False
+    """Whether the schedule, procedures and reactions may give it in SAFE; the ground may give any."""
+    is_automatic: bool = False
+    """Whether a station gives it by itself: then nobody need be there, and it does not end a silence."""
 
 
 @dataclass(frozen=True, kw_only=True)

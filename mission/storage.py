@@ -9,9 +9,9 @@ class StoreId(IntEnum):
     """A packet store on board. The lower the number, the sooner it is played back."""
 
     EVENTS = 1
-    """What happened: event reports, answers to telecommands, reports of jobs and services."""
+    """What happened: event reports, answers to telecommands, reports that were asked for, how jobs ended."""
     HOUSEKEEPING = 2
-    """How things were: housekeeping reports."""
+    """How things were: housekeeping reports, and what else is said again and again while nobody listens."""
 
 
 class Gone(IntEnum):
@@ -25,6 +25,13 @@ class Gone(IntEnum):
 
 STORE_OF_SERVICE = {3: StoreId.HOUSEKEEPING}
 """By service type, where its reports go; those of all others go to `StoreId.EVENTS`."""
+
+STORE_OF_REPORT = {
+    "job_progress": StoreId.HOUSEKEEPING,
+    "job_sample": StoreId.HOUSEKEEPING,
+    "check_transitions": StoreId.HOUSEKEEPING,
+}
+"""By name, reports that come by themselves as long as something goes on: none of them may overwrite an event."""
 
 UNSTORED_SERVICES = frozenset({15})
 """What tells of the stores is not stored: it would tell of itself for ever."""
@@ -55,4 +62,4 @@ def store_of(service: int, name: str) -> StoreId | None:
     """
     if service in UNSTORED_SERVICES or name in UNSTORED_ANSWERS:
         return None
-    return STORE_OF_SERVICE.get(service, StoreId.EVENTS)
+    return STORE_OF_REPORT.get(name) or STORE_OF_SERVICE.get(service, StoreId.EVENTS)

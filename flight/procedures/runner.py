@@ -77,21 +77,14 @@ class ProcedureRunner:
         # When the last commands were sent, as many as may be within one second.
         self._sent_ns: deque[int] = deque()
         self._held_until_ns = 0
+        # Runs up to this number are from before this start.
+        self._run_count_before = self._book.run_count
         pool.bind(PROCEDURE_RATE, self._rate, self._set_rate)
 
     def boot(self, now_ns: int) -> None:
         """Take up, or end, what ran when the spacecraft was reset."""
         with self._store_guarded(now_ns):
-            for name, record in tuple(self._book.runs.items()):
-                run = self._open(name, record)
-                if run is None:
-                    continue
-                if run.procedure.on_reboot is OnReboot.CONTINUE:
-                    self._runs[name] = run
-                    continue
-                if record.has_begun:
-                    self._tell_failed(name, run, Fate.OUTCOME_UNKNOWN, "a reset fell into its execution")
-                self._end(name, ProcedureEnd.RESET)
+            self._take_up()
 
     def advance(self, now_ns: int) -> None:
         """Take every step that can be taken now."""
@@ -141,14 +134,29 @@ class ProcedureRunner:
         self._reporter.event(PROCEDURE_ENDED, procedure=name, end=end)
 
     def _take_up(self) -> None:
-        """Begin with the runs that commands have started."""
+        """Begin with the runs that commands have started, and go on with, or end, those from before this start."""
         for name, record in tuple(self._book.runs.items()):
-            if name not in self._runs:
-                run = self._open(name, record)
-                if run is not None:
-                    self._runs[name] = run
+            if name in self._runs:
+                continue
+            run = self._open(name, record)
+            if run is None:
+                continue
+            is_from_before = record.started.number <= self._run_count_before
+            if is_from_before and run.procedure.on_reboot is not OnReboot.CONTINUE:
+                self._end_by_reset(name, run, record)
+            else:
+                self._runs[name] = run
+                if not is_from_before:
                     with self._causes.at(record.started.depth):
                         self._reporter.event(PROCEDURE_STARTED, procedure=name, run=record.started.number)
+
+    def _end_by_reset(self, name: str, run: _Run, record: RunRecord) -> None:
+        """End a run that a reset has ended. Until that is durable it takes no step."""
+
+        def tell() -> None:
+            self._tell_failed(name, run, Fate.OUTCOME_UNKNOWN, "a reset fell into its execution")
+
+        self._end(name, ProcedureEnd.RESET, tell if record.has_begun else None)
 
     def _open(self, name: str, record: RunRecord) -> _Run | None:
         loaded = self._book.loaded.get(name)
@@ -157,10 +165,12 @@ class ProcedureRunner:
                 raise MalformedError("line 1, column 1: expected a text, found none")
             procedure = read_procedure(loaded.text, self._dictionary)
         except MalformedError as error:  # Good when it was loaded; the dictionary is another one since.
-            self._reporter.event(
-                PROCEDURE_STEP_FAILED, procedure=name, line=0, fate=Fate.REFUSED, reason=clip_reason(str(error))
-            )
-            self._end(name, ProcedureEnd.UNREADABLE)
+            reason = clip_reason(str(error))
+
+            def tell() -> None:
+                self._reporter.event(PROCEDURE_STEP_FAILED, procedure=name, line=0, fate=Fate.REFUSED, reason=reason)
+
+            self._end(name, ProcedureEnd.UNREADABLE, tell)
             return None
         return _Run(procedure, record.position, list(record.left))
 
@@ -266,10 +276,13 @@ class ProcedureRunner:
         line = run.procedure.steps[run.position].line
         self._reporter.event(PROCEDURE_STEP_FAILED, procedure=name, line=line, fate=fate, reason=clip_reason(reason))
 
-    def _end(self, name: str, end: ProcedureEnd) -> None:
+    def _end(self, name: str, end: ProcedureEnd, tell: Callable[[], None] | None = None) -> None:
+        """End a run; once that is durable, tell why, then that it has."""
         depth = self._book.runs[name].started.depth
         self._ledger.commit(ProcedureEnded(name, end))
         self._runs.pop(name, None)
+        if tell is not None:
+            tell()
         with self._causes.at(depth):
             self.tell_ended(name, end)
 

@@ -1,7 +1,9 @@
 """Mission service [134] safeguards: what stands between a command and its execution, whoever sent it.
 
 A hazardous command must be armed, once for each time; a message type can be inhibited; some commands are not accepted
-in every mode. And someone must be there: if no command is accepted for too long, the spacecraft goes to SAFE.
+in every mode; and in SAFE the schedule, procedures and reactions give only what is declared for it, so that what led
+there does not go on, and nothing but the ground leads out. And someone must be there: if no command that somebody gave
+is accepted for too long, the spacecraft goes to SAFE. What a station gives by itself is no sign of anybody.
 
 An arm is kept in memory alone, so that a reset disarms. Silence is counted in the time that the flight software runs,
 marked now and then, and each start counts as much as may have gone unmarked: over resets it is never taken for shorter.
@@ -59,8 +61,13 @@ class SafeguardService:
         self._heard_ns = now_ns - silent_s * NS_PER_S
         self._mark_ns = now_ns + MARK_PERIOD_NS
 
-    def check(self, command: Command, now_ns: int) -> None:
+    def check(self, command: Command, now_ns: int, *, is_release: bool) -> None:
         """Let a command through that is well-formed. An arm is used up by it.
+
+        Args:
+            command: It.
+            now_ns: Now.
+            is_release: Whether the spacecraft gives it to itself.
 
         Raises:
             RefusedError: It is not let through, and why.
@@ -73,6 +80,8 @@ class SafeguardService:
         if mode not in command.modes:
             expected = " or ".join(each.name for each in sorted(command.modes))
             raise RefusedError(FailureCode.WRONG_MODE, f"{command.name}: expected mode {expected}, found {mode.name}")
+        if is_release and mode is Mode.SAFE and not command.in_safe:
+            raise RefusedError(FailureCode.WRONG_MODE, f"{command.name}: expected the ground to give it in SAFE")
         if command.hazard is Hazard.NONE:
             return
         lapses_ns = self._armed.pop(kind, None)

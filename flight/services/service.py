@@ -39,8 +39,13 @@ class Service(Protocol):
 class Guard(Protocol):
     """What lets commands through, or not, and hears that somebody is there."""
 
-    def check(self, command: Command, now_ns: int) -> None:
+    def check(self, command: Command, now_ns: int, *, is_release: bool) -> None:
         """Let a well-formed command through.
+
+        Args:
+            command: It.
+            now_ns: Now.
+            is_release: Whether the spacecraft gives it to itself.
 
         Raises:
             RefusedError: It is not let through, and why.
@@ -48,5 +53,5 @@ class Guard(Protocol):
         ...
 
     def heard(self, now_ns: int) -> tuple[Change, ...]:
-        """Take note that a command of the ground was accepted; give what is to become durable with it."""
+        """Take note that somebody on the ground gave a command; give what is to become durable with it."""
         ...

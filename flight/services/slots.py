@@ -80,11 +80,18 @@ class SlotService:
 
     def advance(self, now_ns: int) -> None:
         """End the trials that were not confirmed in time."""
-        if not self._trials or now_ns < self._started_ns + self._trial_ns:
+        if now_ns >= self._started_ns + self._trial_ns:
+            self.abandon(now_ns)
+
+    def abandon(self, now_ns: int) -> None:
+        """End every trial now, and start anew with what was confirmed last."""
+        if not self._trials:
             return
         for kind in self._trials:
+            state = self._slots.state(kind)
             try:
-                self._slots.keep(kind, self._slots.state(kind).follow(Trigger.FAIL))
+                if state.phase is not Phase.SETTLED:  # It would be, if both copies of it were damaged since.
+                    self._slots.keep(kind, state.follow(Trigger.FAIL))
             except OSError:
                 continue  # The next starts count as tries, and end the trial too.
         self._trials = []

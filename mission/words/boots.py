@@ -51,6 +51,7 @@ WORDS = Words(
             subtype=2,
             description="Report the last start of the flight software, and the exceptions that it remembers.",
             repeat=Repeat.IDEMPOTENT,
+            in_safe=True,
         ),
     ),
     reports=(

@@ -11,6 +11,7 @@ WORDS = Words(
             subtype=1,
             description="Ask whether the spacecraft is there; it answers with a connection test report.",
             repeat=Repeat.IDEMPOTENT,
+            in_safe=True,
         ),
     ),
     reports=(

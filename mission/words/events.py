@@ -64,6 +64,7 @@ def words(declared: Iterable[Words]) -> Words:
                 description="Report events again.",
                 arguments=chosen,
                 repeat=Repeat.STORE,
+                in_safe=True,
             ),
             Command(
                 name="event.disable",
@@ -79,6 +80,7 @@ def words(declared: Iterable[Words]) -> Words:
                 subtype=7,
                 description="Report which events are disabled.",
                 repeat=Repeat.IDEMPOTENT,
+                in_safe=True,
             ),
         ),
         reports=(

@@ -37,6 +37,8 @@ _SUBTYPES = {
     "periodic": (130, 131),
 }
 _DEFINITION_REPORTS = (10, 12)
+# What tells how things are is not held back in SAFE.
+_IN_SAFE = frozenset({"enable", "report", "once"})
 
 
 def words(declared: Iterable[Words]) -> Words:
@@ -108,6 +110,7 @@ def _commands(prefix: str, place: int, parameters: Reference) -> tuple[Command, 
             description=description,
             arguments=Layout(arguments),
             repeat=repeat,
+            in_safe=what in _IN_SAFE,
         )
         for what, (description, arguments, repeat) in said.items()
     )

@@ -56,6 +56,7 @@ def words(declared: Iterable[Words]) -> Words:
                     (Field("parameters", Array(all_of_them, REPORTED_PARAMETERS_MAX), "names or numbers, by commas"),)
                 ),
                 repeat=Repeat.IDEMPOTENT,
+                in_safe=True,
             ),
             Command(
                 name="parameter.set",

@@ -110,6 +110,7 @@ WORDS = Words(
             subtype=2,
             description="Report what scrubbing has done since the start.",
             repeat=Repeat.IDEMPOTENT,
+            in_safe=True,
         ),
     ),
     reports=(

@@ -80,6 +80,7 @@ WORDS = Words(
             description="Store reports from now on.",
             arguments=Layout((_STORES,)),
             repeat=Repeat.STORE,
+            in_safe=True,
         ),
         Command(
             name="storage.disable",
@@ -120,6 +121,7 @@ WORDS = Words(
             subtype=12,
             description="Report what is in each store.",
             repeat=Repeat.IDEMPOTENT,
+            in_safe=True,
         ),
         Command(
             name="storage.open_from",
@@ -136,6 +138,7 @@ WORDS = Words(
             description="Let open retrieval go on.",
             arguments=Layout((_STORES,)),
             repeat=Repeat.STORE,
+            in_safe=True,
         ),
         Command(
             name="storage.suspend",
@@ -180,6 +183,7 @@ WORDS = Words(
                 )
             ),
             repeat=Repeat.STORE,
+            is_automatic=True,
         ),
     ),
     reports=(

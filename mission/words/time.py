@@ -90,6 +90,7 @@ WORDS = Words(
                 (Field("exponent", UInt(8), "n: 0 is every frame, 8 is one in 256", maximum=RATE_EXPONENT_MAX),)
             ),
             repeat=Repeat.STORE,
+            in_safe=True,
         ),
         Command(
             name="time.stop_reports",

@@ -1,13 +1,18 @@
 """How the `flight` program ends: which status a supervisor sees, and what is kept for the ground."""
 
+import errno
+
 import pytest
 from click.testing import CliRunner
 
 from ccsds.errors import MisuseError
 from flight.__main__ import BAD_INPUT_STATUS, CRASH_STATUS, main
+from flight.configuration import Configuration
 from flight.disk import RealDisk
 from flight.ledger import Ledger
+from flight.slots import SlotStore, Trigger
 from flight.spacecraft import Spacecraft
+from mission.slots import SlotKind
 
 
 def fly(tmp_path, link="pty:"):
@@ -47,3 +52,50 @@ def test_a_device_that_cannot_be_is_bad_input(tmp_path):
     assert result.exit_code == BAD_INPUT_STATUS
     assert "flight: link URL" in result.output
     assert (tmp_path / "link").read_text() == "somebody's file"
+
+
+class Fed:
+    """A watchdog that notes what is done to it."""
+
+    period_ns = 10**9
+    was_bitten = False
+    closed = 0
+
+    def feed(self):
+        pass
+
+    def close(self):
+        self.closed += 1
+
+
+def test_a_full_store_with_a_configuration_on_trial_keeps_nobody_from_starting(tmp_path, monkeypatch):
+    store = SlotStore(RealDisk(tmp_path / "store"))
+    store.install(SlotKind.CONFIGURATION, b'call_sign = "TRIAL"')
+    store.keep(SlotKind.CONFIGURATION, store.state(SlotKind.CONFIGURATION).follow(Trigger.ACTIVATE))
+    seen = []
+
+    def full(self, path, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def stop(self, now_ns):
+        seen.append(self._config)
+        raise KeyError("far enough")
+
+    monkeypatch.setattr(RealDisk, "append", full)
+    monkeypatch.setattr(Spacecraft, "advance", stop)
+    assert fly(tmp_path).exit_code == CRASH_STATUS
+    (config,) = seen
+    assert config.configuration.call_sign == Configuration().call_sign
+    assert config.slots[SlotKind.CONFIGURATION].reason == "the store failed: No space left on device"
+
+
+def test_what_ends_the_program_before_it_flies_lets_go_of_the_watchdog(tmp_path, monkeypatch):
+    watchdog = Fed()
+    monkeypatch.setattr("flight.__main__.open_watchdog", lambda name, environment: watchdog)
+
+    def fail(slots, dictionary):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("flight.__main__.configure", fail)
+    assert fly(tmp_path).exit_code == BAD_INPUT_STATUS
+    assert watchdog.closed == 1

@@ -5,15 +5,18 @@ import pytest
 from ccsds.pus.telecommand import Telecommand
 from flight.acceptance import RefusedError
 from flight.disk import RealDisk
+from flight.services.parameters import ParameterService
 from flight.services.safeguards import ARMED_MAX, MARK_PERIOD_NS
+from ground.storage import CONFIRM
 from hil.operator import NS_PER_S as SECOND
 from hil.operator import Operator
 from mission.channels import Apid
 from mission.definition import DICTIONARY
 from mission.dictionary import Hazard
 from mission.failures import FailureCode
-from mission.modes import Mode
+from mission.modes import Mode, ModeCause
 from mission.safeguards import INHIBITS_MAX, SILENCE_LIMIT_S_DEFAULT
+from mission.schedule import Fate
 
 MARK_S = MARK_PERIOD_NS // SECOND
 
@@ -73,9 +76,9 @@ HAZARDOUS = [command for command in DICTIONARY.commands.values() if command.haza
 def test_every_hazardous_command_is_refused_unarmed_and_passes_armed_once(operator, command):
     safeguards = operator.spacecraft._survival.safeguards
     operator.arm(command.name)
-    safeguards.check(command, operator.now_ns)
+    safeguards.check(command, operator.now_ns, is_release=False)
     with pytest.raises(RefusedError, match=f"command.arm service={command.service} subtype={command.subtype}") as found:
-        safeguards.check(command, operator.now_ns)
+        safeguards.check(command, operator.now_ns, is_release=False)
     assert found.value.code is FailureCode.NOT_ARMED
 
 
@@ -147,3 +150,92 @@ def test_no_limit_is_no_limit_and_the_default_is_a_week(operator):
 def test_unless_told_otherwise_a_week_of_silence_leads_to_safe(operator):
     operator.run(SILENCE_LIMIT_S_DEFAULT)
     assert operator.mode is Mode.SAFE
+
+
+def test_what_a_station_gives_by_itself_does_not_end_the_silence(operator):
+    assert operator.command("command.limit_silence", seconds=3_600) is None
+    for _ in range(2):
+        operator.run(1_500)
+        assert operator.command("storage.confirm", store=1, end=0) is None
+        assert operator.mode is Mode.COMPUTE
+    operator.run(1_500)
+    assert operator.mode is Mode.SAFE
+    assert operator.spacecraft._survival.modes.latest.cause is ModeCause.SILENCE
+
+
+def test_only_what_no_person_gives_is_declared_automatic():
+    assert [name for name, each in DICTIONARY.commands.items() if each.is_automatic] == [CONFIRM]
+
+
+def scheduled(operator, *commands):
+    """Let commands come due, one a second from 10 s from now on."""
+    rows = []
+    for number, (name, arguments) in enumerate(commands):
+        declared = DICTIONARY.command(name)
+        data = declared.arguments.encode(declared.arguments.complete(arguments))
+        packet = Telecommand(Apid.CORE, number, declared.service, declared.subtype, 77, data=data).encode()
+        rows.append({"release_time": 10**18 + operator.now_ns + (10 + number) * SECOND, "request": packet})
+    assert operator.command("schedule.enable") is None
+    assert operator.command("schedule.insert", activities=rows) is None
+
+
+def test_in_safe_nothing_on_board_gives_what_is_not_declared_for_it_and_nothing_leads_out(operator):
+    assert operator.command("procedure.load_direct", procedure="out", text="send mode.enter mode=NOMINAL") is None
+    scheduled(
+        operator,
+        ("mode.enter", {"mode": Mode.COMPUTE}),
+        ("procedure.start", {"procedure": "out"}),
+        ("parameter.set", {"values": {"beacon_period": 60}}),
+        ("housekeeping.once", {"structures": [1]}),
+    )
+    assert operator.command("mode.enter", mode=Mode.SAFE) is None
+    operator.run(30)
+    assert operator.mode is Mode.SAFE
+    fates = operator.spacecraft._ledger.schedule.counts
+    assert fates == {Fate.REFUSED: 3, Fate.EXECUTED: 1}
+    assert operator.command("procedure.start", procedure="out") is None
+    operator.run(5)
+    assert operator.mode is Mode.SAFE
+    # The ground may do what it likes.
+    assert operator.command("mode.enter", mode=Mode.NOMINAL) is None
+    operator.run(1)
+    assert operator.mode is Mode.NOMINAL
+
+
+class DiedError(BaseException):
+    """The flight software is gone."""
+
+
+def test_what_ends_the_flight_software_each_time_a_procedure_does_it_is_not_done_in_safe(operator, monkeypatch):
+    policy = operator.config.survival.boots
+
+    def die(*_):
+        raise DiedError
+
+    monkeypatch.setattr(ParameterService, "execute", die)
+    text = "on_reboot continue\nwait 5s\nsend parameter.reset parameters=beacon_period\n"
+    assert operator.command("procedure.load_direct", procedure="poison", text=text) is None
+    assert operator.command("procedure.start", procedure="poison") is None
+    deaths = 0
+    for _ in range(2 * policy.resets_max):
+        try:
+            operator.run(30)
+            break
+        except DiedError:
+            deaths += 1
+            operator.boot()
+    assert (deaths, operator.mode) == (policy.resets_max, Mode.SAFE)
+    assert operator.spacecraft._ledger.procedures.runs == {}
+
+
+def test_a_reaction_gives_nothing_in_safe_that_is_not_declared_for_it(operator):
+    declared = DICTIONARY.command("mode.enter")
+    data = declared.arguments.encode({"mode": Mode.COMPUTE})
+    packet = Telecommand(Apid.CORE, 1, declared.service, declared.subtype, 77, data=data).encode()
+    event = DICTIONARY.events["safe_entered"].id
+    assert operator.command("reaction.add", reactions=[{"event": event, "about": 0, "request": packet}]) is None
+    assert operator.command("reaction.enable", reactions=[{"event": event, "about": 0}]) is None
+    assert operator.command("mode.enter", mode=Mode.SAFE) is None
+    operator.run(5)
+    assert operator.mode is Mode.SAFE
+    assert operator.spacecraft._ledger.reactions.failed_count == 1

@@ -1,5 +1,6 @@
 """Slots: what is on trial is counted before it runs, and without confirmation the last good one comes back."""
 
+import errno
 import hashlib
 import io
 import zipfile
@@ -9,11 +10,15 @@ import pytest
 from ccsds.errors import MalformedError, MisuseError
 from flight.configuration import Configuration, configure
 from flight.disk import RealDisk
+from flight.services.boots import BootPolicy
 from flight.services.slots import SlotService
 from flight.slots import TABLE, TRIES_MAX, Begun, SlotState, SlotStore, Trigger
+from flight.survival import SurvivalConfig
 from hil.disk import PowerCut, SimulatedDisk
+from hil.operator import Operator
 from hil.streams import Streams
 from mission.definition import DICTIONARY
+from mission.modes import Mode
 from mission.slots import Phase, Slot, SlotKind
 
 KIND = SlotKind.SOFTWARE
@@ -280,3 +285,83 @@ def test_what_cannot_be_asked_for_now_is_refused(tmp_path):
         bench.install(SOFTWARE)
     with pytest.raises(MisuseError, match="expected software that is settled, found slot A READY"):
         bench.command("slot.activate")
+
+
+CONFIGURATION = SlotKind.CONFIGURATION
+
+
+def broken(disk, monkeypatch, error):
+    """Let nothing be written any more."""
+
+    def fail(*_):
+        raise OSError(error, "the store is broken")
+
+    for name in ("append", "pwrite", "fsync", "rename", "remove") if error == errno.ENOSPC else ("fsync",):
+        monkeypatch.setattr(disk, name, fail)
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("has_good", [True, False])
+def test_a_store_that_cannot_count_a_trial_starts_the_last_good_one_and_says_why(store, monkeypatch, error, has_good):
+    if has_good:
+        activate(store, b'call_sign = "GOOD"', CONFIGURATION)
+        store.begin(CONFIGURATION)
+        confirm(store, CONFIGURATION)
+    activate(store, b'call_sign = "TRIAL"', CONFIGURATION)
+    trial = store.state(CONFIGURATION).trial
+    with monkeypatch.context() as patch:
+        broken(store._disk, patch, error)
+        for _ in range(2 * TRIES_MAX):
+            begun, configuration = configure(store, DICTIONARY)
+            assert (begun.is_trial, begun.left) == (False, trial)
+            assert begun.reason == "the store failed: the store is broken"
+            assert configuration.call_sign == ("GOOD" if has_good else Configuration().call_sign)
+    # It was never started, so it is tried once the store is well again.
+    assert configure(store, DICTIONARY)[1].call_sign == "TRIAL"
+
+
+def test_a_trial_that_cannot_be_read_is_left_though_that_cannot_be_noted(store, monkeypatch):
+    activate(store, b"call_sign = 5", CONFIGURATION)
+    begin = store.begin
+
+    def begin_then_break(kind):
+        begun = begin(kind)
+        broken(store._disk, monkeypatch, errno.ENOSPC)
+        return begun
+
+    monkeypatch.setattr(store, "begin", begin_then_break)
+    begun, configuration = configure(store, DICTIONARY)
+    assert (begun.slot, begun.left, configuration) == (Slot.BUILT_IN, Slot.A, Configuration())
+    assert "call_sign" in begun.reason
+
+
+def test_a_start_into_safe_ends_a_trial_and_the_last_good_configuration_is_in_force(tmp_path):
+    disk = RealDisk(tmp_path / "store")
+    slots = SlotStore(disk)
+    activate(slots, b'call_sign = "GOOD"', CONFIGURATION)
+    slots.begin(CONFIGURATION)
+    confirm(slots, CONFIGURATION)
+    boots = BootPolicy(resets_max=2)
+
+    def boot(before=None):
+        begun, configuration = configure(slots, DICTIONARY)
+        operator = Operator(
+            disk,
+            configuration=configuration,
+            slots={CONFIGURATION: begun},
+            survival=SurvivalConfig(boots=boots),
+        )
+        operator.sequence_count = 0 if before is None else before.sequence_count
+        return operator, configuration
+
+    operator, configuration = boot()
+    activate(slots, b'call_sign = "TRIAL"', CONFIGURATION)
+    for _ in range(boots.resets_max):
+        operator.run(20)
+        operator, configuration = boot(operator)
+    assert (configuration.call_sign, operator.mode) == ("TRIAL", Mode.SAFE)
+    operator.run(5)
+    assert operator.resets == ["TRIAL"]
+    operator, configuration = boot(operator)
+    assert (configuration.call_sign, operator.mode, operator.resets) == ("GOOD", Mode.SAFE, [])
+    assert slots.state(CONFIGURATION).phase is Phase.SETTLED

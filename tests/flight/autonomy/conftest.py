@@ -65,7 +65,7 @@ class Acts:
 class OpenGuard:
     """Lets everything through: safeguards are tested elsewhere."""
 
-    def check(self, command, now_ns):
+    def check(self, command, now_ns, *, is_release):
         pass
 
     def heard(self, now_ns):

@@ -269,3 +269,30 @@ def test_a_procedure_may_end_itself_and_a_schedule_may_start_one(board):
     assert told(board.run_to(HOUR))[-1] == ("procedure_ended", "warm", ProcedureEnd.ABORTED)
     assert done(board) == [1]
     assert board.ledger.procedures.runs == {}
+
+
+def test_a_procedure_that_a_reset_ends_takes_no_step_though_the_store_cannot_note_its_end(board, make_board, tmp_path):
+    start(board, "ends", acts([1]) + "wait 10s\n" + acts([2]))
+    start(board, "stays", "on_reboot continue\n" + acts([11]) + "wait 10s\n" + acts([12]))
+    board.run_to(5 * SECOND)
+    disk = RealDisk(tmp_path)
+    append, failing = disk.append, True
+
+    def full(path, data):
+        if failing:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(path, data)
+
+    disk.append = full
+    again = make_board(disk, done=board.done)
+    again.run_to(60 * SECOND)
+    assert done(board) == [1, 11]
+    failing = False
+    events = told(again.run_to(120 * SECOND))
+    assert ("procedure_ended", "ends", ProcedureEnd.RESET) in events
+    assert ("procedure_ended", "stays", ProcedureEnd.COMPLETED) in events
+    assert done(board) == [1, 11, 12]
+    # Started anew by command it is another run.
+    assert again.send("procedure.start", procedure="ends") == ""
+    again.run_to(150 * SECOND)
+    assert done(board) == [1, 11, 12, 1, 2]
