@@ -115,7 +115,7 @@ class SpacecraftEnd(End[Spacecraft]):
     def crash(self, text: str) -> None:
         """End the flight software by an exception, which is kept as `flight` keeps it."""
         with self._powered(), contextlib.suppress(OSError):
-            note_crash(self.core._ledger, text)
+            note_crash(self.disk, text)
         if self.is_on:
             self.reset()
 
