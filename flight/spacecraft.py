@@ -24,6 +24,9 @@ from flight.disk import Disk
 from flight.downlink import DownlinkTransmitter
 from flight.events import Announced, Event, Reported, TelemetryHeld
 from flight.files import Files
+from flight.governor.config import GovernorConfig, GovernorSettings
+from flight.governor.governor import Governor
+from flight.governor.sources import sources as governor_sources
 from flight.ground_contact import GroundContact
 from flight.jobs.corpus import CorpusFile
 from flight.jobs.engine import Engine, EngineConfig
@@ -123,8 +126,6 @@ class Spacecraft:
         power_limit: PowerLimit | None = None,
     ) -> None:
         self._config = config
-        self._sensors = sensors
-        self._power_limit = power_limit
         self._booted_ns = now_ns
         self._contact = GroundContact(config.profile)
         self._is_in_contact = False
@@ -176,6 +177,8 @@ class Spacecraft:
             config.clock_id,
             now_ns,
         )
+        self._governor_settings = GovernorSettings(GovernorConfig())
+        self._governor = self._govern(sensors, power_limit)
         self._watchdog = Watchdog(
             {Part.JOBS: self._engine.next_deadline, Part.DOWNLINK: self._downlink_deadline}, now_ns
         )
@@ -239,6 +242,8 @@ class Spacecraft:
         self._follow_contact(now_ns)
         self._watchdog.advance(now_ns)
         self._autonomy.advance(now_ns)
+        if self._governor is not None:
+            self._governor.advance(now_ns)
         self._engine.advance(now_ns)
         self._files.advance(now_ns)
         self._file_service.advance(now_ns)
@@ -275,6 +280,8 @@ class Spacecraft:
             self._slots.next_deadline(),
             self._beacon.next_deadline(is_wanted=self._wants_beacon),
         ]
+        if self._governor is not None:
+            deadlines.append(self._governor.next_deadline())
         if self._config.is_watched:
             deadlines.append(self._watchdog.next_deadline())
         deadlines.append(self._downlink_deadline())
@@ -330,6 +337,12 @@ class Spacecraft:
         if keys is None:
             return None
         return Security(keys, self._ledger.load_key_set(keys.file.set_id))
+
+    def _govern(self, sensors: Sensors | None, power_limit: PowerLimit | None) -> Governor | None:
+        """Have the engine governed by what the board measures."""
+        if sensors is None:
+            return None
+        return Governor(self._engine, self._reporter, self._governor_settings, self._clock.tai_ns, sensors, power_limit)
 
     def _is_settled(self, path: str) -> bool:
         """Tell whether no worker may write a file under care any more: a model, once its job has ended."""
@@ -402,6 +415,8 @@ class Spacecraft:
         self._stores.boot()
         self._keys.boot()
         self._files.boot(self._survival.boots.entry.boot_count, now_ns)
+        if self._governor is not None:
+            self._governor.advance(now_ns)
         self._engine.boot(now_ns)
         self._autonomy.boot(now_ns)
         self._settle(now_ns)
@@ -434,7 +449,9 @@ class Spacecraft:
         self._pool.provide(self._files.sources())
         self._pool.provide(self._stores.sources())
         self._pool.provide(self._uplink.counts.sources())
+        self._pool.provide(governor_sources(self._governor, self._engine))
         self._engine.bind(self._pool)
+        self._governor_settings.bind(self._pool)
         self._pool.bind(KEEP_ALIVE, self._config.profile.keep_alive_ns // NS_PER_MS, self._keep_alive)
         self._pool.bind(BEACON_PERIOD, self._config.profile.beacon_ns // NS_PER_S, self._beacon_period)
         self._pool.require_all()

@@ -7,6 +7,7 @@ from mission.words import (
     core,
     events,
     files,
+    governor,
     housekeeping,
     jobs,
     keys,
@@ -43,6 +44,7 @@ _OWNERS = (
     storage.WORDS,
     scrubbing.WORDS,
     slots.WORDS,
+    governor.WORDS,
 )
 """The services that have words of their own."""
 

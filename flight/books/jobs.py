@@ -1,5 +1,6 @@
 """The book of jobs: what was submitted, where each is in its life, and the checkpoints to go on from."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ class JobSubmitted(msgspec.Struct, frozen=True, tag=True):
     seed: int
     steps: int
     overrides: str
+    deadline: int = 0
+    """TAI in nanoseconds, 0 for none."""
 
 
 class JobMoved(msgspec.Struct, frozen=True, tag=True):
@@ -69,6 +72,13 @@ class WorkerRestarted(msgspec.Struct, frozen=True, tag=True):
     job_id: int
 
 
+class JobSpent(msgspec.Struct, frozen=True, tag=True):
+    """The device took more energy for a job."""
+
+    job_id: int
+    energy_j: float
+
+
 class FaultsMended(msgspec.Struct, frozen=True, tag=True):
     """A job's guard found that something was struck, and undid it."""
 
@@ -113,6 +123,8 @@ class JobFinished(msgspec.Struct, frozen=True, tag=True):
     loss: float
     validation_loss: float
     weights_sha256: bytes
+    late_s: float = math.nan
+    """By how much it came after its deadline, as far as that was reckoned."""
 
 
 JobChange = (
@@ -123,6 +135,7 @@ JobChange = (
     | CheckpointDropped
     | JobInexact
     | WorkerRestarted
+    | JobSpent
     | FaultsMended
     | JobDiscarded
     | DeviceReset
@@ -149,6 +162,8 @@ class JobRecord:
     inexact: str = ""
     """What differed of the exactness key when it last went on under another one."""
     worker_restarts: int = 0
+    energy_j: float = 0.0
+    """What the device took for it, 0 if that is not measured."""
     faults_mended: int = 0
     is_discarded: bool = False
     """Whether nothing of it is kept in the store."""
@@ -172,6 +187,7 @@ class JobBook:
         CheckpointDropped,
         JobInexact,
         WorkerRestarted,
+        JobSpent,
         FaultsMended,
         JobDiscarded,
         DeviceReset,
@@ -222,6 +238,8 @@ class JobBook:
                 job.inexact = differences
             case WorkerRestarted():
                 job.worker_restarts += 1
+            case JobSpent(_, energy_j):
+                job.energy_j += energy_j
             case FaultsMended(_, count):
                 job.faults_mended += count
             case JobSampled(_, text):
@@ -242,6 +260,7 @@ class JobBook:
             changes += job.checkpoints
             changes += [JobInexact(job_id, job.inexact)] if job.inexact else []
             changes += [WorkerRestarted(job_id)] * job.worker_restarts
+            changes += [JobSpent(job_id, job.energy_j)] if job.energy_j else []
             changes += [FaultsMended(job_id, job.faults_mended)] if job.faults_mended else []
             changes += [JobSampled(job_id, job.sample)] if job.sample else []
             changes += [job.finished] if job.finished else []

@@ -28,6 +28,7 @@ from flight.books.jobs import (
 from flight.commit import Change
 from flight.disk import Disk
 from flight.jobs.corpus import CorpusFile
+from flight.jobs.energy import EnergyAccount
 from flight.jobs.guard.finding import Finding
 from flight.jobs.life_cycle import Action, Trigger, follow
 from flight.jobs.messages import (
@@ -135,6 +136,7 @@ class Engine:
         self._mode_hold = PauseCause.NONE
         self._pace = FULL
         self._is_in_doubt = False
+        self._energy = EnergyAccount()
 
     def hold(self, cause: PauseCause) -> None:
         """Pause every job from now on for a cause that is no operator's, or with NONE let go on what it held."""
@@ -145,6 +147,12 @@ class Engine:
         if pace.duty_permille > self._pace.duty_permille and self._running is not None:
             self._running.rest_until_ns = 0
         self._pace = pace
+
+    def spend(self, energy_j: float) -> None:
+        """Take note of energy that the device took for the job at work."""
+        if self._running is not None:
+            self._running.energy_j += energy_j
+            self._energy.spend(self._running.job_id, energy_j)
 
     @property
     def _held_by(self) -> PauseCause:
@@ -247,10 +255,11 @@ class Engine:
         self._release()
         self._supervision.lost()
         try:
-            self._ledger.commit(WorkerRestarted(running.job_id))
+            self._ledger.commit(WorkerRestarted(running.job_id), *self._energy.changes(running.job_id))
         except OSError as error:
             self._store_failed(error, now_ns)
             return
+        self._energy.settle(running.job_id)
         if self.queue.find(running.job_id).state not in (JobState.STARTING, JobState.RUNNING):
             return  # It was being parked: it goes on from its last checkpoint when it is resumed.
         if self._supervision.is_at_end:
@@ -299,7 +308,12 @@ class Engine:
         """
         job = self.queue.find(job_id)
         running = self._running if self._running and self._running.job_id == job_id else None
-        return job_report(job_id, job, running)
+        return job_report(job_id, job, running, self.energy_j(job_id))
+
+    def energy_j(self, job_id: int) -> float:
+        """Give what the device took for a job, in joules; 0 if that is not measured, or there is no such job."""
+        job = self._ledger.jobs.get(job_id)
+        return job.energy_j + self._energy.of(job_id) if job is not None else 0.0
 
     # The life cycle.
 
@@ -336,10 +350,12 @@ class Engine:
         before = self._ledger.jobs[job_id].state
         action, after = follow(before, trigger)
         try:
-            self._ledger.commit(*also, JobMoved(job_id, after, cause, clip_reason(reason)))
+            spent = self._energy.changes(job_id)
+            self._ledger.commit(*also, *spent, JobMoved(job_id, after, cause, clip_reason(reason)))
         except OSError as error:
             self._store_failed(error, now_ns)
             return
+        self._energy.settle(job_id)
         self._act(action, job_id, now_ns)
         self._announce_move(job_id, before)
         self._tidy_after(job_id)
@@ -452,7 +468,8 @@ class Engine:
             loss=begun.loss,
             validation_loss=begun.validation_loss,
         )
-        self._ledger.commit(made)
+        self._ledger.commit(made, *self._energy.changes(running.job_id))
+        self._energy.settle(running.job_id)
         self._supervision.progressed()
         self._reporter.event(CHECKPOINT_SAVED, job_id=running.job_id, step=reply.step, octets=reply.length_octets)
 
@@ -463,6 +480,7 @@ class Engine:
             loss=running.loss,
             validation_loss=running.validation_loss,
             weights_sha256=bytes.fromhex(reply.weights_sha256),
+            late_s=running.late_s,
         )
         self._move(running.job_id, Trigger.FINISH, now_ns, "", finished)
 

@@ -85,6 +85,15 @@ class JobQueue:
         active = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
         return [(number, Trigger.PAUSE) for number, job in self._ledger.jobs.items() if job.state in active]
 
+    def next_job_id(self) -> int:
+        """Give the job that goes on first once nothing holds jobs; 0 if there is none."""
+        active = (JobState.RUNNING, JobState.STARTING, JobState.QUEUED)
+        for number, job in self._ledger.jobs.items():
+            is_held = job.state is JobState.PAUSED and job.cause is not PauseCause.OPERATOR
+            if job.state in active or is_held:
+                return number
+        return 0
+
     def _check_length(self) -> None:
         waiting = sum(job.state not in ENDED_STATES for job in self._ledger.jobs.values())
         if waiting >= QUEUE_JOBS_MAX:

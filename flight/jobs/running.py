@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from ccsds.errors import MisuseError
-from flight.jobs.messages import Collect, Finish, Join, Request, Save, Step, Stepped
+from flight.jobs.messages import Collect, Finish, Join, Request, Save, Start, Step, Stepped
 from flight.jobs.plan import Plan
 from flight.jobs.recipe import Recipe
 
@@ -56,6 +56,9 @@ class RunningJob:
         """It is asked for nothing more before this, unless it may use all the time."""
         self.energy_j = 0.0
         """What the device took since this worker was started, as far as it is measured."""
+        self.late_s = math.nan
+        """By how much it is expected after its deadline, as far as anybody reckons."""
+        self._busy_ns = 0
         self._first_step = plan.step
         self._counting_step = plan.step
         """Of the checkpoint that the next worker would go on from."""
@@ -117,6 +120,8 @@ class RunningJob:
         """Give the request that a reply is for, and how long it took, in nanoseconds."""
         elapsed_ns, self.waiting_since_ns = now_ns - self.waiting_since_ns, now_ns
         request = self.outstanding.popleft()
+        if not isinstance(request, Start):
+            self._busy_ns += elapsed_ns
         each_ns = elapsed_ns // _count(request)
         self._longest_ns[type(request)] = max(self._longest_ns.get(type(request), 0), each_ns)
         return request, elapsed_ns
@@ -126,6 +131,31 @@ class RunningJob:
         request = self.outstanding[0]
         longest_ns = self._longest_ns.get(type(request))
         return None if longest_ns is None else longest_ns * _count(request)
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether the worker is opening the job."""
+        return bool(self.outstanding) and isinstance(self.outstanding[0], Start)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the worker has something to do, other than to open the job."""
+        return bool(self.outstanding) and not self.is_opening
+
+    def busy_ns(self, now_ns: int) -> int:
+        """Give how long the worker had something to do, since it opened the job."""
+        return self._busy_ns + (now_ns - self.waiting_since_ns if self.is_busy else 0)
+
+    @property
+    def busy_per_step_ns(self) -> int:
+        """How long it was busy for each step, with all that is done beside steps; 0 until it is known."""
+        steps = self.step - self._first_step
+        return self._busy_ns // steps if steps else 0
+
+    @property
+    def step_ns(self) -> int:
+        """How long a step takes by itself; 0 until it is known."""
+        return self._step_ns
 
     @property
     def energy_per_token_j(self) -> float:

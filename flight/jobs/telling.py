@@ -38,15 +38,17 @@ def sources(jobs: Mapping[int, JobRecord], running: Callable[[], RunningJob | No
     }
 
 
-def job_report(job_id: int, job: JobRecord, running: RunningJob | None) -> dict[str, object]:
+def job_report(job_id: int, job: JobRecord, running: RunningJob | None, energy_j: float) -> dict[str, object]:
     """Give the fields of a job's report.
 
     Args:
         job_id: Its number.
         job: What is durably known of it.
         running: Its run, if it is the one at work.
+        energy_j: What the device took for it, 0 if that is not measured.
     """
     last = job.finished or job.checkpoint
+    step = running.step if running else last.step if last else 0
     return {
         "job_id": job_id,
         "state": job.state,
@@ -55,17 +57,27 @@ def job_report(job_id: int, job: JobRecord, running: RunningJob | None) -> dict[
         "corpus": job.submitted.corpus,
         "corpus_sha256": job.described.corpus_sha256 if job.described else b"",
         "seed": job.submitted.seed,
-        "step": running.step if running else last.step if last else 0,
+        "step": step,
         "steps": job.described.steps if job.described else job.submitted.steps,
         "loss": running.loss if running else last.loss if last else math.nan,
         "validation_loss": running.validation_loss if running else last.validation_loss if last else math.nan,
         "worker_restarts": job.worker_restarts,
+        "energy": energy_j or math.nan,
+        "energy_per_token": energy_per_token_j(job, step, energy_j),
+        "deadline": job.submitted.deadline,
+        "late": running.late_s if running else job.finished.late_s if job.finished else math.nan,
         "faults_mended": job.faults_mended,
         "checkpoints_refused": job.checkpoints_refused,
         "inexact": clip_reason(job.inexact),
         "weights_sha256": job.finished.weights_sha256 if job.finished else b"",
         "failure": clip_reason(job.reason) if job.state is JobState.FAILED else "",
     }
+
+
+def energy_per_token_j(job: JobRecord, step: int, energy_j: float) -> float:
+    """Give what each token of a job's steps cost, with what was lost and done again; not-a-number if not known."""
+    tokens = step * job.described.tokens_per_step if job.described else 0
+    return energy_j / tokens if tokens and energy_j else math.nan
 
 
 def progress(running: RunningJob) -> dict[str, object]:

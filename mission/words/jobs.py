@@ -222,6 +222,7 @@ WORDS = Words(
                     Field("seed", UInt(32), "seed of every random choice in the job", default=1337),
                     Field("steps", UInt(32), "training steps; 0 takes the recipe's", maximum=10_000_000, default=0),
                     Field("overrides", Text(OVERRIDES_OCTETS_MAX), "recipe settings to change, as TOML", default=""),
+                    Field("deadline", UInt(64), "TAI by which it is wanted; 0 for none", unit="ns", default=0),
                 )
             ),
             repeat=Repeat.STORE,
@@ -315,6 +316,10 @@ WORDS = Words(
                     _LOSS,
                     _VALIDATION_LOSS,
                     Field("worker_restarts", UInt(32), "times its worker was started again"),
+                    Field("energy", Float(64), "what the device took for it, as far as that is measured", unit="J"),
+                    Field("energy_per_token", Float(32), "the same for each token of its steps", unit="J"),
+                    Field("deadline", UInt(64), "TAI by which it is wanted, 0 for none", unit="ns"),
+                    Field("late", Float(32), "by how much it is expected, or was, after its deadline", unit="s"),
                     Field("faults_mended", UInt(32), "times its guard found something struck, and undid it"),
                     Field("checkpoints_refused", UInt(32), "checkpoints that could not be gone on from"),
                     Field("inexact", Text(200), "where it went on under another exactness key, if it did"),

@@ -1,0 +1,105 @@
+"""What compute costs, from the power of the device and the time in which a job kept it busy.
+
+All is averaged: over some minutes what is drawn without compute, over the busy time of some seconds what is drawn for
+it. An average by ``dt / (dt + tau)`` is the same on every computer.
+"""
+
+import math
+from dataclasses import dataclass
+
+# The load beside compute changes with heaters and transmitters; a forecast is of their average.
+BASE_TAU_S = 120.0
+
+# A device goes idle in milliseconds; what it draws then changes with its temperature, slowly.
+IDLE_TAU_S = 30.0
+
+# The Sun is seen at a slowly changing angle.
+SOLAR_TAU_S = 120.0
+
+# Busy time that makes one measurement of what compute draws; shorter ones are spoilt by the lag of the sensor.
+WINDOW_S = 10.0
+
+# Share that a new such measurement has.
+WINDOW_WEIGHT = 0.3
+
+
+@dataclass(slots=True)
+class Average:
+    """An average that forgets. Not-a-number until there is one."""
+
+    tau_s: float
+    value: float = math.nan
+
+    def add(self, value: float, dt_s: float) -> None:
+        """Take in a value that held for a while."""
+        if math.isnan(self.value):
+            self.value = value
+        elif dt_s > 0:
+            self.value += (value - self.value) * dt_s / (dt_s + self.tau_s)
+
+
+class Meter:
+    """Measures what compute draws."""
+
+    def __init__(self) -> None:
+        self.base = Average(BASE_TAU_S)
+        """Watts that are drawn without the device."""
+        self.idle = Average(IDLE_TAU_S)
+        """Watts that the device draws while it has nothing to do."""
+        self.solar = Average(SOLAR_TAU_S)
+        """Watts that come in while in the light."""
+        self.compute_w = math.nan
+        """What a job that is always busy draws above an idle device."""
+        self._before: tuple[int, float] | None = None
+        self._busy_s = 0.0
+        self._elapsed_s = 0.0
+        self._energy_j = 0.0
+
+    @property
+    def base_w(self) -> float:
+        """What is drawn without compute, the idle device included."""
+        return self.base.value + (0.0 if math.isnan(self.idle.value) else self.idle.value)
+
+    def add(
+        self, *, device_w: float, bus_load_w: float, solar_w: float, is_light: bool, busy_ns: int | None, now_ns: int
+    ) -> float:
+        """Take in what was measured; give what the device took since the time before, in joules.
+
+        Args:
+            device_w: Not-a-number if it is not known, as of the other powers.
+            bus_load_w: All that is drawn.
+            solar_w: What comes in.
+            is_light: Whether the spacecraft is in the light.
+            busy_ns: How long a job kept the device busy since the time before; None if that cannot be said.
+            now_ns: When.
+        """
+        before, self._before = self._before, (now_ns, device_w)
+        if before is None:
+            dt_s, mean_w = 0.0, device_w
+        else:
+            dt_s, mean_w = (now_ns - before[0]) / 1e9, (before[1] + device_w) / 2
+        if is_light and not math.isnan(solar_w):
+            self.solar.add(solar_w, dt_s)
+        if math.isnan(device_w):
+            return 0.0
+        if bus_load_w >= device_w:
+            self.base.add(bus_load_w - device_w, dt_s)
+        if math.isnan(mean_w):
+            return 0.0
+        if busy_ns == 0:
+            self.idle.add(device_w, dt_s)
+        elif busy_ns is not None:
+            self._measure(mean_w * dt_s, dt_s, min(busy_ns / 1e9, dt_s))
+        return mean_w * dt_s
+
+    def _measure(self, energy_j: float, dt_s: float, busy_s: float) -> None:
+        self._busy_s += busy_s
+        self._elapsed_s += dt_s
+        self._energy_j += energy_j
+        if self._busy_s < WINDOW_S:
+            return
+        idle_w = 0.0 if math.isnan(self.idle.value) else self.idle.value
+        measured_w = max((self._energy_j - idle_w * self._elapsed_s) / self._busy_s, 0.0)
+        before_w = measured_w if math.isnan(self.compute_w) else self.compute_w
+        self.compute_w = before_w + (measured_w - before_w) * WINDOW_WEIGHT
+        self._busy_s = self._elapsed_s = self._energy_j = 0.0
