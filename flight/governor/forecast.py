@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from flight.jobs.pace import FULL_PERMILLE
 
-# A span shorter than this is planned as if it were as long: a rest of energy is not burnt in the last seconds.
-SPAN_S_MIN = 60.0
+# A rest of light or of eclipse shorter than this is planned as if it were as long: a rest of energy does not start a
+# worker for the last seconds before sunrise.
+LIGHT_S_MIN = 60.0
+ECLIPSE_S_MIN = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,17 +98,24 @@ def forecast(outlook: Outlook, deadline_in_s: float = math.inf) -> Forecast:
     sunset_j = min(outlook.reserve_j + outlook.base_w * outlook.eclipse_s, outlook.capacity_j)
     gained_j = (outlook.solar_w - outlook.base_w) * outlook.light_s
     compute_w = outlook.compute_w
-    light = _spread(outlook.charge_j + gained_j - sunset_j, outlook.light_s, compute_w, deadline_in_s)
+    light = _spread(
+        outlook.charge_j + gained_j - sunset_j,
+        compute_w,
+        outlook.light_s,
+        min(deadline_in_s, outlook.light_s),
+        LIGHT_S_MIN,
+    )
     at_sunset_j = outlook.charge_j + gained_j - light.energy_j
     if outlook.light_s:
         at_sunset_j = min(at_sunset_j, outlook.capacity_j)
     at_sunrise_j = at_sunset_j - outlook.base_w * outlook.eclipse_s
-    dark = _spread(at_sunrise_j - outlook.reserve_j, outlook.eclipse_s, compute_w, deadline_in_s - outlook.light_s)
+    dark_in_s = min(deadline_in_s - outlook.light_s, outlook.eclipse_s)
+    dark = _spread(at_sunrise_j - outlook.reserve_j, compute_w, outlook.eclipse_s, dark_in_s, ECLIPSE_S_MIN)
     spent_j = light.energy_j + dark.energy_j
     ahead_s, orbit_s = outlook.light_s + outlook.eclipse_s, outlook.orbit_light_s + outlook.orbit_eclipse_s
     left_j = outlook.solar_w * outlook.orbit_light_s - outlook.base_w * orbit_s
     if not outlook.orbit_light_s or not outlook.orbit_eclipse_s:  # Not known yet: it goes on as until sunrise.
-        left_j, orbit_s = spent_j, max(ahead_s, SPAN_S_MIN)
+        left_j, orbit_s = spent_j, max(ahead_s, LIGHT_S_MIN)
     return Forecast(
         light=light,
         eclipse=dark,
@@ -116,8 +125,8 @@ def forecast(outlook: Outlook, deadline_in_s: float = math.inf) -> Forecast:
     )
 
 
-def _spread(budget_j: float, span_s: float, compute_w: float, deadline_in_s: float) -> Stretch:
-    """Spread what may be spent over a span, or over what of it is before a deadline."""
-    wanted_s = min(span_s, deadline_in_s) if deadline_in_s > 0 else span_s
-    duty = min(max(budget_j / (compute_w * max(wanted_s, SPAN_S_MIN)), 0.0), 1.0)
+def _spread(budget_j: float, compute_w: float, span_s: float, wanted_s: float, least_s: float) -> Stretch:
+    """Spread what may be spent over a span, or over what of it is before a deadline (none of it, if that is past)."""
+    over_s = max(wanted_s if wanted_s > 0 else span_s, least_s)
+    duty = min(max(budget_j / (compute_w * over_s), 0.0), 1.0)
     return Stretch(span_s, duty, min(max(budget_j, 0.0), duty * compute_w * span_s))

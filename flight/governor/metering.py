@@ -16,8 +16,10 @@ IDLE_TAU_S = 30.0
 # The Sun is seen at a slowly changing angle.
 SOLAR_TAU_S = 120.0
 
-# Busy time that makes one measurement of what compute draws; shorter ones are spoilt by the lag of the sensor.
-WINDOW_S = 10.0
+# Busy time that makes one measurement of what compute draws: a look tells but one instant of a duty cycle. The first
+# one is wanted sooner.
+WINDOW_S = 60.0
+FIRST_WINDOW_S = 10.0
 
 # Share that a new such measurement has.
 WINDOW_WEIGHT = 0.3
@@ -96,7 +98,7 @@ class Meter:
         self._busy_s += busy_s
         self._elapsed_s += dt_s
         self._energy_j += energy_j
-        if self._busy_s < WINDOW_S:
+        if self._busy_s < (FIRST_WINDOW_S if math.isnan(self.compute_w) else WINDOW_S):
             return
         idle_w = 0.0 if math.isnan(self.idle.value) else self.idle.value
         measured_w = max((self._energy_j - idle_w * self._elapsed_s) / self._busy_s, 0.0)

@@ -10,8 +10,8 @@ from flight.governor.allowance import Trigger, follow
 from flight.jobs.pace import FULL_PERMILLE
 from mission.governor import Allowance
 
-# Duty changes in steps, so that an operator can read it and a drift of the last digit changes nothing.
-DUTY_STEP_PERMILLE = 50
+# Duty changes in steps, so that a drift of the last digit changes nothing.
+DUTY_STEP_PERMILLE = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,9 +144,9 @@ class Engine:
 
     def allow(self, pace: Pace) -> None:
         """Keep to a pace from now on."""
-        if pace.duty_permille > self._pace.duty_permille and self._running is not None:
-            self._running.rest_until_ns = 0
         self._pace = pace
+        if self._running is not None:
+            self._running.rest(pace)
 
     def spend(self, energy_j: float) -> None:
         """Take note of energy that the device took for the job at work."""
@@ -211,7 +211,7 @@ class Engine:
         if running is None or not running.outstanding:
             return  # The worker was killed while this was on its way.
         request, elapsed_ns = running.answered(now_ns)
-        running.rest_until_ns = now_ns + self._pace.rest_ns(elapsed_ns)
+        running.rest(self._pace, elapsed_ns, now_ns)
         try:
             if isinstance(reply, Stepped | Evaluated | Saving | Saved | Finished):
                 self._tell_findings(running, reply.findings)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ccsds.errors import MisuseError
 from flight.jobs.messages import Collect, Finish, Join, Request, Save, Start, Step, Stepped
+from flight.jobs.pace import Pace
 from flight.jobs.plan import Plan
 from flight.jobs.recipe import Recipe
 
@@ -56,6 +57,8 @@ class RunningJob:
         """It is asked for nothing more before this, unless it may use all the time."""
         self.energy_j = 0.0
         """What the device took since this worker was started, as far as it is measured."""
+        self._rest_from_ns = 0
+        self._rest_after_ns = 0
         self.late_s = math.nan
         """By how much it is expected after its deadline, as far as anybody reckons."""
         self._busy_ns = 0
@@ -131,6 +134,18 @@ class RunningJob:
         request = self.outstanding[0]
         longest_ns = self._longest_ns.get(type(request))
         return None if longest_ns is None else longest_ns * _count(request)
+
+    def rest(self, pace: Pace, busy_ns: int | None = None, now_ns: int = 0) -> None:
+        """Have the worker rest by a pace after it was busy, or by another pace than before.
+
+        Args:
+            pace: By what.
+            busy_ns: How long it was busy, until now; None if it is resting already.
+            now_ns: When.
+        """
+        if busy_ns is not None:
+            self._rest_from_ns, self._rest_after_ns = now_ns, busy_ns
+        self.rest_until_ns = self._rest_from_ns + pace.rest_ns(self._rest_after_ns)
 
     @property
     def is_opening(self) -> bool:
