@@ -12,6 +12,7 @@ from typing import Any
 from ccsds.cop1 import farm
 from ccsds.cop1 import fop_table as fop
 from flight import mode, slots
+from flight.governor import allowance
 from flight.jobs import life_cycle
 from ground import tracker
 from ground.cop_keeper import NS_PER_S, RESTART_PAUSE_NS_MAX, WAIT_NS_MAX, recovery_bound_ns
@@ -108,6 +109,12 @@ def state_machines() -> str:
             "",
             "```mermaid",
             mode.diagram(),
+            "```",
+            "",
+            "## What power and heat let jobs do (`flight/governor/allowance.py`)",
+            "",
+            "```mermaid",
+            allowance.diagram(),
             "```",
             "",
             "## The slots of a kind (`flight/slots.py`)",

@@ -1,6 +1,5 @@
 """The book of jobs: what was submitted, where each is in its life, and the checkpoints to go on from."""
 
-import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -123,8 +122,8 @@ class JobFinished(msgspec.Struct, frozen=True, tag=True):
     loss: float
     validation_loss: float
     weights_sha256: bytes
-    late_s: float = math.nan
-    """By how much it came after its deadline, as far as that was reckoned."""
+    late_s: float | None = None
+    """By how much it came after its deadline, if it had one and that was reckoned."""
 
 
 JobChange = (

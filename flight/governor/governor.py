@@ -1,7 +1,6 @@
 """The governor: looks at the sensors, and tells the job engine how much jobs may do.
 
-It decides when steps run, never their arithmetic. It looks at uneven times, so that a duty cycle is never met at one
-phase only. What it cannot read counts against jobs, never raises, and is told.
+It decides when steps run, never their arithmetic. What it cannot read counts against jobs, never raises, and is told.
 """
 
 import math
@@ -14,6 +13,7 @@ from flight.governor.deadline import Work
 from flight.governor.decision import CAUSES, FREE, GAUGES, Decision, Quantity, reason
 from flight.governor.forecast import Forecast, Outlook, forecast
 from flight.governor.gauge import Standing
+from flight.governor.looks import Looks
 from flight.governor.metering import Meter
 from flight.governor.panel import Panel
 from flight.governor.watch import Levels, Watch
@@ -33,10 +33,6 @@ FORECAST_LEVELS = Levels(50, 900, 100)
 
 # While no job is at work, the sensors are looked at so many times more seldom.
 IDLE_PERIODS = 5
-
-# Multiples of the golden ratio, whole parts left out, fill the unit interval evenly: here in millionths.
-_GOLDEN_MILLIONTHS = 618_034
-_MILLION = 1_000_000
 
 
 class Governor:
@@ -74,8 +70,7 @@ class Governor:
         """What the forecast is, while there is one."""
         self.late_s = math.nan
         """By how much the job at hand is expected after its deadline."""
-        self._looks = 0
-        self._due_ns = 0
+        self._looks = Looks()
         self._metered: RunningJob | None = None
         self._busy_ns = 0
         self._limit_w: int = 0
@@ -88,17 +83,13 @@ class Governor:
 
     def advance(self, now_ns: int) -> None:
         """Look at the sensors, if it is time to, and let the engine know."""
-        if now_ns < self._due_ns:
+        if now_ns < self._looks.due_ns:
             return
         config = self._settings.config
-        self._looks += 1
-        # Between three quarters and five quarters of a period.
-        phase = config.period_ns * (self._looks * _GOLDEN_MILLIONTHS % _MILLION) // (2 * _MILLION)
-        idle = IDLE_PERIODS if self._engine.running is None else 1
-        self._due_ns = now_ns + (config.period_ns * 3 // 4 + phase) * idle
+        span_ns = self._looks.take(config.period_ns * (IDLE_PERIODS if self._engine.running is None else 1), now_ns)
         self.panel.look(config, now_ns)
         self.daylight.look(self.panel)
-        self._measure(now_ns)
+        self._measure(span_ns, now_ns)
         work = self._work(now_ns)
         self._see(work, now_ns)
         self._decide(work, now_ns)
@@ -106,9 +97,9 @@ class Governor:
 
     def next_deadline(self) -> int:
         """Give when it looks next."""
-        return self._due_ns
+        return self._looks.due_ns
 
-    def _measure(self, now_ns: int) -> None:
+    def _measure(self, span_ns: int, now_ns: int) -> None:
         """Take note of what the device took, and whether a job kept it busy meanwhile."""
         running, before = self._engine.running, self._metered
         busy_ns = running.busy_ns(now_ns) if running is not None else 0
@@ -120,7 +111,7 @@ class Governor:
             solar_w=self.panel.value(Sensor.SOLAR_POWER),
             is_light=self.daylight.is_light,
             busy_ns=busy_ns - self._busy_ns if is_steady else None,
-            now_ns=now_ns,
+            span_s=span_ns / NS_PER_S,
         )
         if running is not None and running is before:
             self._engine.spend(energy_j)
@@ -167,10 +158,11 @@ class Governor:
             share = value if quantity is Quantity.FORECAST else max(levels.share(value) * FULL_PERMILLE, least)
             return levels.place(value), share
         gauges = [self.panel.gauge(sensor) for sensor in GAUGES[quantity]]
-        if all(gauge.standing is not Standing.LOST for gauge in gauges):
+        standings = {gauge.standing for gauge in gauges}
+        if Standing.LOST not in standings or Standing.ABSENT in standings:
             return Trigger.AMPLE, FULL_PERMILLE  # There is no such thing on this board, or it is not known yet.
-        if quantity is Quantity.FORECAST:
-            return Trigger.DIM, least  # The charge, if that is known, still holds jobs at its own level.
+        if quantity is Quantity.FORECAST and config.lost_allowance is Allowance.HOLD:
+            return Trigger.DIM, least  # Charge and temperatures still hold jobs at their own levels.
         return _TRIGGERS[config.lost_allowance], least
 
     def _value(self, quantity: Quantity) -> float:

@@ -1,7 +1,7 @@
 """What compute costs, from the power of the device and the time in which a job kept it busy.
 
 All is averaged: over some minutes what is drawn without compute, over the busy time of some seconds what is drawn for
-it. An average by ``dt / (dt + tau)`` is the same on every computer.
+it. An average by ``span / (span + tau)`` is the same on every computer.
 """
 
 import math
@@ -32,12 +32,12 @@ class Average:
     tau_s: float
     value: float = math.nan
 
-    def add(self, value: float, dt_s: float) -> None:
+    def add(self, value: float, span_s: float) -> None:
         """Take in a value that held for a while."""
         if math.isnan(self.value):
             self.value = value
-        elif dt_s > 0:
-            self.value += (value - self.value) * dt_s / (dt_s + self.tau_s)
+        elif span_s > 0:
+            self.value += (value - self.value) * span_s / (span_s + self.tau_s)
 
 
 class Meter:
@@ -52,7 +52,6 @@ class Meter:
         """Watts that come in while in the light."""
         self.compute_w = math.nan
         """What a job that is always busy draws above an idle device."""
-        self._before: tuple[int, float] | None = None
         self._busy_s = 0.0
         self._elapsed_s = 0.0
         self._energy_j = 0.0
@@ -63,40 +62,34 @@ class Meter:
         return self.base.value + (0.0 if math.isnan(self.idle.value) else self.idle.value)
 
     def add(
-        self, *, device_w: float, bus_load_w: float, solar_w: float, is_light: bool, busy_ns: int | None, now_ns: int
+        self, *, device_w: float, bus_load_w: float, solar_w: float, is_light: bool, busy_ns: int | None, span_s: float
     ) -> float:
-        """Take in what was measured; give what the device took since the time before, in joules.
+        """Take in what was measured; give what the device took meanwhile, in joules.
 
         Args:
             device_w: Not-a-number if it is not known, as of the other powers.
             bus_load_w: All that is drawn.
             solar_w: What comes in.
             is_light: Whether the spacecraft is in the light.
-            busy_ns: How long a job kept the device busy since the time before; None if that cannot be said.
-            now_ns: When.
+            busy_ns: How long a job kept the device busy since the look before; None if that cannot be said.
+            span_s: How long a time this look stands for.
         """
-        before, self._before = self._before, (now_ns, device_w)
-        if before is None:
-            dt_s, mean_w = 0.0, device_w
-        else:
-            dt_s, mean_w = (now_ns - before[0]) / 1e9, (before[1] + device_w) / 2
         if is_light and not math.isnan(solar_w):
-            self.solar.add(solar_w, dt_s)
+            self.solar.add(solar_w, span_s)
         if math.isnan(device_w):
             return 0.0
         if bus_load_w >= device_w:
-            self.base.add(bus_load_w - device_w, dt_s)
-        if math.isnan(mean_w):
-            return 0.0
+            self.base.add(bus_load_w - device_w, span_s)
+        energy_j = device_w * span_s
         if busy_ns == 0:
-            self.idle.add(device_w, dt_s)
+            self.idle.add(device_w, span_s)
         elif busy_ns is not None:
-            self._measure(mean_w * dt_s, dt_s, min(busy_ns / 1e9, dt_s))
-        return mean_w * dt_s
+            self._measure(energy_j, span_s, busy_ns / 1e9)
+        return energy_j
 
-    def _measure(self, energy_j: float, dt_s: float, busy_s: float) -> None:
+    def _measure(self, energy_j: float, span_s: float, busy_s: float) -> None:
         self._busy_s += busy_s
-        self._elapsed_s += dt_s
+        self._elapsed_s += span_s
         self._energy_j += energy_j
         if self._busy_s < (FIRST_WINDOW_S if math.isnan(self.compute_w) else WINDOW_S):
             return

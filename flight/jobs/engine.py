@@ -7,6 +7,7 @@ the last good checkpoint, after a back-off, a bounded number of times.
 Rates and estimates come from ``now_ns``, so that under virtual time equal seeds give equal telemetry.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -480,7 +481,7 @@ class Engine:
             loss=running.loss,
             validation_loss=running.validation_loss,
             weights_sha256=bytes.fromhex(reply.weights_sha256),
-            late_s=running.late_s,
+            late_s=None if math.isnan(running.late_s) else running.late_s,
         )
         self._move(running.job_id, Trigger.FINISH, now_ns, "", finished)
 

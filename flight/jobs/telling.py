@@ -65,13 +65,18 @@ def job_report(job_id: int, job: JobRecord, running: RunningJob | None, energy_j
         "energy": energy_j or math.nan,
         "energy_per_token": energy_per_token_j(job, step, energy_j),
         "deadline": job.submitted.deadline,
-        "late": running.late_s if running else job.finished.late_s if job.finished else math.nan,
+        "late": running.late_s if running else _late_s(job),
         "faults_mended": job.faults_mended,
         "checkpoints_refused": job.checkpoints_refused,
         "inexact": clip_reason(job.inexact),
         "weights_sha256": job.finished.weights_sha256 if job.finished else b"",
         "failure": clip_reason(job.reason) if job.state is JobState.FAILED else "",
     }
+
+
+def _late_s(job: JobRecord) -> float:
+    late_s = job.finished.late_s if job.finished else None
+    return math.nan if late_s is None else late_s
 
 
 def energy_per_token_j(job: JobRecord, step: int, energy_j: float) -> float:

@@ -23,6 +23,7 @@ from flight.books.jobs import (
     JobFinished,
     JobMoved,
     JobSampled,
+    JobSpent,
     JobSubmitted,
     WorkerRestarted,
 )
@@ -52,6 +53,7 @@ CHANGES = (
     checkpoint(15),
     WorkerRestarted(1),
     WorkerRestarted(1),
+    JobSpent(1, 12.5),
     JobSampled(1, "to be"),
     JobFinished(1, 20, 1.0, 2.0, b"\x02" * 32),
     ClockKept("run", 10**18, 3, 10**18, 10**18 + 5, None),
