@@ -31,6 +31,8 @@ class End(ABC, Generic[CoreType]):
         self._has_contact = False
         self._deadline_ns: int | None = None
         self._is_stirred = False
+        self.is_fed = True
+        """Whether there is power for it."""
         self.may_transmit = False
         """Whether it may have something to say, once the line is free."""
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from hil.environment.environment import EnvironmentSample
 from hil.sky import LookSample, SkySpan
 
 NS_PER_S = 1_000_000_000
@@ -47,6 +48,8 @@ class Evidence:
         """Passes, eclipses and zones of radiation, in order of time, if there is an orbit."""
         self.looks: list[LookSample] = []
         """Range and elevation in each pass, if there is an orbit."""
+        self.environment_samples: list[EnvironmentSample] = []
+        """Charge, powers and temperatures, evenly over the run, if there is an environment."""
         self.files: dict[str, tuple[str, str]] = {}
         """For each file that was laid before the run, its SHA-256 and that of what is at the other end."""
         self.line_counts: dict[str, dict[str, int]] = {}

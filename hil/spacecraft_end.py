@@ -13,6 +13,7 @@ import msgspec
 
 from ccsds.sdls.key_store import KeyStore
 from flight.jobs.corpus import CorpusFile
+from flight.sensors import Sensors
 from flight.services.boots import note_crash
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from hil.disk import PowerCut, SimulatedDisk
@@ -33,6 +34,7 @@ class SpacecraftEnd(End[Spacecraft]):
         make_worker: Makes what does its job work, given its disk.
         corpora: The corpora on board, by name.
         streams: Of the seed; what a power cut leaves is drawn from them.
+        sensors: Of its power and heat, or None.
     """
 
     name = "spacecraft"
@@ -45,12 +47,14 @@ class SpacecraftEnd(End[Spacecraft]):
         make_worker: Callable[[FaultyDisk], VirtualWorker],
         corpora: Mapping[str, CorpusFile],
         streams: Streams,
+        sensors: Sensors | None = None,
     ) -> None:
         super().__init__()
         self._config = config
         self._key_name = keys_path.name if keys_path is not None else ""
         self._key_disk = SimulatedDisk(keys_path.parent, streams.scoped("spacecraft/keys")) if keys_path else None
         self._corpora = corpora
+        self._sensors = sensors
         self.disk = FaultyDisk(store, streams.scoped("spacecraft"))
         self.worker = make_worker(self.disk)
         self._time = OwnTime()
@@ -154,7 +158,7 @@ class SpacecraftEnd(End[Spacecraft]):
 
     def _build(self, now_ns: int) -> Spacecraft:
         keys = KeyStore.open(self._key_disk, self._key_name) if self._key_disk is not None else None
-        return Spacecraft(self._config, self.disk, self.worker, self._corpora, now_ns, keys)
+        return Spacecraft(self._config, self.disk, self.worker, self._corpora, now_ns, keys, sensors=self._sensors)
 
     @contextlib.contextmanager
     def _powered(self) -> Iterator[None]:

@@ -33,6 +33,7 @@ from flight.jobs.messages import (
     Step,
 )
 from flight.jobs.process import WorkerProcess
+from hil.environment.activity import Activity
 from hil.faults.strike import Strike
 from hil.scenario.spacecraft import WorkDurations
 
@@ -111,9 +112,19 @@ class VirtualWorker:
         hand: Who does the work.
         durations: How long each kind of request takes.
         save_begun: Called when a checkpoint is asked for.
+        activity: Told what the device does, if anybody wants to know.
     """
 
-    def __init__(self, hand: Hand, durations: WorkDurations, save_begun: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        hand: Hand,
+        durations: WorkDurations,
+        save_begun: Callable[[], None] = lambda: None,
+        activity: Activity | None = None,
+    ) -> None:
+        self._activity = activity
+        self.is_device_down = False
+        """Whether the device has stopped: a worker that is launched now hears nothing of it."""
         self._process = hand
         self._save_begun = save_begun
         self._durations = durations
@@ -135,12 +146,21 @@ class VirtualWorker:
         """Whether a worker runs."""
         return self._process.is_running
 
+    @property
+    def is_working(self) -> bool:
+        """Whether a worker runs that answers."""
+        return self._process.is_running and not self._is_hung
+
     def launch(self) -> None:
         """See `flight.jobs.worker_port.WorkerPort`."""
         self._due.clear()
         self._free_ns = self.now_ns
         self._is_hung, self._slowness = False, 1.0
         self._process.launch()
+        if self.is_device_down:
+            self.hang()
+        elif self._activity is not None:
+            self._activity.switch_on(self.now_ns)
 
     def send(self, request: Request) -> None:
         """See `flight.jobs.worker_port.WorkerPort`."""
@@ -157,6 +177,8 @@ class VirtualWorker:
                 request = Join()
         self._free_ns = begin_ns + self._duration_ns(request)
         self._due.append((self._free_ns, reply))
+        if self._activity is not None and not self._is_hung:
+            self._activity.work(begin_ns, self._free_ns)
         if self._strikes and isinstance(request, Step):
             self._process.send(self._strikes.popleft())
         if reply is None:
@@ -182,6 +204,8 @@ class VirtualWorker:
         """See `flight.jobs.worker_port.WorkerPort`."""
         self._due.clear()
         self._process.kill()
+        if self._activity is not None:
+            self._activity.switch_off(self.now_ns)
 
     def memory_octets(self) -> int:
         """See `flight.jobs.worker_port.WorkerPort`. What the process really holds is not the same in equal runs."""

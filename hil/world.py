@@ -36,6 +36,7 @@ from hil.sky import SkyChanged, contact_plan, look_samples, sky_changes, sky_spa
 from hil.spacecraft_end import SpacecraftEnd
 from hil.station_end import StationEnd
 from hil.streams import Streams
+from hil.surroundings import Surroundings
 from hil.worker import Hand, VirtualWorker, hand_process
 from mission.files import FILES_DIRECTORY
 from mission.profiles import Contact, find_profile
@@ -95,6 +96,10 @@ class World:
         self.evidence = Evidence(folder / "events.jsonl")
         keys = lay_keys(folder, streams, profile) if link.security == "keys" else {}
         tai_offset_ns = _ns(scenario.spacecraft.tai_s)
+        self._surroundings: Surroundings | None = None
+        if scenario.environment is not None and outlook is not None:
+            self._surroundings = Surroundings(scenario.environment, outlook, streams)
+            self.evidence.environment_samples = self._surroundings.environment.samples
         self.spacecraft = SpacecraftEnd(
             SpacecraftConfig(profile=profile, tai_offset_ns=tai_offset_ns),
             folder / "store",
@@ -102,6 +107,7 @@ class World:
             self._make_worker,
             corpora,
             streams,
+            self._surroundings.sensors if self._surroundings is not None else None,
         )
         self.station = StationEnd(
             profile, folder / "archive.sqlite", folder / "files", keys.get(KeyEnd.GROUND), tai_offset_ns, streams
@@ -124,8 +130,11 @@ class World:
             now_ns=lambda: self.now_ns,
             collect=self._collect,
             tell=self._tell_fault,
+            note=lambda event: self._note("hil", plain(event)),
         )
         self._hands = hands
+        if self._surroundings is not None:
+            self._surroundings.take_hold(hands)
         passes_ns = [each.start_ns for each in self._plan.passes]
         self.faults = FaultTimeline(scenario.faults, hands, streams, passes_ns, self._end_ns)
         if outlook is not None:
@@ -216,6 +225,8 @@ class World:
     def _turn(self) -> None:
         """Do all that is due now, in one order."""
         now_ns = self.now_ns
+        if self._surroundings is not None:
+            self._surroundings.advance(now_ns)
         self.spacecraft.work(now_ns)
         self._carry(self.up, self.spacecraft)
         self._carry(self.down, self.station)
@@ -267,6 +278,8 @@ class World:
         change_ns = self._plan.next_change_ns(self.now_ns)
         if change_ns is not None and change_ns < next_ns:
             next_ns = change_ns
+        if self._surroundings is not None:
+            next_ns = min(next_ns, self._surroundings.next_deadline())
         if self.station.is_on:
             deadline_ns = self.procedure.next_deadline()
             if deadline_ns is not None and deadline_ns < next_ns:
@@ -330,9 +343,16 @@ class World:
         self._note("hil", {"type": "FaultStruck", "time_ns": self.now_ns, "text": text})
 
     def _make_worker(self, disk: FaultyDisk) -> VirtualWorker:
+        around = self._surroundings
         is_struck = any(fault.kind in IN_WORKER_FAULTS for fault in self._scenario.faults)
+        is_struck = is_struck or (around is not None and bool(around.particles))
         hand = self._make_hand(disk) if self._make_hand else hand_process(disk.root, is_struck=is_struck)
-        return VirtualWorker(hand, self._scenario.spacecraft.work, lambda: self.faults.instant(CHECKPOINT_BEGUN))
+        return VirtualWorker(
+            hand,
+            self._scenario.spacecraft.work,
+            lambda: self.faults.instant(CHECKPOINT_BEGUN),
+            around.activity if around is not None else None,
+        )
 
     def _send(self, name: str, arguments: Mapping[str, Any]) -> int:
         return self.station.command(name, arguments, self.now_ns)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from hil.agenda import Agenda
 from hil.channel.line import Line
 from hil.end import End
@@ -29,13 +31,20 @@ class Hands:
     """Takes what both ends have to tell, before one of them is gone."""
     tell: Callable[[str], None]
     """Notes in one line what was struck."""
+    note: Callable[[msgspec.Struct], None]
+    """Notes an event."""
 
     def later(self, after_ns: int, act: Callable[[], None]) -> None:
         """Have something done after a time."""
         self.agenda.add(self.now_ns() + after_ns, act)
 
     def start(self, end: End) -> None:
-        """Start an end that is off, as a supervisor does: again and again, if its store keeps it from starting."""
+        """Start an end that is off, as a supervisor does: again and again, if its store keeps it from starting.
+
+        Without power nothing starts; who gives it back starts it then.
+        """
+        if end.is_on or not end.is_fed:
+            return
         try:
             end.start(self.now_ns())
         except OSError as error:

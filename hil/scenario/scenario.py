@@ -16,6 +16,7 @@ from msgspec import Meta
 from ccsds.errors import MisuseError
 from hil.lines import check_lines
 from hil.orbit.outlook import Outlook
+from hil.scenario.environment import EnvironmentTable, check_environment
 from hil.scenario.expect import ExpectTable
 from hil.scenario.faults import FaultTable, check_faults
 from hil.scenario.link import LinkTable, check_directions, check_passes
@@ -39,6 +40,8 @@ class Scenario(Table, frozen=True, kw_only=True):
     link: LinkTable = LinkTable()
     orbit: OrbitTable | None = None
     """Without one, passes are those of the link."""
+    environment: EnvironmentTable | None = None
+    """Without one there is power without end, no heat and no radiation."""
     stations: list[SiteTable] = msgspec.field(default_factory=list)
     """Where the station has its antennas, if there is an orbit."""
     faults: list[FaultTable] = msgspec.field(default_factory=list)
@@ -145,6 +148,10 @@ def _check_sky(scenario: Scenario) -> int:
     if scenario.orbit is not None and scenario.link.passes:
         raise MisuseError("link.passes: expected none beside an [orbit], from which passes follow")
     outlook = scenario.outlook()
+    if scenario.environment is not None:
+        if outlook is None:
+            raise MisuseError("environment: expected an [orbit] beside it, by which the Sun shines")
+        check_environment(scenario.environment, scenario.duration_s)
     if outlook is None:
         if scenario.stations:
             raise MisuseError("stations: expected none without an [orbit]")
