@@ -12,9 +12,11 @@ from rich.console import Console
 
 from ccsds.errors import MisuseError, StarloopError
 from hil.display import Display, show_result
-from hil.rig import check_real_time
-from hil.run import Mode, find_corpora, prepare_folder, run_scenario
+from hil.real_time import check_real_time
+from hil.run import find_corpora, prepare_folder, run_scenario
 from hil.scenario.scenario import load_scenario, shipped_scenarios
+from hil.wiring import Mode, Wiring
+from ports.errors import PortLostError
 
 # Click's own number for a usage error is 2 as well.
 BAD_INPUT = 2
@@ -33,24 +35,52 @@ def main() -> None:
     "--mode",
     default=Mode.VIRTUAL.value,
     show_default=True,
-    type=click.Choice([mode.value for mode in Mode]),
-    help="Virtual time in one process, or real time over a pair of pseudo-terminals.",
+    type=click.Choice([mode.value for mode in Mode if mode is not Mode.BOARD]),
+    help="Virtual time in one process, or real time between two programs over pseudo-terminals or TCP.",
 )
+@click.option(
+    "--link-board",
+    "board_url",
+    metavar="URL",
+    help="In real time with a board behind this link URL, such as serial:/dev/ttyUSB0?baud=115200; ground runs here.",
+)
+@click.option(
+    "--keys",
+    "keys_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The ground's key file, if there is a board; its twin is on the board.",
+)
+@click.option("--insecure", is_flag=True, help="The board believes every frame.")
 @click.option("--force", is_flag=True, help="Overwrite an earlier run in that directory.")
-def run(scenario: str, seed: int, folder: Path, mode: str, force: bool) -> None:
+def run(
+    scenario: str,
+    seed: int,
+    folder: Path,
+    mode: str,
+    board_url: str | None,
+    keys_path: Path | None,
+    insecure: bool,
+    force: bool,
+) -> None:
     """Run SCENARIO, a shipped one by name or a .toml file by path."""
     console = Console(highlight=False)
     try:
+        wiring = Wiring(
+            mode=Mode(mode) if board_url is None else Mode.BOARD,
+            board_url=board_url,
+            keys_path=keys_path,
+            is_insecure=insecure,
+        )
         loaded = load_scenario(scenario)
-        if Mode(mode) is Mode.PTY:
-            check_real_time(loaded)
+        if wiring.is_real_time:
+            check_real_time(loaded, wiring)
         corpora = find_corpora(loaded)
         prepare_folder(folder, force=force)
     except (MisuseError, OSError) as error:
         click.echo(f"hil: {error}", err=True)
         sys.exit(BAD_INPUT)
     console.print(
-        f"[bold]{loaded.title or loaded.name}[/]\nseed {seed}, link profile {loaded.link.profile}, {mode} time"
+        f"[bold]{loaded.title or loaded.name}[/]\nseed {seed}, link profile {loaded.link.profile}, {wiring.text}"
     )
     for corpus in corpora.values():
         text = corpus.notice or f"found in {corpus.origin.value}, SHA-256 {corpus.sha256[:12]}…"
@@ -61,7 +91,7 @@ def run(scenario: str, seed: int, folder: Path, mode: str, force: bool) -> None:
                 loaded,
                 seed=seed,
                 folder=folder,
-                mode=Mode(mode),
+                wiring=wiring,
                 corpora=corpora,
                 watch=display.watch,
                 clock_s=time.monotonic,
@@ -69,9 +99,12 @@ def run(scenario: str, seed: int, folder: Path, mode: str, force: bool) -> None:
     except KeyboardInterrupt:
         console.print("[red]interrupted[/]; what was written so far is in", folder)
         sys.exit(1)
+    except PortLostError as error:
+        click.echo(f"hil: {board_url}: {error}", err=True)
+        sys.exit(BAD_INPUT)
     except StarloopError as error:
         console.print(
-            f"[red]the run broke off:[/] {error}\nreplay: hil run {scenario} --seed {seed} --mode {mode} --out …"
+            f"[red]the run broke off:[/] {error}\nreplay: hil run {scenario} --seed {seed} {wiring.option} --out …"
         )
         sys.exit(1)
     show_result(console, result, folder)

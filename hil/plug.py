@@ -11,7 +11,7 @@ from typing import Any
 from ports.drive import RETRY_NS_MAX, RETRY_NS_MIN, PortDown, PortUp
 from ports.errors import PortLostError
 from ports.port import Port, open_port
-from ports.url import Url, parse_url
+from ports.url import TcpListenUrl, Url, parse_url
 
 
 class Plug:
@@ -61,6 +61,9 @@ class Plug:
         if self._port is None and self._url is not None and not self._is_pulled and now_ns >= self._retry_at_ns:
             try:
                 self._port = open_port(self._url)
+                if isinstance(self._url, TcpListenUrl):
+                    # A free number is taken once: the peer knows it by then.
+                    self._url = parse_url(self._port.name)
             except PortLostError as error:
                 self._lose(error, now_ns)
         if self._port is not None:

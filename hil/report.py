@@ -35,7 +35,7 @@ def write_report(path: Path, result: Result) -> None:
     loss = _loss_plot(result)
     sections = [
         f"<header><p class='verdict {verdict}'>{verdict.upper()}</p><h1>{_text(scenario.title or scenario.name)}</h1>"
-        f"<p>{_text(scenario.name)}, seed {result.seed}, {result.mode.value} time: "
+        f"<p>{_text(scenario.name)}, seed {result.seed}, {result.wiring.mode.value} time: "
         f"{result.mission_s:.1f} s of mission in {result.wall_s:.1f} s</p></header>",
         _checks(result),
         f"<section><h2>Training</h2>{loss}</section>" if loss else "",

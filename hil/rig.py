@@ -1,15 +1,16 @@
-"""A scenario in real time: `flight` and `ground` as programs on pseudo-terminals, the emulated link between them.
+"""A scenario in real time: `flight` and `ground` as programs of their own, the emulated link between them.
 
 The programs are the shipped ones and know nothing of the harness; a board on a UART differs from them by a URL. Events
 come from the station alone, as an operator's would. What is checked is content, never timing.
+
+Contact is a plug: outside of passes nobody is at the other end of either port. A board's port cannot be pulled; there
+all octets are lost instead. A reboot kills the program, which loses less than a power cut: the system keeps what the
+program had written and not synced.
 """
 
 import contextlib
-import os
 import select
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -17,40 +18,44 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
-import psutil
 
-from ccsds.errors import MisuseError, StarloopError
+from ccsds.errors import MisuseError
 from ccsds.sdls.key_file import End
 from flight.__main__ import RESET_STATUS
 from flight.jobs.corpus import CorpusFile
-from ground.client import Client, NoStationError
+from ground.client import Client, NoStationError, StationGoneError
+from ground.events import FINAL
+from hil.agenda import Agenda
 from hil.bridge import Bridge
 from hil.channel.line import Line
+from hil.contact_plan import ContactPlan
 from hil.evidence import Evidence
+from hil.files import digest_of, lay_files
 from hil.keys import lay_keys
 from hil.lines import cable_pulls, make_lines
 from hil.plug import Plug
 from hil.procedure import Procedure
+from hil.program import Program
+from hil.real_time import check_real_time
+from hil.scenario.faults import DOWN_S, FaultTable
 from hil.scenario.scenario import Scenario
+from hil.sky import contact_plan, look_samples, sky_spans
 from hil.streams import Streams
+from hil.wiring import Mode, Power, Wiring
 from hil.world import NS_PER_S
-from mission.profiles import find_profile
+from mission.files import FILES_DIRECTORY
+from mission.profiles import LinkProfile, find_profile
+from ports.errors import PortLostError
 
 # Two Python programs start within seconds; a loaded machine may need many.
 START_WAIT_S_MAX = 60.0
-STOP_WAIT_S_MAX = 10.0
 
 # The loop looks after itself at least this often, so that a program that ended is noticed.
 TURN_NS_MAX = 200_000_000
 
-# The last words of a program that ended are shown up to this.
-LOG_OCTETS_SHOWN_MAX = 2_000
-
 EPILOGUE_NS = 2 * NS_PER_S
 
-
-class ProgramEndedError(StarloopError):
-    """The flight or the ground program ended while the scenario ran."""
+_ENDED = frozenset(stage.name for stage in FINAL)
 
 
 class Rig:
@@ -62,9 +67,12 @@ class Rig:
         folder: Where stores, logs, captures and the event log go; it exists and is empty.
         corpora: The corpora on board, by name.
         watch: Called with each event, in plain form and with its source, as it happens.
+        wiring: What the link goes over.
+        power: The switch of a board, if there is one.
 
     Raises:
-        MisuseError: The scenario wants what only virtual time has.
+        MisuseError: The scenario wants what this wiring has not.
+        PortLostError: The board's port is not there.
     """
 
     def __init__(
@@ -74,26 +82,61 @@ class Rig:
         folder: Path,
         corpora: Mapping[str, CorpusFile],
         watch: Callable[[str, Mapping[str, Any]], None],
+        wiring: Wiring,
+        power: Power | None = None,
     ) -> None:
-        check_real_time(scenario)
+        check_real_time(scenario, wiring)
         self._scenario = scenario
         self._folder = folder.absolute()
-        self._corpora = corpora
         self._watch = watch
+        self._wiring = wiring
+        self._power = power
         profile = find_profile(scenario.link.profile)
         streams = Streams(seed)
-        self.up, self.down = make_lines(scenario.link, profile, streams)
+        outlook = scenario.outlook()
+        self.up, self.down = make_lines(scenario.link, profile, streams, outlook)
         self.evidence = Evidence(folder / "events.jsonl")
-        self.procedure = Procedure(scenario.procedure, self._send, self._before)
+        self.procedure = Procedure(scenario.procedure, self.send, self._before, self._put)
         self.now_ns = 0
-        self._started_ns = 0
-        self._faults = list(scenario.faults)
-        self._captures: dict[Line, BinaryIO] = {}
+        self._end_ns = _ns(scenario.duration_s)
+        self._started_ns = time.monotonic_ns()
+        self._is_over = False
+        self._faults = [fault for fault in scenario.faults if fault.job_step is not None]
+        self._agenda = Agenda()
+        self._plan = ContactPlan.of_tables(scenario.link.passes) if outlook is None else contact_plan(outlook)
+        if outlook is not None:
+            self.evidence.spans += sky_spans(outlook)
+            self.evidence.looks += look_samples(outlook)
+        self._has_contact = True
+        self._stack = contextlib.ExitStack()
         self._client: Client | None = None
-        self._security: dict[End, list[str]] = {end: ["--insecure"] for end in End}
-        if scenario.link.security == "keys":
-            for end, path in lay_keys(self._folder, streams, profile).items():
-                self._security[end] = ["--keys", str(path)]
+        # Commands whose end was not heard of yet; a station that starts again knows what became of them.
+        self._open_commands: set[int] = set()
+        self._file_roots = (self._folder / "store" / FILES_DIRECTORY, self._folder / "files")
+        for root, files in zip(self._file_roots, (scenario.spacecraft.files, scenario.station.files), strict=True):
+            lay_files(root, files, streams)
+        self._board, self._station = self._open_plugs()
+        self._bridge = Bridge(
+            self._station,
+            self._board,
+            self.up,
+            self.down,
+            pulls=cable_pulls(scenario.link),
+            on_sent=self._note_sent,
+        )
+        self._stack.callback(self._bridge.close)
+        # A socket's path may have 107 octets at most, so it cannot lie wherever the folder is.
+        self._socket_path = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="hil-"))) / "ground.sock"
+        self._flight, self._ground = self._make_programs(profile, streams, corpora)
+        self.captures: dict[Line, BinaryIO] = {
+            line: self._stack.enter_context((self._folder / f"{name}.bin").open("wb"))
+            for line, name in ((self.up, "uplink"), (self.down, "downlink"))
+        }
+
+    @property
+    def files(self) -> Path:
+        """The directory of the station's files."""
+        return self._file_roots[1]
 
     def run(self) -> Evidence:
         """Run to the end of the procedure, or of the scenario's duration.
@@ -101,78 +144,200 @@ class Rig:
         Raises:
             ProgramEndedError: One of the two programs ended, with its last words.
         """
-        with contextlib.ExitStack() as stack:
-            stack.callback(self.evidence.close)
-            board, station = (self._open(name, stack) for name in ("board", "station"))
-            corpora = [
-                part for corpus in self._corpora.values() for part in ("--corpus", f"{corpus.name}={corpus.path}")
-            ]
-            arguments = [
-                "--link",
-                f"serial:{self._folder / 'board'}",
-                "--store",
-                str(self._folder / "store"),
-                *self._security[End.SPACECRAFT],
-                *corpora,
-            ]
-            self._launch_flight = lambda: self._launch("flight", stack, *arguments)
-            self._flight = self._launch_flight()
-            # A socket's path may have 107 octets at most, so it cannot lie wherever the folder is.
-            socket_path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hil-"))) / "ground.sock"
-            self._ground = self._launch(
-                "ground", stack, "serve", "--link", f"serial:{self._folder / 'station'}", "--socket", str(socket_path),
-                "--archive", str(self._folder / "archive.sqlite"), *self._security[End.GROUND],
-            )  # fmt: skip
-            client = self._client = stack.enter_context(self._connect(socket_path))
-            client.subscribe()
-            for line, name in ((self.up, "uplink.bin"), (self.down, "downlink.bin")):
-                self._captures[line] = stack.enter_context((self._folder / name).open("wb"))
-            bridge = Bridge(
-                station, board, self.up, self.down, pulls=cable_pulls(self._scenario.link), on_sent=self._note_sent
-            )
-            self._started_ns = time.monotonic_ns()
-            for dropout in self._scenario.link.dropouts:
-                if dropout.at_s is not None:
-                    self._line(dropout.direction).drop(round(dropout.at_s * NS_PER_S), _ns(dropout.duration_s))
-            self._loop(bridge, client)
-        return self.evidence
+        try:
+            self.begin()
+            self.go_on()
+            return self.finish()
+        finally:
+            self.close()
 
-    def _loop(self, bridge: Bridge, client: Client) -> None:
-        end_ns = _ns(self._scenario.duration_s)
-        is_over = False
-        while self.now_ns < end_ns:
+    def begin(self) -> None:
+        """Start both programs, and the time.
+
+        Raises:
+            ProgramEndedError: One of them ended, with its last words.
+            NoStationError: The station does not come up.
+        """
+        for program in self._programs():
+            program.launch()
+        deadline_s = time.monotonic() + START_WAIT_S_MAX
+        while not self._connect():
             self._check_programs()
-            self.now_ns = time.monotonic_ns() - self._started_ns
-            bridge.turn(self.now_ns)
-            self._tell(bridge)
-            for event in client.read_events():
-                self._note("station", {**event, "time_ns": event["time_ns"] - self._started_ns})
-            self.procedure.advance(self.now_ns)
-            if self.procedure.is_over and not is_over:
-                is_over = True
-                end_ns = min(end_ns, self.now_ns + EPILOGUE_NS)
-            self._rest(bridge, client)
-        bridge.finish()
-        self._tell(bridge)
+            if time.monotonic() > deadline_s:
+                raise NoStationError(f"expected a station within {START_WAIT_S_MAX:g} s, found none")
+            time.sleep(0.05)
+        self._started_ns = time.monotonic_ns()
+        for dropout in self._scenario.link.dropouts:
+            if dropout.at_s is not None:
+                self._line(dropout.direction).drop(_ns(dropout.at_s), _ns(dropout.duration_s))
+        for fault in self._scenario.faults:
+            if fault.at_s is not None:
+                self._agenda.add(_ns(fault.at_s), lambda fault=fault: self._strike(fault))
+
+    def go_on(self, until_ns: int | None = None, is_enough: Callable[[], bool] | None = None) -> None:
+        """Let time go on.
+
+        Args:
+            until_ns: To when; None is to the end of the procedure, or of the scenario's duration if it has none.
+            is_enough: Asked after each turn; it is left off once it says so.
+
+        Raises:
+            ProgramEndedError: One of the two programs ended, with its last words.
+        """
+        end_ns = self._end_ns if until_ns is None else min(until_ns, self._end_ns)
+        self._refresh()
+        while self.now_ns < end_ns:
+            self._turn()
+            if until_ns is None and self.procedure.is_over and not self._is_over and self._scenario.procedure:
+                self._is_over = True
+                end_ns = self._end_ns = min(self._end_ns, self.now_ns + EPILOGUE_NS)
+            if is_enough is not None and is_enough():
+                return
+            self._rest(end_ns)
+            self._refresh()
+
+    def finish(self) -> Evidence:
+        """Take what is left to be told, and compare the files that were laid before the run."""
+        self._bridge.finish()
+        self._tell()
         for line in (self.up, self.down):
             self.evidence.line_counts[line.config.name] = msgspec.structs.asdict(line.counts)
+        here, there = self._file_roots
+        for root, other, table in ((here, there, self._scenario.spacecraft), (there, here, self._scenario.station)):
+            for file in table.files:
+                self.evidence.files[file.name] = (digest_of(root / file.name), digest_of(other / file.name))
+        return self.evidence
+
+    def close(self) -> None:
+        """End both programs, and finish what was written."""
+        for program in self._programs():
+            program.stop()
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        self._stack.close()
+        self.evidence.close()
+
+    # What a test does by hand, at the present time.
+
+    def send(self, name: str, arguments: Mapping[str, Any]) -> int:
+        """Have the station send a command, and give its number.
+
+        Raises:
+            MisuseError: The dictionary has no such command, or it does not take these arguments; or no station.
+        """
+        command_id = self._living_station().send(name, arguments)
+        self._open_commands.add(command_id)
+        return command_id
+
+    def put_file(self, local: Path, remote: str) -> str:
+        """Have the station send a file of this computer, and give the name of its transfer.
+
+        Raises:
+            MisuseError: The station does not take it, or there is none.
+            OSError: It cannot be read.
+        """
+        return self._living_station().put_file(local, remote)
+
+    def drop(self, direction: str, duration_s: float) -> None:
+        """Let every octet of one direction be lost for a time."""
+        self._refresh()
+        self._line(direction).drop(self.now_ns, _ns(duration_s))
+
+    def follow(self, plan: ContactPlan) -> None:
+        """Have contact by another plan from now on.
+
+        Raises:
+            MisuseError: There is none now, so what is on its way is lost by the old plan.
+        """
+        if not self._has_contact:
+            raise MisuseError("expected contact when its plan changes, found none; wait for the next pass")
+        self._plan = plan
+
+    def kill_worker(self) -> None:
+        """Kill the worker process as a bug, an operator or the kernel's out-of-memory killer would.
+
+        Raises:
+            MisuseError: There is none.
+        """
+        self._signal_worker(signal.SIGKILL, "the worker is killed")
+
+    def hang_worker(self) -> None:
+        """Let the worker process stand still until it is replaced; see `kill_worker`."""
+        self._signal_worker(signal.SIGSTOP, "the worker hangs")
+
+    def reboot(self, end: str, down_s: float) -> None:
+        """Let the ``spacecraft`` or the ``station`` lose its power, and start it again later."""
+        self._refresh()
+        self._cut_power(end, down_s)
+
+    def _turn(self) -> None:
+        """Do all there is to do now."""
+        self._check_programs()
+        self._agenda.advance(self.now_ns)
+        self._follow_plan()
+        self._bridge.turn(self.now_ns)
+        self._tell()
+        if self._client is None and self._ground.is_on:
+            self._connect()
+        if self._client is not None:
+            self._hear(self._client)
+            self.procedure.advance(self.now_ns)
+
+    def _hear(self, client: Client) -> None:
+        try:
+            events = client.read_events()
+        except StationGoneError:
+            # Its process tells why, at the next turn.
+            self._disconnect()
+            return
+        for event in events:
+            self._note("station", {**event, "time_ns": event["time_ns"] - self._started_ns})
 
     def _note_sent(self, line: Line, octets: bytes) -> None:
-        self._captures[line].write(octets)
+        self.captures[line].write(octets)
         self.evidence.link_samples.append((self.now_ns / NS_PER_S, line.config.name, line.counts.octets_sent))
 
-    def _tell(self, bridge: Bridge) -> None:
-        for source, event in bridge.take_events():
-            told = {"type": type(event).__name__, "time_ns": self.now_ns, "text": str(event)}
-            self._note(source, {**told, **msgspec.structs.asdict(event)})
+    def _tell(self) -> None:
+        for source, event in self._bridge.take_events():
+            # Without the path of the run, which is another one each time.
+            text = str(event).replace(f"{self._folder}/", "")
+            told = {"type": type(event).__name__, "time_ns": self.now_ns, "text": text}
+            parts = {} if source == "port" else msgspec.structs.asdict(event)
+            self._note(source, {**told, **parts})
 
-    def _rest(self, bridge: Bridge, client: Client) -> None:
+    def _rest(self, end_ns: int) -> None:
         now_ns = time.monotonic_ns() - self._started_ns
-        deadlines = [bridge.next_deadline(now_ns), self.procedure.next_deadline()]
-        next_ns = min((each for each in deadlines if each is not None), default=1 << 63)
-        wait_ns = min(max(next_ns - now_ns, 0), TURN_NS_MAX)
-        reading, writing = bridge.descriptors(now_ns)
-        select.select([*reading, client.fileno()], writing, [], wait_ns / NS_PER_S)
+        deadlines = [
+            self._bridge.next_deadline(now_ns),
+            self._agenda.next_deadline(),
+            self._plan.next_change_ns(self.now_ns),
+            self.procedure.next_deadline() if self._client is not None else None,
+        ]
+        next_ns = min((each for each in deadlines if each is not None), default=end_ns)
+        wait_ns = min(max(min(next_ns, end_ns) - now_ns, 0), TURN_NS_MAX)
+        reading, writing = self._bridge.descriptors(now_ns)
+        if self._client is not None:
+            reading.append(self._client.fileno())
+        select.select(reading, writing, [], wait_ns / NS_PER_S)
+
+    def _refresh(self) -> None:
+        self.now_ns = time.monotonic_ns() - self._started_ns
+
+    def _follow_plan(self) -> None:
+        """Pull both plugs when contact goes, and put them in again when it comes."""
+        is_up = self._plan.is_up(self.now_ns)
+        if is_up == self._has_contact:
+            return
+        self._has_contact = is_up
+        self._plug_in(is_up)
+        if not is_up:
+            gap_ns = max((self._plan.next_change_ns(self.now_ns) or self._end_ns) - self.now_ns, 1)
+            for line in (self.up, self.down):
+                line.drop(self.now_ns, gap_ns)
+        self.procedure.contact(is_up, self.now_ns)
+        text = "acquisition of signal" if is_up else "loss of signal"
+        self._note("hil", {"type": "ContactChanged", "time_ns": self.now_ns, "text": text})
 
     def _note(self, source: str, event: Mapping[str, Any]) -> None:
         self.evidence.note(source, event)
@@ -181,23 +346,71 @@ class Rig:
             return
         self.procedure.observe(event, self.now_ns)
         match event:
+            case {
+                "type": "CommandStaged",
+                "command_id": command_id,
+                "stage": "COMPLETED" | "REFUSED" | "FAILED" | "LOST",
+            }:
+                self._open_commands.discard(command_id)
             case {"type": "ReportReceived", "name": "job_progress", "values": {"step": step}}:
                 for fault in [fault for fault in self._faults if fault.job_step is not None and step >= fault.job_step]:
-                    self._kill_worker(step)
-                    self._faults.remove(fault)
+                    if self._strike(fault):
+                        self._faults.remove(fault)
 
-    def _kill_worker(self, step: int) -> None:
-        """Kill the worker process as a bug, an operator or the kernel's out-of-memory killer would."""
-        for process in psutil.Process(self._flight.pid).children():
-            if "flight.jobs.worker" in process.cmdline():
-                process.send_signal(signal.SIGKILL)
-                text = f"the worker is killed after step {step}"
-                self._note("hil", {"type": "FaultStruck", "time_ns": self.now_ns, "text": text})
+    def _signal_worker(self, number: signal.Signals, text: str) -> None:
+        workers = [] if self._flight is None else self._flight.workers()
+        if not workers:
+            raise MisuseError("expected a worker at work, found none; submit a job and wait until it runs")
+        self._tell_fault(text)
+        for process in workers:
+            process.send_signal(number)
 
-    def _send(self, name: str, arguments: Mapping[str, Any]) -> int:
-        if self._client is None:
-            raise ProgramEndedError("expected a station to send commands, found none")
-        return self._client.send(name, arguments)
+    def _strike(self, fault: FaultTable) -> bool:
+        """Let a fault of the scenario happen; tell whether there was something to strike."""
+        down_s = fault.down_s or DOWN_S
+        match fault.kind:
+            case "kill_worker" | "hang_worker":
+                if self._flight is None or not self._flight.workers():
+                    return False  # It is being replaced; the fault comes to the next one.
+                self.kill_worker() if fault.kind == "kill_worker" else self.hang_worker()
+            case "pull_cable":
+                self._pull_cable(down_s)
+            case _:
+                self._cut_power(fault.kind.removeprefix("reboot_"), down_s)
+        return True
+
+    def _pull_cable(self, down_s: float) -> None:
+        self._tell_fault(f"the cable is out for {down_s:g} s")
+        for line in (self.up, self.down):
+            line.drop(self.now_ns, _ns(down_s))
+        self._plug_in(False)
+        self._agenda.add(self.now_ns + _ns(down_s), lambda: self._plug_in(self._has_contact))
+
+    def _plug_in(self, is_in: bool) -> None:
+        """Put in or pull what can be; a board's port falls silent only, by its line."""
+        for plug in (self._station,) if self._wiring.is_device else (self._station, self._board):
+            plug.replug(self.now_ns) if is_in else plug.pull()
+
+    def _cut_power(self, end: str, down_s: float) -> None:
+        """Let an end lose its power, and start it again later."""
+        back_ns = self.now_ns + _ns(down_s)
+        self._tell_fault(f"the {end} loses its power for {down_s:g} s")
+        if end == "station":
+            self._ground.kill()
+            self._disconnect()
+            self._agenda.add(back_ns, self._ground.launch)
+        elif self._power is not None:
+            self._power.off()
+            self._agenda.add(back_ns, self._power.on)
+        elif self._flight is not None:
+            self._flight.kill()
+            self._agenda.add(back_ns, self._flight.launch)
+
+    def _tell_fault(self, text: str) -> None:
+        self._note("hil", {"type": "FaultStruck", "time_ns": self.now_ns, "text": text})
+
+    def _put(self, name: str, destination: str) -> str:
+        return self.put_file(self.files / name, destination)
 
     def _before(self, step: str) -> None:
         for dropout in self._scenario.link.dropouts:
@@ -207,66 +420,86 @@ class Rig:
     def _line(self, direction: str) -> Line:
         return self.up if direction == "up" else self.down
 
-    def _open(self, name: str, stack: contextlib.ExitStack) -> Plug:
-        plug = Plug(f"pty:{self._folder / name}")
-        stack.callback(plug.close)
-        plug.advance(0)
-        return plug
+    def _open_plugs(self) -> tuple[Plug, Plug]:
+        """Open the port that the spacecraft has at its other end, and the station's."""
+        # Ports of TCP take a free number; a board's station has a pseudo-terminal of its own.
+        urls = [f"pty:{self._folder / name}" for name in ("board", "station")]
+        if self._wiring.mode is Mode.TCP:
+            urls = ["tcp-listen:127.0.0.1:0"] * 2
+        elif self._wiring.board_url is not None:
+            urls[0] = self._wiring.board_url
+        board, station = (Plug(url) for url in urls)
+        for plug in (board, station):
+            plug.advance(0)
+        if not (board.is_open and station.is_open):
+            reasons = [event.reason for plug in (board, station) for event in plug.take_events()]
+            board.close()
+            station.close()
+            raise PortLostError("; ".join(reasons))
+        return board, station
 
-    def _launch(self, program: str, stack: contextlib.ExitStack, *arguments: str) -> subprocess.Popen[bytes]:
-        log = stack.enter_context((self._folder / f"{program}.log").open("ab"))
-        command = [sys.executable, "-m", program, *arguments, "--profile", self._scenario.link.profile]
-        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=os.environ)
-        stack.callback(_stop, process)
-        return process
+    def _make_programs(
+        self, profile: LinkProfile, streams: Streams, corpora: Mapping[str, CorpusFile]
+    ) -> tuple[Program | None, Program]:
+        security: dict[End, list[str]] = {end: ["--insecure"] for end in End}
+        if self._wiring.keys_path is not None:
+            security[End.GROUND] = ["--keys", str(self._wiring.keys_path)]
+        elif self._scenario.link.security == "keys" and not self._wiring.is_device:
+            for end, path in lay_keys(self._folder, streams, profile).items():
+                security[end] = ["--keys", str(path)]
+        ground = [
+            "serve", "--link", _far_url(self._station), "--profile", profile.name, "--socket", str(self._socket_path),
+            "--archive", str(self._folder / "archive.sqlite"), "--files", str(self.files), *security[End.GROUND],
+        ]  # fmt: skip
+        station = Program("ground", ground, self._folder / "ground.log")
+        if self._wiring.is_device:
+            return None, station
+        on_board = [part for corpus in corpora.values() for part in ("--corpus", f"{corpus.name}={corpus.path}")]
+        flight = [
+            "--link", _far_url(self._board), "--profile", profile.name, "--store", str(self._folder / "store"),
+            *security[End.SPACECRAFT], *on_board,
+        ]  # fmt: skip
+        return Program("flight", flight, self._folder / "flight.log"), station
 
-    def _connect(self, socket_path: Path) -> Client:
-        deadline_s = time.monotonic() + START_WAIT_S_MAX
-        while True:
-            self._check_programs()
-            try:
-                return Client.connect(socket_path)
-            except NoStationError:
-                if time.monotonic() > deadline_s:
-                    raise
-                time.sleep(0.05)
+    def _programs(self) -> list[Program]:
+        return [program for program in (self._flight, self._ground) if program is not None]
+
+    def _living_station(self) -> Client:
+        if self._client is None:
+            raise MisuseError("expected the station to run, found it off")
+        return self._client
+
+    def _connect(self) -> bool:
+        """Take hold of the station if it serves; one that started again is asked what became of earlier commands."""
+        try:
+            client = Client.connect(self._socket_path)
+        except NoStationError:
+            return False
+        self._client = client
+        client.subscribe()
+        for command_id in sorted(self._open_commands):
+            with contextlib.suppress(TimeoutError):
+                told = client.wait(command_id, 0.0)
+                self._note("station", {**told, "type": "CommandStaged", "time_ns": self.now_ns})
+        return True
+
+    def _disconnect(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     def _check_programs(self) -> None:
-        if self._flight.poll() == RESET_STATUS:
-            self._flight = self._launch_flight()
-        for program, process in (("flight", self._flight), ("ground", self._ground)):
-            if process.poll() is not None:
-                words = (self._folder / f"{program}.log").read_text(errors="replace")[-LOG_OCTETS_SHOWN_MAX:]
-                raise ProgramEndedError(f"{program} ended with exit status {process.returncode}: {words.strip()}")
+        if self._flight is not None and self._flight.exit_status() == RESET_STATUS:
+            self._flight.launch()
+        for program in self._programs():
+            if program.exit_status() is not None:
+                raise program.ended()
 
 
-def check_real_time(scenario: Scenario) -> None:
-    """Refuse what needs virtual time: gaps of hours between passes, and power that is cut from a program.
-
-    Raises:
-        MisuseError: Naming the key.
-    """
-    if scenario.orbit is not None:
-        raise MisuseError("orbit: expected none in real time; run it in virtual time")
-    if scenario.link.passes:
-        raise MisuseError("link.passes: expected none in real time, where there is one contact; run it in virtual time")
-    for number, step in enumerate(scenario.procedure):
-        if step.put_file is not None or step.wait_for_file is not None:
-            raise MisuseError(f"procedure[{number}]: expected no files in real time; run it in virtual time")
-    for number, fault in enumerate(scenario.faults):
-        if fault.kind != "kill_worker":
-            raise MisuseError(f"faults[{number}].kind: expected kill_worker in real time, found {fault.kind}")
-        if fault.job_step is None:
-            raise MisuseError(f"faults[{number}]: expected job_step in real time, found {fault.triggers()[0]}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_WAIT_S_MAX)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def _far_url(plug: Plug) -> str:
+    """Give the link URL by which a program reaches the other end of a port."""
+    scheme, _, rest = plug.name.partition(":")
+    return f"serial:{rest}" if scheme == "pty" else f"tcp:{rest}"
 
 
 def _ns(seconds: float) -> int:

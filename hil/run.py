@@ -11,7 +11,6 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from hil.reference import ReferenceRun
 from hil.report import write_report
 from hil.rig import Rig
 from hil.scenario.scenario import Scenario
+from hil.wiring import Wiring
 from hil.world import World
 
 # What a run may leave in its folder, and so what `--force` may remove from it: never anything else.
@@ -33,22 +33,13 @@ _OWN_NAMES = {
 }  # fmt: skip
 
 
-class Mode(Enum):
-    """Under which clock a scenario runs."""
-
-    VIRTUAL = "virtual"
-    """In one process, in virtual time."""
-    PTY = "pty"
-    """In real time: `flight` and `ground` as programs of their own, on two pseudo-terminals paced like a UART."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """What a run came to."""
 
     scenario: Scenario
     seed: int
-    mode: Mode
+    wiring: Wiring
     evidence: Evidence
     checks: list[Check]
     reference: Reference | None
@@ -68,7 +59,7 @@ class Result:
         job = self.evidence.job_reports.get(submitted["job_id"], {}) if submitted else {}
         return {
             "scenario": self.scenario.name,
-            "mode": self.mode.value,
+            "mode": self.wiring.mode.value,
             "verdict": "pass" if self.is_pass else "fail",
             "seed": self.seed,
             "validation_loss": job.get("validation_loss"),
@@ -129,7 +120,7 @@ def run_scenario(
     *,
     seed: int,
     folder: Path,
-    mode: Mode,
+    wiring: Wiring,
     corpora: Mapping[str, CorpusFile],
     watch: Callable[[str, Mapping[str, Any]], None],
     clock_s: Callable[[], float],
@@ -140,7 +131,7 @@ def run_scenario(
         scenario: What happens.
         seed: From which every random choice comes.
         folder: Where the files go, made by `prepare_folder`.
-        mode: Under which clock.
+        wiring: Under which clock, and over what.
         corpora: The texts on board, by `find_corpora`.
         watch: Called with each event as it happens, with its source.
         clock_s: A monotonic clock, to say how long the run took.
@@ -152,8 +143,11 @@ def run_scenario(
     if submitted and wants_reference:
         reference_run = ReferenceRun(submitted, corpora[submitted["corpus"]])
     try:
-        run = Rig if mode is Mode.PTY else World
-        course = run(scenario, seed, folder, corpora, watch)
+        course = (
+            Rig(scenario, seed, folder, corpora, watch, wiring)
+            if wiring.is_real_time
+            else World(scenario, seed, folder, corpora, watch)
+        )
         evidence = course.run()
         reference = reference_run.result() if reference_run else None
     finally:
@@ -163,7 +157,7 @@ def run_scenario(
     result = Result(
         scenario=scenario,
         seed=seed,
-        mode=mode,
+        wiring=wiring,
         evidence=evidence,
         checks=checks,
         reference=reference,

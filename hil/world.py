@@ -4,6 +4,7 @@ Nothing here waits for real time, except for the worker process whose reply is d
 instant is done in one fixed order, and every random choice comes from one seed, so equal seeds give equal runs.
 """
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from ccsds.errors import StarloopError
+from ccsds.errors import MisuseError, StarloopError
 from ccsds.sdls.key_file import End as KeyEnd
 from flight.events import ResetDue
 from flight.jobs.corpus import CorpusFile
@@ -22,6 +23,7 @@ from hil.channel.line import Line
 from hil.contact_plan import ContactPlan
 from hil.end import End
 from hil.evidence import Evidence
+from hil.faults.end_faults import cut_power
 from hil.faults.hands import RESTART_NS, Hands
 from hil.faults.instants import CHECKPOINT_BEGUN
 from hil.faults.timeline import FaultTimeline
@@ -115,7 +117,7 @@ class World:
         self._file_roots = (folder / "store" / FILES_DIRECTORY, folder / "files")
         for root, files in zip(self._file_roots, (scenario.spacecraft.files, scenario.station.files), strict=True):
             lay_files(root, files, streams)
-        self.procedure = Procedure(scenario.procedure, self._send, self._before, self._put)
+        self.procedure = Procedure(scenario.procedure, self.send, self._before, self._put)
         self._plan = ContactPlan.of_tables(link.passes) if outlook is None else contact_plan(outlook)
         self._has_contact = False
         self._is_over = False
@@ -221,6 +223,72 @@ class World:
         self.evidence.close()
         for capture in self.captures.values():
             capture.close()
+
+    # What a test does by hand, at the present time.
+
+    @property
+    def files(self) -> Path:
+        """The directory of the station's files."""
+        return self._file_roots[1]
+
+    def send(self, name: str, arguments: Mapping[str, Any]) -> int:
+        """Have the station send a command, and give its number.
+
+        Raises:
+            MisuseError: The dictionary has no such command, or it does not take these arguments.
+        """
+        return self.station.command(name, arguments, self.now_ns)
+
+    def put_file(self, local: Path, remote: str) -> str:
+        """Have the station send a file of this computer, and give the name of its transfer.
+
+        Raises:
+            MisuseError: The station does not take it.
+            OSError: It cannot be read.
+        """
+        self.files.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(local, self.files / local.name)
+        return self._put(local.name, remote)
+
+    def drop(self, direction: str, duration_s: float) -> None:
+        """Let every octet of one direction be lost for a time."""
+        self._line(direction).drop(self.now_ns, _ns(duration_s))
+
+    def follow(self, plan: ContactPlan) -> None:
+        """Have contact by another plan from now on.
+
+        Raises:
+            MisuseError: There is none now, so what is on its way is lost by the old plan.
+        """
+        if not self._has_contact and self.now_ns > 0:
+            raise MisuseError("expected contact when its plan changes, found none; wait for the next pass")
+        self._plan = plan
+
+    def kill_worker(self) -> None:
+        """End the worker, as a kill from outside does.
+
+        Raises:
+            MisuseError: There is none.
+        """
+        self._living_worker()
+        self._tell_fault("the worker is killed")
+        self.spacecraft.lose_worker("killed by signal 9", self.now_ns)
+
+    def hang_worker(self) -> None:
+        """Let the worker stand still until it is replaced; see `kill_worker`."""
+        worker = self._living_worker()
+        self._tell_fault("the worker hangs")
+        worker.hang()
+
+    def reboot(self, end: str, down_s: float) -> None:
+        """Let the ``spacecraft`` or the ``station`` lose its power, and start it again later."""
+        cut_power(self._hands, self.spacecraft if end == "spacecraft" else self.station, down_s)
+
+    def _living_worker(self) -> VirtualWorker:
+        worker = self.spacecraft.worker
+        if not worker.is_alive:
+            raise MisuseError("expected a worker at work, found none; submit a job and wait until it runs")
+        return worker
 
     def _turn(self) -> None:
         """Do all that is due now, in one order."""
@@ -353,9 +421,6 @@ class World:
             lambda: self.faults.instant(CHECKPOINT_BEGUN),
             around.activity if around is not None else None,
         )
-
-    def _send(self, name: str, arguments: Mapping[str, Any]) -> int:
-        return self.station.command(name, arguments, self.now_ns)
 
     def _put(self, name: str, destination: str) -> str:
         return self.station.put_file(name, destination, self.now_ns)

@@ -6,6 +6,7 @@ The same file runs in virtual time (`hil.world`) and in real time between two pr
 
 import re
 import tomllib
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -109,9 +110,16 @@ def parse_scenario(text: str, where: str) -> Scenario:
         MisuseError: It is wrong; one line with the key and what was expected.
     """
     try:
-        scenario = msgspec.convert(tomllib.loads(text), Scenario)
+        tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise MisuseError(f"scenario {where}: expected TOML, found {error}") from None
+    return build_scenario(tables, where)
+
+
+def build_scenario(tables: Mapping[str, Any], where: str) -> Scenario:
+    """Make a scenario from its tables; see `parse_scenario`."""
+    try:
+        scenario = msgspec.convert(tables, Scenario)
     except msgspec.ValidationError as error:
         raise MisuseError(f"scenario {where}: {_in_keys(str(error))}") from None
     try:

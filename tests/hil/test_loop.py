@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from hil.run import Mode, find_corpora, prepare_folder, run_scenario
+from hil.run import find_corpora, prepare_folder, run_scenario
 from hil.scenario.scenario import load_scenario
+from hil.wiring import Mode, Wiring
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def fly(scenario, corpora, folder, *, seed=1, mode=Mode.VIRTUAL):
         scenario,
         seed=seed,
         folder=folder,
-        mode=mode,
+        wiring=Wiring(mode=mode),
         corpora=corpora,
         watch=lambda source, event: None,
         clock_s=time.monotonic,
