@@ -23,7 +23,7 @@ from ccsds.errors import MisuseError
 from ccsds.sdls.key_file import End
 from flight.__main__ import RESET_STATUS
 from flight.jobs.corpus import CorpusFile
-from ground.client import Client, NoStationError, StationGoneError
+from ground.client import Client, NoStationError, RefusalError, StationGoneError
 from ground.events import FINAL
 from hil.agenda import Agenda
 from hil.bridge import Bridge
@@ -226,7 +226,10 @@ class Rig:
         Raises:
             MisuseError: The dictionary has no such command, or it does not take these arguments; or no station.
         """
-        command_id = self._living_station().send(name, arguments)
+        try:
+            command_id = self._living_station().send(name, arguments)
+        except RefusalError as error:
+            raise MisuseError(str(error)) from None
         self._open_commands.add(command_id)
         return command_id
 
@@ -237,7 +240,10 @@ class Rig:
             MisuseError: The station does not take it, or there is none.
             OSError: It cannot be read.
         """
-        return self._living_station().put_file(local, remote)
+        try:
+            return self._living_station().put_file(local, remote)
+        except RefusalError as error:
+            raise MisuseError(str(error)) from None
 
     def drop(self, direction: str, duration_s: float) -> None:
         """Let every octet of one direction be lost for a time."""

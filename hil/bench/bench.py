@@ -47,6 +47,8 @@ class Bench:
         scenario = setup.scenario()
         corpora = find_corpora(scenario)
         self._lines: list[str] = []
+        # The station's own commands, which nobody sent; a run has some hundreds.
+        self._automatic: set[int] = set()
         self.course: Course = (
             Rig(scenario, setup.seed, folder, corpora, self._watch, setup.wiring, power)
             if setup.wiring.is_real_time
@@ -78,6 +80,7 @@ class Bench:
 
     def run(self, seconds: float) -> None:
         """Let time go on."""
+        __tracebackhide__ = True
         self._go_on(seconds, lambda: False)
 
     def wait_until(
@@ -89,6 +92,7 @@ class Bench:
         found: Callable[[], str] = lambda: "it does not",
     ) -> None:
         """See `hil.bench.waiting.Clock.wait_until`."""
+        __tracebackhide__ = True
         if not condition() and not self._go_on(timeout_s, condition):
             raise NotSeenError(f"expected {expected} within {timeout_s:g} s, found {found()}")
 
@@ -122,6 +126,7 @@ class Bench:
 
     def _go_on(self, seconds: float, is_enough: Callable[[], bool]) -> bool:
         """Let time go on for a while; tell whether it was enough before the while was over."""
+        __tracebackhide__ = True
         end_ns = self.course.now_ns + round(seconds * NS_PER_S)
         while self.course.now_ns < end_ns:
             look_ns = end_ns
@@ -137,12 +142,16 @@ class Bench:
     def _watch(self, source: str, event: Mapping[str, Any]) -> None:
         if source == "station":
             self.ground.observe(event)
-        if event["type"] not in _QUIET:
-            self._lines.append(f"{event['time_ns'] / NS_PER_S:10.3f} s  {source:12} {_told(event)}")
+        if event.get("is_automatic"):
+            self._automatic.add(event["command_id"])
+        if event["type"] not in _QUIET and event.get("command_id") not in self._automatic:
+            self._lines.append(f"{event['time_ns'] / NS_PER_S:10.3f} s  {source:12} {_told(source, event)}")
             del self._lines[:-LINES_MAX]
 
 
-def _told(event: Mapping[str, Any]) -> str:
+def _told(source: str, event: Mapping[str, Any]) -> str:
     """Tell an event in one line: a program behind a socket tells its own, a core in this process its parts."""
+    if source == "station" and "line" in event:
+        return event["line"]
     parts = (event["type"], event.get("name"), event.get("stage"), event.get("text") or event.get("reason"))
-    return event.get("line") or " ".join(str(part) for part in parts if part)
+    return " ".join(str(part) for part in parts if part)

@@ -43,6 +43,7 @@ class Command:
         Raises:
             NotSeenError: It ended otherwise, or has not come so far in time; with the way it went.
         """
+        __tracebackhide__ = True
         expected = f"command {self.name} to be {Stage[stage].name}"
         self._clock.wait_until(
             lambda: self._was(stage) or self.has_ended, timeout_s=timeout_s, expected=expected, found=self._way

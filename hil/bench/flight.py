@@ -38,11 +38,13 @@ class Flight:
             MisuseError: There is none.
             NotHereError: It is on a board.
         """
+        __tracebackhide__ = True
         self._require_here("kill its worker")
         self._course.kill_worker()
 
     def hang_worker(self) -> None:
         """Let the process that does a job stand still until it is replaced; see `kill_worker`."""
+        __tracebackhide__ = True
         self._require_here("hang its worker")
         self._course.hang_worker()
 
@@ -52,10 +54,12 @@ class Flight:
         Raises:
             NotHereError: It is a board without a switch.
         """
+        __tracebackhide__ = True
         if self._power is None:
             self._require_here("cut its power (override the fixture hil_power)")
         self._course.reboot("spacecraft", down_s)
 
     def _require_here(self, what: str) -> None:
+        __tracebackhide__ = True
         if self.is_board:
             raise NotHereError(f"expected flight software on this computer to {what}, found a board")

@@ -70,10 +70,12 @@ class Ground:
             MisuseError: See `begin`.
             NotSeenError: It was refused, failed, was lost, or has not ended in time; with the way it went.
         """
+        __tracebackhide__ = True
         return self.begin(name, **arguments).wait(timeout_s=timeout_s)
 
     def arm(self, name: str) -> Command:
         """Arm a hazardous command, which is to be sent next."""
+        __tracebackhide__ = True
         declared = DICTIONARY.command(name)
         return self.send("command.arm", service=declared.service, subtype=declared.subtype)
 
@@ -89,6 +91,7 @@ class Ground:
         Raises:
             NotSeenError: It was refused; with the reason.
         """
+        __tracebackhide__ = True
         if job_id is None:
             job_id = self._next_job_id
         self._next_job_id = max(self._next_job_id, job_id + 1)
@@ -109,19 +112,22 @@ class Ground:
         Raises:
             NotSeenError: It does not come in time.
         """
+        __tracebackhide__ = True
         _require_known("event", name, DICTIONARY.events)
         return self._wait_for("EventReported", name, values, timeout_s)
 
     def wait_for_report(self, name: str, /, *, timeout_s: float = WAIT_S, **values: Any) -> dict[str, Any]:
         """Wait for a report, as `wait_for_event` does for an event."""
+        __tracebackhide__ = True
         _require_known("report", name, DICTIONARY.reports)
         return self._wait_for("ReportReceived", name, values, timeout_s)
 
     def parameter(self, name: str) -> Any:
         """Ask for the present value of a parameter."""
+        __tracebackhide__ = True
         DICTIONARY.parameter_of(name)
         self._read["parameter_values"] = self._end
-        self.send("parameter.report", parameters=name)
+        self.send("parameter.report", parameters=[name])
         return self._wait_for("ReportReceived", "parameter_values", {}, WAIT_S)["values"][name]
 
     def wait_for_parameter(self, name: str, expected: Any | Callable[[Any], bool], *, timeout_s: float = WAIT_S) -> Any:
@@ -135,6 +141,7 @@ class Ground:
         Raises:
             NotSeenError: It has not in time; with the latest value.
         """
+        __tracebackhide__ = True
         until_s = self._clock.now_s + timeout_s
         is_it = expected if callable(expected) else lambda value: value == expected
         while True:
@@ -155,6 +162,7 @@ class Ground:
         Raises:
             NotSeenError: It was given up, or is not there in time.
         """
+        __tracebackhide__ = True
         self._wait_for_transfer(self._course.put_file(Path(local), remote), timeout_s)
 
     def get(self, remote: str, *, timeout_s: float = WAIT_S) -> Path:
@@ -163,6 +171,7 @@ class Ground:
         Raises:
             NotSeenError: It was refused or given up, or is not here in time.
         """
+        __tracebackhide__ = True
         before = len(self._down_ends)
         self.send("file.send", name=remote)
         ends: list[dict[str, Any]] = []
@@ -218,10 +227,13 @@ class Ground:
         return self._forgotten + len(self.events)
 
     def _wait_for(self, kind: str, name: str, values: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+        __tracebackhide__ = True
         found: list[dict[str, Any]] = []
         looked = [0]
 
         def has_come() -> bool:
+            if found:
+                return True
             for number in range(max(self._read[name], self._forgotten, looked[0]), self._end):
                 event = self.events[number - self._forgotten]
                 if event["type"] == kind and event["name"] == name and _says(event["values"], values):
@@ -237,6 +249,7 @@ class Ground:
         return found[0]
 
     def _wait_for_transfer(self, transaction: str, timeout_s: float) -> None:
+        __tracebackhide__ = True
         self._clock.wait_until(
             lambda: transaction in self._transfer_ends,
             timeout_s=timeout_s,

@@ -43,6 +43,7 @@ class Job:
         Raises:
             NotSeenError: It ended in another, or is not there in time.
         """
+        __tracebackhide__ = True
         wanted = JobState[state].name
         expected = f"job {self.job_id} to be {wanted}"
         is_end = wanted in _ENDED
@@ -62,6 +63,7 @@ class Job:
         Raises:
             NotSeenError: It ended before, or has not come so far in time.
         """
+        __tracebackhide__ = True
         expected = f"job {self.job_id} to reach step {step}"
         self._clock.wait_until(
             lambda: self.step >= step or self.has_ended, timeout_s=timeout_s, expected=expected, found=self._found

@@ -47,10 +47,12 @@ class Passes:
 
     def wait_for_aos(self, timeout_s: float = 86_400.0) -> None:
         """Wait until a pass has begun; at once in the middle of one."""
+        __tracebackhide__ = True
         self._clock.wait_until(lambda: self.is_up, timeout_s=timeout_s, expected="a pass", found=self._next)
 
     def wait_for_los(self, timeout_s: float = WAIT_S * 10) -> None:
         """Wait until the pass is over; at once outside of one."""
+        __tracebackhide__ = True
         self._clock.wait_until(lambda: not self.is_up, timeout_s=timeout_s, expected="a pass to end", found=self._next)
 
     def _next(self) -> str:

@@ -1,4 +1,7 @@
-"""Waiting, as a test does it: let time go on until something has come about, or say what was seen instead."""
+"""Waiting, as a test does it: let time go on until something has come about, or say what was seen instead.
+
+``__tracebackhide__`` in whatever waits has pytest show the line of the test, and not the lines in here.
+"""
 
 from collections.abc import Callable
 from typing import Protocol
