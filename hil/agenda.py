@@ -8,10 +8,10 @@ class Agenda:
     """Things to do. A scenario bounds how many there are."""
 
     def __init__(self) -> None:
-        self._entries: list[tuple[int, int, Callable[[], None]]] = []
+        self._entries: list[tuple[int, int, Callable[[], object]]] = []
         self._count = 0
 
-    def add(self, time_ns: int, act: Callable[[], None]) -> None:
+    def add(self, time_ns: int, act: Callable[[], object]) -> None:
         """Have something done at a time; at once if it is past."""
         heapq.heappush(self._entries, (time_ns, self._count, act))
         self._count += 1

@@ -179,7 +179,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     traced = config.stash.get(_TRACED, {})
     path = config.getoption("--hil-trace")
     reports = [
-        (report.nodeid, report.outcome, [value for key, value in report.user_properties if key == "requirement"])
+        (report.nodeid, report.outcome, [str(value) for key, value in report.user_properties if key == "requirement"])
         for reports in terminalreporter.stats.values()
         for report in reports
         if isinstance(report, pytest.TestReport)
@@ -226,7 +226,7 @@ def _read_options(config: pytest.Config) -> tuple[Wiring, str, int]:
         profile = find_profile(config.getoption("--hil-profile") or DEFAULTS["profile"]).name
         if config.stash.get(_WIRING, None) is None:
             config.stash[_WIRING] = Wiring.of(
-                link, keys_path=Path(keys) if keys else None, is_insecure=config.getoption("--hil-insecure")
+                link, keys_path=Path(keys) if keys else None, is_insecure=bool(config.getoption("--hil-insecure"))
             )
     except MisuseError as error:
         raise pytest.UsageError(f"--hil-link {link}: {error}") from None

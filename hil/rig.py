@@ -14,6 +14,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -172,7 +173,7 @@ class Rig:
                 self._line(dropout.direction).drop(_ns(dropout.at_s), _ns(dropout.duration_s))
         for fault in self._scenario.faults:
             if fault.at_s is not None:
-                self._agenda.add(_ns(fault.at_s), lambda fault=fault: self._strike(fault))
+                self._agenda.add(_ns(fault.at_s), partial(self._strike, fault))
 
     def go_on(self, until_ns: int | None = None, is_enough: Callable[[], bool] | None = None) -> None:
         """Let time go on.

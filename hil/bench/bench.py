@@ -57,7 +57,7 @@ class Bench:
         store = None if setup.wiring.is_device else folder / "store"
         # A board remembers the jobs of earlier tests, and a number is one job for ever.
         first_job_id = int(time.time()) if setup.wiring.is_device else 1
-        self.ground = Ground(self.course, self, first_job_id)
+        self.ground = Ground(self.course, self, first_job_id, has_past=setup.wiring.is_device)
         self.flight = Flight(self.course, store, power)
         self.link = Link(self.course, setup.wiring, setup.profile)
         self.passes = Passes(self.course, self, ContactPlan.of_tables(scenario.link.passes))

@@ -14,6 +14,7 @@ from hil.bench.command import Command
 from hil.bench.course import Course
 from hil.bench.job import Job
 from hil.bench.waiting import WAIT_S, Clock, NotSeenError
+from mission.channels import Downlink
 from mission.definition import DICTIONARY
 
 # Reports of a job may be lost on the link; it is asked after when nothing was heard of it for this long.
@@ -21,6 +22,9 @@ SILENCE_S = 20.0
 
 # Between two looks at a parameter that has not the value yet.
 LOOK_S = 2.0
+
+# A report that the link took while its command completed is asked for again.
+TRIES_MAX = 5
 
 # A day of telemetry at one report a second is some 86,000; the oldest are forgotten beyond this.
 EVENTS_MAX = 200_000
@@ -33,9 +37,10 @@ class Ground:
         course: The run.
         clock: Lets time go on.
         first_job_id: Number of the first job that is submitted without one.
+        has_past: Whether the spacecraft is one that lived before this test: what it kept of then is left aside.
     """
 
-    def __init__(self, course: Course, clock: Clock, first_job_id: int) -> None:
+    def __init__(self, course: Course, clock: Clock, first_job_id: int, *, has_past: bool = False) -> None:
         self.events: list[dict[str, Any]] = []
         """What the station told, in plain form and in order; the older half of `EVENTS_MAX` is forgotten."""
         self.jobs: dict[int, Job] = {}
@@ -47,6 +52,8 @@ class Ground:
         self._course = course
         self._clock = clock
         self._next_job_id = first_job_id
+        # On-board time from which on telemetry counts; None until the first that is live tells it.
+        self._begun_tai_ns = None if has_past else 0
         self._forgotten = 0
         # For each name, the number of the first event that no call has given or passed over.
         self._read: Counter[str] = Counter()
@@ -126,9 +133,13 @@ class Ground:
         """Ask for the present value of a parameter."""
         __tracebackhide__ = True
         DICTIONARY.parameter_of(name)
-        self._read["parameter_values"] = self._end
-        self.send("parameter.report", parameters=[name])
-        return self._wait_for("ReportReceived", "parameter_values", {}, WAIT_S)["values"][name]
+        for _ in range(TRIES_MAX):
+            asked = self._end
+            self.send("parameter.report", parameters=[name])
+            for event in self.events[max(asked - self._forgotten, 0) :]:
+                if event["type"] == "ReportReceived" and event["name"] == "parameter_values" and _is_live(event):
+                    return event["values"]["values"][name]
+        raise NotSeenError(f"expected a report of parameter {name}, found none after {TRIES_MAX} commands")
 
     def wait_for_parameter(self, name: str, expected: Any | Callable[[Any], bool], *, timeout_s: float = WAIT_S) -> Any:
         """Ask for a parameter again and again, until it has a value; give it.
@@ -190,6 +201,11 @@ class Ground:
     def observe(self, event: Mapping[str, Any]) -> None:
         """Take one event of the station, in plain form."""
         event = dict(event)
+        if "tai_ns" in event:
+            if self._begun_tai_ns is None and _is_live(event):
+                self._begun_tai_ns = event["tai_ns"]
+            if self._begun_tai_ns is None or event["tai_ns"] < self._begun_tai_ns:
+                return
         if len(self.events) >= EVENTS_MAX:
             del self.events[: EVENTS_MAX // 2]
             self._forgotten += EVENTS_MAX // 2
@@ -277,6 +293,11 @@ def _require_known(kind: str, name: str, known: Mapping[str, Any]) -> None:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         raise MisuseError(f"unknown {kind} {name!r}: expected one of {', '.join(near or sorted(known))}")
+
+
+def _is_live(event: Mapping[str, Any]) -> bool:
+    """Tell whether it was said and sent at once, not played back from a store."""
+    return event["virtual_channel"] == Downlink.LIVE
 
 
 def _says(values: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
