@@ -18,6 +18,7 @@ from hil.bench.waiting import WAIT_S, NotSeenError
 from hil.contact_plan import ContactPlan
 from hil.rig import Rig
 from hil.run import find_corpora
+from hil.sky import contact_plan
 from hil.wiring import Power
 from hil.world import World
 
@@ -60,7 +61,9 @@ class Bench:
         self.ground = Ground(self.course, self, first_job_id, has_past=setup.wiring.is_device)
         self.flight = Flight(self.course, store, power)
         self.link = Link(self.course, setup.wiring, setup.profile)
-        self.passes = Passes(self.course, self, ContactPlan.of_tables(scenario.link.passes))
+        outlook = scenario.outlook()
+        plan = ContactPlan.of_tables(scenario.link.passes) if outlook is None else contact_plan(outlook)
+        self.passes = Passes(self.course, self, plan)
         self._has_ended = False
 
     @property

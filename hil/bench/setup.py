@@ -8,11 +8,13 @@ from ccsds.errors import MisuseError
 from hil.scenario.scenario import Scenario, build_scenario
 from hil.wiring import Wiring
 
-TABLES = ("spacecraft", "station", "link")
+TABLES = ("spacecraft", "station", "link", "orbit", "stations")
 """What of a scenario file a test may say before it begins; what happens then, it does itself."""
 
 # A test that waits for more has other trouble; virtual time ends here.
 DURATION_S_MAX = 10 * 365 * 86_400.0
+# With an orbit, whose passes are reckoned before anything starts.
+ORBIT_DURATION_S_MAX = 7 * 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,5 +41,6 @@ class BenchSetup:
     def scenario(self) -> Scenario:
         """Give the scenario, in which nobody does anything by itself."""
         link = {"profile": self.profile, **self.tables.get("link", {})}
-        tables = {"name": "bench", "duration_s": DURATION_S_MAX, "procedure": [], **self.tables, "link": link}
+        duration_s = ORBIT_DURATION_S_MAX if "orbit" in self.tables else DURATION_S_MAX
+        tables = {"name": "bench", "duration_s": duration_s, "procedure": [], **self.tables, "link": link}
         return build_scenario(tables, "hil_setup")
