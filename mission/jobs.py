@@ -13,6 +13,9 @@ CORPUS_OCTETS_MAX = 64
 OVERRIDES_OCTETS_MAX = 512
 SAMPLE_OCTETS_MAX = 2_000
 
+FINDINGS_KEPT_MAX = 24
+"""Findings of a job that are remembered from worker to worker, the latest; as many at once and the device is unfit."""
+
 
 class JobState(IntEnum):
     """Where a job is in its life cycle."""
@@ -55,3 +58,15 @@ class Struck(IntEnum):
     """The arithmetic of a pass: the same pass gave other gradients."""
     UPDATE = 5
     """The arithmetic of an update: the same update gave other weights."""
+    GRADIENTS = 6
+    """Gradients in memory, on their way to the update."""
+
+
+class Guarding(IntEnum):
+    """How closely a job is watched for what radiation does."""
+
+    OFF = 0
+    STATE = 1
+    COMPUTE = 2
+    REPLAY = 3
+    DOUBLE = 4

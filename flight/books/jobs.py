@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from mission.jobs import ENDED_STATES, REMEMBERED_JOBS_MAX, JobState, PauseCause
+from flight.jobs.guard.finding import Finding
+from mission.jobs import ENDED_STATES, FINDINGS_KEPT_MAX, REMEMBERED_JOBS_MAX, JobState, PauseCause
 
 
 class JobSubmitted(msgspec.Struct, frozen=True, tag=True):
@@ -83,6 +84,8 @@ class FaultsMended(msgspec.Struct, frozen=True, tag=True):
 
     job_id: int
     count: int
+    findings: tuple[Finding, ...] = ()
+    """The latest of them, which the next worker is told."""
 
 
 class JobDiscarded(msgspec.Struct, frozen=True, tag=True):
@@ -166,6 +169,8 @@ class JobRecord:
     faults_mended: int = 0
     is_discarded: bool = False
     """Whether nothing of it is kept in the store."""
+    findings: tuple[Finding, ...] = ()
+    """The latest, oldest first, since the device was trusted."""
     sample: str = ""
     finished: JobFinished | None = None
 
@@ -219,6 +224,8 @@ class JobBook:
                 return
             case DeviceTrusted():
                 self.distrust, self.device_resets = "", 0
+                for job in self.records.values():
+                    job.findings = ()
                 return
         job = self.records.get(change.job_id)
         if job is None:  # A change of a job that is forgotten by now: an old record read back.
@@ -239,8 +246,9 @@ class JobBook:
                 job.worker_restarts += 1
             case JobSpent(_, energy_j):
                 job.energy_j += energy_j
-            case FaultsMended(_, count):
+            case FaultsMended(_, count, findings):
                 job.faults_mended += count
+                job.findings = (*job.findings, *findings)[-FINDINGS_KEPT_MAX:]
             case JobSampled(_, text):
                 job.sample = text
             case JobDiscarded():
@@ -260,7 +268,7 @@ class JobBook:
             changes += [JobInexact(job_id, job.inexact)] if job.inexact else []
             changes += [WorkerRestarted(job_id)] * job.worker_restarts
             changes += [JobSpent(job_id, job.energy_j)] if job.energy_j else []
-            changes += [FaultsMended(job_id, job.faults_mended)] if job.faults_mended else []
+            changes += [FaultsMended(job_id, job.faults_mended, job.findings)] if job.faults_mended else []
             changes += [JobSampled(job_id, job.sample)] if job.sample else []
             changes += [job.finished] if job.finished else []
             changes += [JobDiscarded(job_id)] if job.is_discarded else []

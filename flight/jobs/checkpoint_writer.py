@@ -1,6 +1,7 @@
-"""Writes checkpoints while the job goes on: training stands still for a copy in memory, a thread does the rest.
+"""Writes checkpoints while the job goes on: a thread copies State during the next pass, and does all the rest.
 
-The thread digests the copy, has the guard vouch for it after that (so that what the manifest says is what the guard
+A pass changes nothing of State but generators, which are taken before; the update after it waits for the copy. The
+thread then digests the copy, has the guard vouch for it after that (so that what the manifest says is what the guard
 knows), writes, syncs and reads back. One checkpoint at a time; whoever began it collects it.
 """
 
@@ -42,7 +43,7 @@ class CheckpointWriter:
         return self._at_work is not None
 
     def begin(self, slot: str, origin: Origin) -> None:
-        """Take a copy of State and have it written.
+        """Have a copy of State taken and written.
 
         Raises:
             MisuseError: There is no such slot.
@@ -54,14 +55,18 @@ class CheckpointWriter:
         seal = self._guarded.seal()
         job = self._guarded.job
         job.gather()
-        own, state = tuple(job.octets()), self._copy.take(job.whole_octets())
+        own, state = tuple(job.octets()), self._copy.state(job.whole_octets())
         self.step = job.steps_done
+        copying = self._thread.submit(self._copy.take)
+        job.lend(copying.exception)
+        if job.ranks > 1:
+            job.take_back()  # What ranks bring together is written anew whenever one of them asks.
 
         def vouch() -> None:
             if seal is not None:
                 seal.verify(self._copied_blocks, {name: state.octets[name] for name in own})
 
-        self._at_work = self._thread.submit(self._write, slot, self.step, state, origin, vouch)
+        self._at_work = self._thread.submit(self._write, copying, slot, self.step, state, origin, vouch)
 
     def collect(self) -> Checkpoint | None:
         """Give what was begun, or None if it is still being written.
@@ -88,5 +93,14 @@ class CheckpointWriter:
             self._at_work.exception()
             self._at_work = None
 
-    def _write(self, slot: str, step: int, state: State, origin: Origin, vouch: Callable[[], None]) -> Checkpoint:
+    def _write(
+        self,
+        copying: Future[None],
+        slot: str,
+        step: int,
+        state: State,
+        origin: Origin,
+        vouch: Callable[[], None],
+    ) -> Checkpoint:
+        copying.result()  # It is over; whatever went wrong is told here.
         return save_checkpoint(self._disk, slot, self._identity, step, state, origin, vouch)

@@ -30,6 +30,7 @@ from flight.commit import Change
 from flight.disk import Disk
 from flight.jobs.corpus import CorpusFile
 from flight.jobs.energy import EnergyAccount
+from flight.jobs.guard.coverage import guarding_of
 from flight.jobs.guard.finding import Finding
 from flight.jobs.life_cycle import Action, Trigger, follow
 from flight.jobs.messages import (
@@ -54,6 +55,7 @@ from flight.jobs.messages import (
 from flight.jobs.opening import open_job
 from flight.jobs.pace import FULL, FULL_PERMILLE, Pace
 from flight.jobs.queue import JobQueue, recipe_of
+from flight.jobs.recipe import GuardLevel
 from flight.jobs.room import Room
 from flight.jobs.running import RunningJob
 from flight.jobs.supervision import Supervision, SupervisionConfig
@@ -62,7 +64,7 @@ from flight.jobs.worker_port import WorkerPort
 from flight.ledger import Ledger
 from flight.parameters import ParameterPool, Source
 from flight.reporter import Reporter, clip_reason
-from mission.jobs import ENDED_STATES, JobState, PauseCause
+from mission.jobs import ENDED_STATES, FINDINGS_KEPT_MAX, JobState, PauseCause
 from mission.words.core import STORE_FAILED
 from mission.words.jobs import (
     CHECKPOINT_REFUSED,
@@ -71,6 +73,7 @@ from mission.words.jobs import (
     DEVICE_HEALTHY,
     DEVICE_RESET,
     FAULT_MENDED,
+    GUARD_RAISED,
     JOB_CHANGED,
     JOB_INEXACT,
     JOB_PROGRESS_PERIOD,
@@ -214,7 +217,7 @@ class Engine:
         request, elapsed_ns = running.answered(now_ns)
         running.rest(self._pace, elapsed_ns, now_ns)
         try:
-            if isinstance(reply, Stepped | Evaluated | Saving | Saved | Finished):
+            if isinstance(reply, Stepped | Evaluated | Saving | Saved | Finished | Failed):
                 self._tell_findings(running, reply.findings)
             match reply:
                 case Probed():
@@ -447,7 +450,7 @@ class Engine:
     def _tell_findings(self, running: RunningJob, findings: tuple[Finding, ...]) -> None:
         if not findings:
             return
-        self._ledger.commit(FaultsMended(running.job_id, len(findings)))
+        self._ledger.commit(FaultsMended(running.job_id, len(findings), findings[-FINDINGS_KEPT_MAX:]))
         for found in findings:
             self._reporter.event(
                 FAULT_MENDED,
@@ -457,6 +460,14 @@ class Engine:
                 where=clip_reason(found.where),
                 redone_steps=found.redone_steps,
             )
+            if found.raised_to:
+                self._reporter.event(
+                    GUARD_RAISED,
+                    job_id=running.job_id,
+                    step=found.step,
+                    guard=guarding_of(GuardLevel(found.raised_to)),
+                    where=clip_reason(found.where),
+                )
 
     def _saved(self, running: RunningJob, reply: Saved) -> None:
         begun = running.saved(reply.step)
@@ -509,6 +520,7 @@ class Engine:
             case FailureKind.LOST | FailureKind.MEMORY:
                 self.lost(reply.reason, now_ns)
             case FailureKind.UNFIT:
+                self._supervision.progressed()  # The device is to blame: no job is given up for it.
                 self._doubt(reply.reason)
                 self.lost(reply.reason, now_ns)
             case _ if job.state in (JobState.STARTING, JobState.RUNNING):

@@ -191,7 +191,8 @@ class _ShardedAdamW(AdamW):
 
     def __init__(self, model: nn.Module, training: TrainingRecipe) -> None:
         self.blocks = ()
-        parameters = list(model.parameters())
+        self._parameters = parameters = list(model.parameters())
+        self._gradient_norm_max = training.gradient_norm_max
         groups = [
             {"params": [each for each in parameters if each.dim() >= 2], "weight_decay": training.weight_decay},
             {"params": [each for each in parameters if each.dim() < 2], "weight_decay": 0.0},
@@ -201,11 +202,18 @@ class _ShardedAdamW(AdamW):
         for each in parameters:
             self._adamw.state[each] = {"step": torch.zeros(()), **{kind: torch.zeros_like(each) for kind in MOMENTS}}
 
-    def gather(self) -> None:
-        """Leave the gradients with their parameters."""
+    def gather(self, witness: Witness | None = None) -> Tensor:
+        """Shorten the gradients, and leave them with their parameters."""
+        return torch.nn.utils.clip_grad_norm_(self._parameters, self._gradient_norm_max)
 
     def update(
-        self, steps_done: int, learning_rate: float, witness: Witness | None = None, *, twice: bool = False
+        self,
+        steps_done: int,
+        learning_rate: float,
+        gradient_norm: float,
+        witness: Witness | None = None,
+        *,
+        twice: bool = False,
     ) -> None:
         """Move the weights against their gradients; nobody watches (see `flight.jobs.recipe`)."""
         assert witness is None and not twice

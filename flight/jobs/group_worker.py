@@ -14,7 +14,7 @@ from flight.disk import Disk, RealDisk
 from flight.jobs.checkpoint import slot_paths
 from flight.jobs.group import Ranks
 from flight.jobs.group_job import make_job
-from flight.jobs.guard.finding import LostError
+from flight.jobs.guard.finding import Finding, LostError
 from flight.jobs.messages import Collect, Failed, Join, Reply, Request, Save, Saving, encode
 from flight.jobs.recipe import Recipe
 from flight.jobs.train import TrainJob
@@ -46,10 +46,10 @@ class GroupWorker(Worker):
             return Saving(step=guarded.job.steps_done, findings=guarded.take_findings())
         return super()._answer(request)
 
-    def _failed(self, error: Exception) -> Failed:
+    def _failed(self, error: Exception, findings: tuple[Finding, ...]) -> Failed:
         if isinstance(error, LostError) or not isinstance(error, _FORESEEN):
             raise error
-        return super()._failed(error)
+        return super()._failed(error, findings)
 
     def _make_job(self, recipe: Recipe, text: str, seed: int) -> TrainJob:
         return make_job(recipe, text, seed, self._ranks)

@@ -65,6 +65,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     corpus_sha256: str
     seed: int
     checkpoint: CheckpointReference | None = None
+    findings: tuple[Finding, ...] = ()
+    """What the guard found in this job lately, in workers before this one."""
 
 
 class Step(msgspec.Struct, frozen=True, tag=True):
@@ -202,6 +204,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
     reason: str
     kind: FailureKind = FailureKind.JOB
+    findings: tuple[Finding, ...] = ()
+    """What the guard found on the way, the last of it perhaps not mended."""
 
 
 Reply = Probed | Started | Stepped | Evaluated | Saving | Saved | Sampled | Finished | Failed

@@ -34,5 +34,6 @@ def open_job(job_id: int, job: JobRecord, recipe: Recipe, corpus: CorpusFile) ->
         seed=job.submitted.seed,
         checkpoint=checkpoint
         and CheckpointReference(slot=checkpoint.slot, step=checkpoint.step, sha256=checkpoint.sha256),
+        findings=job.findings,
     )
     return running, start

@@ -1,15 +1,17 @@
 """AdamW on blocks: torch's own fused update, in stretches that stay in the cache, with a witness of what is used.
 
 With a witness each stretch is copied to a place in the cache, verified there, updated there, noted, and copied back.
-So what is used is what was verified, and a bit that flips in the memory of State is either found or overwritten.
+So what is used is what was verified, and a bit that flips in the memory of State is either found or overwritten. The
+gradients are noted as they are gathered, and verified as they are taken to a place beside it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 
 from flight.jobs.blocks import Block, lay_out
 from flight.jobs.guard.finding import StruckError
@@ -17,11 +19,19 @@ from flight.jobs.recipe import TrainingRecipe
 from flight.jobs.state import tensor_octets
 from mission.jobs import Struck
 
-# With its gradients a stretch has 256 KiB: it stays in a core's second-level cache (512 KiB and more) while it is
+# With its gradients a stretch has 512 KiB: it stays in a core's second-level cache (512 KiB to 2 MiB) while it is
 # verified, updated and noted, so that all of that costs one way from memory and back.
-STRETCH_ELEMENTS = 16 << 10
+STRETCH_ELEMENTS = 32 << 10
 
 EPSILON = 1e-8
+
+# As in `torch.nn.utils.clip_grad_norm_`, whose bits these are.
+_NORM_EPSILON = 1e-6
+
+Rows = tuple[memoryview, ...]
+"""The octets of a stretch: its weights and both moments."""
+Digest = tuple[bytes, ...]
+"""Of each row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +47,19 @@ class StretchPlace:
 class Witness(Protocol):
     """Sees State as the optimiser reads and writes it, stretch by stretch, always in the same order."""
 
-    def read(self, stretch: int, octets: memoryview) -> None:
+    def gathered(self, stretch: int, gradients: memoryview) -> None:
+        """Take note of the gradients of a stretch."""
+        ...
+
+    def took(self, stretch: int, gradients: memoryview) -> None:
+        """Verify the gradients of a stretch.
+
+        Raises:
+            flight.jobs.guard.finding.StruckError: They are not what was gathered.
+        """
+        ...
+
+    def read(self, stretch: int, rows: Rows) -> None:
         """Verify what was read of a stretch.
 
         Raises:
@@ -45,7 +67,15 @@ class Witness(Protocol):
         """
         ...
 
-    def wrote(self, stretch: int, octets: memoryview) -> None:
+    def is_odd(self, stretch: int, before_n: Tensor, after_n: Tensor) -> bool:
+        """Tell whether an update of weights is to be done twice for what it looks like."""
+        ...
+
+    def digest(self, rows: Rows) -> Digest:
+        """Digest a stretch."""
+        ...
+
+    def wrote(self, stretch: int, rows: Rows) -> Digest:
         """Take note of what is written there."""
         ...
 
@@ -63,59 +93,85 @@ class AdamW:
     def __init__(self, model: nn.Module, training: TrainingRecipe) -> None:
         self.blocks = lay_out(model)
         self._training = training
-        place = torch.empty(3 * STRETCH_ELEMENTS)
+        self._gradients = _in_order(model, self.blocks)
+        place, gradient_place = torch.empty(3 * STRETCH_ELEMENTS), torch.empty(STRETCH_ELEMENTS)
         self._stretches = [
-            _Stretch(self.blocks, number, start, place)
+            _Stretch(self.blocks, number, start, place, gradient_place)
             for number, block in enumerate(self.blocks)
             for start in range(0, block.gradients_N.numel(), STRETCH_ELEMENTS)
         ]
 
-    def gather(self) -> None:
-        """Take the gradients out of the model's parameters; nothing of them lives on there."""
+    def gather(self, witness: Witness | None = None) -> Tensor:
+        """Take the gradients out of the model's parameters; nothing of them lives on there.
+
+        Args:
+            witness: Who takes note of them, or nobody.
+
+        Returns:
+            Their norm.
+        """
         for block in self.blocks:
             for parameter, place in zip(block.parameters.values(), block.gradients, strict=True):
                 assert parameter.grad is not None  # Every parameter takes part in the loss.
                 place.copy_(parameter.grad)
                 parameter.grad = None
+        if witness is not None:
+            for index, stretch in enumerate(self._stretches):
+                witness.gathered(index, stretch.gradient_octets)
+        # After they were noted: what is struck from here on is found, whatever it does to the norm.
+        return get_total_norm(self._gradients)
 
     def update(
-        self, steps_done: int, learning_rate: float, witness: Witness | None = None, *, twice: bool = False
+        self,
+        steps_done: int,
+        learning_rate: float,
+        gradient_norm: float,
+        witness: Witness | None = None,
+        *,
+        twice: bool = False,
     ) -> None:
-        """Move the weights against the gradients that were gathered.
+        """Move the weights against the gradients that were gathered, shortened to their greatest norm.
 
         Args:
             steps_done: Updates before this one.
             learning_rate: Of this update.
+            gradient_norm: As `gather` gave it.
             witness: Who verifies what is read and takes note of what is written, or nobody.
             twice: Whether to do it twice and compare, with a witness.
 
         Raises:
-            flight.jobs.guard.finding.StruckError: A stretch is not what was written, or did not come out twice; those
-                before it are updated already.
+            flight.jobs.guard.finding.StruckError: A stretch or its gradients are not what they were, or it did not come
+                out twice; those before it are updated already.
         """
         step = torch.tensor(float(steps_done + 1))
+        share = (self._training.gradient_norm_max / (torch.tensor(gradient_norm) + _NORM_EPSILON)).clamp(max=1.0)
         for index, stretch in enumerate(self._stretches):
             if witness is None:
+                torch.mul(stretch.gradients_n, share, out=stretch.gradient_place_n)
                 self._apply(stretch, stretch.rows, step, learning_rate)
                 continue
-            self._work(index, stretch, step, learning_rate, witness)
-            if twice:
-                first_3n = stretch.place_3n.clone()
-                self._work(index, stretch, step, learning_rate, witness)
-                if not torch.equal(first_3n, stretch.place_3n):
+            self._work(index, stretch, share, step, learning_rate, witness)
+            if twice or witness.is_odd(index, stretch.rows[0], stretch.place[0]):
+                first = witness.digest(stretch.place_octets)
+                self._work(index, stretch, share, step, learning_rate, witness)
+                if witness.wrote(index, stretch.place_octets) != first:
                     raise StruckError(Struck.UPDATE, stretch.name)
-            witness.wrote(index, stretch.place_octets)
-            stretch.rows_3n.copy_(stretch.place_3n)
+            else:
+                witness.wrote(index, stretch.place_octets)
+            _copy(stretch.place_octets, stretch.row_octets)
 
-    def stretches_of(self, blocks: Sequence[Tensor]) -> Iterator[memoryview]:
-        """Give the stretches of blocks, or of copies of them, one after the other in one place.
+    def octets_of(self, blocks: Sequence[Tensor]) -> list[Rows]:
+        """Give the octets of each stretch of blocks, or of copies of them, in order; they are views.
 
         Args:
             blocks: In the order and the shapes of ``self.blocks``.
         """
-        for stretch in self._stretches:
-            stretch.place_3n.copy_(blocks[stretch.block][:, stretch.columns])
-            yield stretch.place_octets
+        return [_octets(blocks[each.block][:, each.columns]) for each in self._stretches]
+
+    @property
+    def octets(self) -> list[Rows]:
+        """The octets of each stretch, in order."""
+        return [stretch.row_octets for stretch in self._stretches]
 
     def places(self) -> tuple[StretchPlace, ...]:
         """Give where each stretch lies, in order."""
@@ -125,9 +181,13 @@ class AdamW:
         """Name the parameters that have a part in a stretch."""
         return self._stretches[stretch].name
 
-    def _work(self, index: int, stretch: "_Stretch", step: Tensor, learning_rate: float, witness: Witness) -> None:
-        """Take a stretch to its place, and update it there."""
-        stretch.place_3n.copy_(stretch.rows_3n)
+    def _work(
+        self, index: int, stretch: "_Stretch", share: Tensor, step: Tensor, learning_rate: float, witness: Witness
+    ) -> None:
+        """Take a stretch and its gradients to their places, and update it there."""
+        torch.mul(stretch.gradients_n, share, out=stretch.gradient_place_n)
+        witness.took(index, stretch.gradient_octets)
+        _copy(stretch.row_octets, stretch.place_octets)
         witness.read(index, stretch.place_octets)
         self._apply(stretch, stretch.place, step, learning_rate)
 
@@ -138,7 +198,7 @@ class AdamW:
         # it would take longer than the update of a stretch.
         torch._fused_adamw_(  # pyright: ignore[reportPrivateImportUsage]
             [weights_n],
-            [stretch.gradients_n],
+            [stretch.gradient_place_n],
             [mean_n],
             [square_n],
             [],
@@ -156,16 +216,35 @@ class AdamW:
 class _Stretch:
     """Some columns of a block, and the place where they are worked on."""
 
-    def __init__(self, blocks: Sequence[Block], block: int, start: int, place: Tensor) -> None:
+    def __init__(self, blocks: Sequence[Block], block: int, start: int, place: Tensor, gradient_place: Tensor) -> None:
         of = blocks[block]
         self.block = block
         self.columns = slice(start, start + STRETCH_ELEMENTS)
         self.name = " ".join(of.names_in(self.columns))
         self.decays = of.decays
-        self.rows_3n = of.rows_3N[:, self.columns]
+        # Views are made once: making them in each step would take as long as digesting what they show.
+        rows_3n = of.rows_3N[:, self.columns]
+        place_3n = place[: rows_3n.numel()].view(rows_3n.shape)
+        self.rows, self.row_octets = rows_3n.unbind(), _octets(rows_3n)
+        self.place, self.place_octets = place_3n.unbind(), _octets(place_3n)
         self.gradients_n = of.gradients_N[self.columns]
-        self.place_3n = place[: self.rows_3n.numel()].view(self.rows_3n.shape)
-        self.place_octets = tensor_octets(self.place_3n)
-        # Made once: a step has some fifty stretches, and making views would take as long as digesting them.
-        self.rows = self.rows_3n.unbind()
-        self.place = self.place_3n.unbind()
+        self.gradient_octets = tensor_octets(self.gradients_n)
+        self.gradient_place_n = gradient_place[: self.gradients_n.numel()]
+
+
+def _in_order(model: nn.Module, blocks: Sequence[Block]) -> list[Tensor]:
+    """Give where the gradients of all parameters are gathered, in the order of the model."""
+    places: Mapping[str, Tensor] = {
+        name: place for block in blocks for name, place in zip(block.parameters, block.gradients, strict=True)
+    }
+    return [places[name] for name, _ in model.named_parameters()]
+
+
+def _octets(rows_3n: Tensor) -> Rows:
+    return tuple(tensor_octets(row_n) for row_n in rows_3n)
+
+
+def _copy(source: Rows, place: Rows) -> None:
+    """Copy a stretch; torch would take half as long again to find out how."""
+    for octets, room in zip(source, place, strict=True):
+        room[:] = octets

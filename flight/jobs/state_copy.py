@@ -1,4 +1,4 @@
-"""Room in memory for one copy of a State, made once, so that taking the copy is all that training waits for."""
+"""Room in memory for one copy of a State, made once, so that taking the copy is all that there is to wait for."""
 
 import torch
 from torch import Tensor
@@ -25,17 +25,17 @@ class StateCopy:
         self._places = {key: whole.clone() for key, whole in self._sources.items()}
         self._tensors = {name: self.place_of(tensor) for name, tensor in state.tensors.items()}
 
-    def take(self, octets: dict[str, bytes]) -> State:
-        """Copy State as it is now.
-
-        Args:
-            octets: Of State; the tensors are where they were.
-
-        Returns:
-            The copy, which stays as it is until the next is taken.
-        """
+    def take(self) -> None:
+        """Copy the tensors of State as they are now; nothing may change them meanwhile."""
         for key, whole in self._sources.items():
             self._places[key].copy_(whole)
+
+    def state(self, octets: dict[str, bytes]) -> State:
+        """Give the copy, which stays as it is until the next is taken.
+
+        Args:
+            octets: Of State, as they were when it was taken.
+        """
         return State(tensors=self._tensors, octets=dict(octets))
 
     def place_of(self, tensor: Tensor) -> Tensor:

@@ -3,11 +3,14 @@
 import math
 from collections.abc import Callable, Mapping
 
+from ccsds.errors import MisuseError
 from flight.books.jobs import JobRecord
+from flight.jobs.guard.coverage import NOT_COVERED, guarding_of
+from flight.jobs.queue import recipe_of
 from flight.jobs.running import RunningJob
 from flight.parameters import Source
 from flight.reporter import clip_reason
-from mission.jobs import JobState
+from mission.jobs import Guarding, JobState
 
 
 def sources(jobs: Mapping[int, JobRecord], running: Callable[[], RunningJob | None]) -> dict[str, Source]:
@@ -67,6 +70,7 @@ def job_report(job_id: int, job: JobRecord, running: RunningJob | None, energy_j
         "deadline": job.submitted.deadline,
         "late": running.late_s if running else _late_s(job),
         "faults_mended": job.faults_mended,
+        **_guard(job),
         "checkpoints_refused": job.checkpoints_refused,
         "inexact": clip_reason(job.inexact),
         "weights_sha256": job.finished.weights_sha256 if job.finished else b"",
@@ -83,6 +87,14 @@ def energy_per_token_j(job: JobRecord, step: int, energy_j: float) -> float:
     """Give what each token of a job's steps cost, with what was lost and done again; not-a-number if not known."""
     tokens = step * job.described.tokens_per_step if job.described else 0
     return energy_j / tokens if tokens and energy_j else math.nan
+
+
+def _guard(job: JobRecord) -> dict[str, object]:
+    try:
+        level = recipe_of(job.submitted).guard.level
+    except MisuseError:  # The software on board changed since: there is no such recipe any more.
+        return {"guard": Guarding.OFF, "not_covered": ""}
+    return {"guard": guarding_of(level), "not_covered": NOT_COVERED[level]}
 
 
 def progress(running: RunningJob) -> dict[str, object]:

@@ -9,7 +9,7 @@ Shapes: B windows in a batch, T positions in a window, V characters in the vocab
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -104,6 +104,7 @@ class TrainJob:
         )
         self.model = GPT(shape, generator_of(seed, "weights"))
         self.optimizer = self._lay_out()
+        self._borrower: Callable[[], object] | None = None
 
     # The loop.
 
@@ -124,10 +125,14 @@ class TrainJob:
         windows_BT1 = self.train_tokens[starts_B.unsqueeze(1) + torch.arange(T + 1)].long()  # (B, T + 1)
         return Batch(tokens_BT=windows_BT1[:, :-1], targets_BT=windows_BT1[:, 1:])
 
-    def run_pass(self, batch: Batch) -> Pass:
+    def run_pass(self, batch: Batch, witness: Witness | None = None) -> Pass:
         """Go forward and backward through the model; State stays as it is, and doing it again gives the same.
 
-        The gradients, shortened to their greatest norm, are with the optimiser.
+        The gradients are with the optimiser.
+
+        Args:
+            batch: What to learn from.
+            witness: Who takes note of the gradients, or nobody.
         """
         for parameter in self.model.parameters():
             parameter.grad = None  # A pass that was broken off may have left some.
@@ -136,14 +141,12 @@ class TrainJob:
             loss = self._loss(batch)
             loss.backward()
             noise = torch.get_rng_state()
-        training = self.recipe.training
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.gradient_norm_max)
-        self.optimizer.gather()
+        norm = self.optimizer.gather(witness)
         report = StepReport(
             step=self._step + 1,
             loss=self._mean(loss),
             gradient_norm=norm.item(),
-            learning_rate=learning_rate(training, self._step),
+            learning_rate=learning_rate(self.recipe.training, self._step),
         )
         return Pass(report=report, noise=noise)
 
@@ -165,7 +168,8 @@ class TrainJob:
                 f"training diverged at step {report.step}: expected a finite loss and gradient, "
                 f"found {report.loss} and {report.gradient_norm}"
             )
-        self.optimizer.update(self._step, report.learning_rate, witness, twice=twice)
+        self.take_back()
+        self.optimizer.update(self._step, report.learning_rate, report.gradient_norm, witness, twice=twice)
         self._noise = passed.noise
         self._step += 1
 
@@ -297,12 +301,28 @@ class TrainJob:
         _check_alike(own, state)
         for name in (_BATCHES, NOISE):
             _generator_state(name, state.octets[name])
+        self.take_back()
         with torch.no_grad():
             for name, tensor in own.tensors.items():
                 tensor.copy_(state.tensors[name])
         self.load_octets(state.octets)
         for parameter in self.model.parameters():
             parameter.grad = None
+
+    def lend(self, copied: Callable[[], object]) -> None:
+        """Let somebody copy the tensors of State beside the next pass, which does not change them.
+
+        Args:
+            copied: Returns once they are copied; it is called before any of them is changed.
+        """
+        self.take_back()
+        self._borrower = copied
+
+    def take_back(self) -> None:
+        """Wait until nobody copies the tensors any more."""
+        if self._borrower is not None:
+            self._borrower()
+            self._borrower = None
 
     @staticmethod
     def is_only_drawn(before: Mapping[str, bytes], drawn: Mapping[str, bytes]) -> bool:

@@ -25,7 +25,7 @@ from flight.jobs.checkpoint import Checkpoint, KeyDiffersError, Origin, load_che
 from flight.jobs.checkpoint_writer import CheckpointWriter
 from flight.jobs.corpus import read_corpus
 from flight.jobs.device import check_device
-from flight.jobs.guard.finding import LostError, StruckError, UnfitError
+from flight.jobs.guard.finding import Finding, LostError, StruckError, UnfitError
 from flight.jobs.guard.guarded_job import GuardedJob
 from flight.jobs.manifest import Entry, Identity
 from flight.jobs.messages import (
@@ -95,12 +95,13 @@ class Worker:
         try:
             return self._answer(request)
         except Exception as error:
+            findings = self._open.guarded.take_findings() if self._open is not None else ()
             if isinstance(request, Start | Step) or _kind(error) in _FATAL_KINDS:
                 self._close()  # What was broken off has left the job between two states.
-            return self._failed(error)
+            return self._failed(error, findings)
 
-    def _failed(self, error: Exception) -> Failed:
-        return Failed(_reason(error), _kind(error))
+    def _failed(self, error: Exception, findings: tuple[Finding, ...]) -> Failed:
+        return Failed(_reason(error), _kind(error), findings)
 
     def _make_job(self, recipe: Recipe, text: str, seed: int) -> TrainJob:
         if recipe.devices.processes > 1:
@@ -165,7 +166,7 @@ class Worker:
             written[request.checkpoint.sha256] = loaded.manifest.entries
             inexact = loaded.inexact
             found = "; ".join(inexact[len(loaded.manifest.inexact) :])
-        writer = CheckpointWriter(self._disk, identity, guarded := GuardedJob(job), self._thread)
+        writer = CheckpointWriter(self._disk, identity, guarded := GuardedJob(job, request.findings), self._thread)
         self._open = _OpenJob(writer, identity, guarded, written, inexact)
         return Started(
             step=job.steps_done,

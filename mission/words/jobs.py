@@ -20,6 +20,7 @@ from mission.jobs import (
     OVERRIDES_OCTETS_MAX,
     RECIPE_OCTETS_MAX,
     SAMPLE_OCTETS_MAX,
+    Guarding,
     JobState,
     PauseCause,
     Struck,
@@ -159,6 +160,20 @@ FAULT_MENDED = EventDefinition(
             Field("struck", Enumerated(Struck), "what was struck"),
             Field("where", Text(200), "which part of it"),
             Field("redone_steps", UInt(32), "steps that were done again because of it"),
+        )
+    ),
+)
+GUARD_RAISED = EventDefinition(
+    id=19,
+    name="guard_raised",
+    severity=Severity.LOW,
+    text="job {job_id} is guarded by {guard} from step {step} on: {where} was struck again and again",
+    fields=Layout(
+        (
+            _JOB_ID,
+            _STEP,
+            Field("guard", Enumerated(Guarding), "how closely it is watched now"),
+            Field("where", Text(200), "what was struck"),
         )
     ),
 )
@@ -321,6 +336,8 @@ WORDS = Words(
                     Field("deadline", UInt(64), "TAI by which it is wanted, 0 for none", unit="ns"),
                     Field("late", Float(32), "by how much it is expected, or was, after its deadline", unit="s"),
                     Field("faults_mended", UInt(32), "times its guard found something struck, and undid it"),
+                    Field("guard", Enumerated(Guarding), "how closely it is watched for what radiation does"),
+                    Field("not_covered", Text(200), "what its guard does not find"),
                     Field("checkpoints_refused", UInt(32), "checkpoints that could not be gone on from"),
                     Field("inexact", Text(200), "where it went on under another exactness key, if it did"),
                     Field("weights_sha256", Octets(32), "digest of the finished weights, empty until then"),
@@ -362,6 +379,7 @@ WORDS = Words(
         CHECKPOINT_REFUSED,
         JOB_INEXACT,
         FAULT_MENDED,
+        GUARD_RAISED,
         DEVICE_DISTRUSTED,
         DEVICE_RESET,
         DEVICE_HEALTHY,

@@ -168,7 +168,8 @@ class _ProductTrials:
         self._guarded.job.load(self._start)
         self._guarded.trust()
         self._guarded.take_findings()
-        self._guarded._places.clear()
+        self._guarded._history.clear()
+        self._guarded._raised_until = -1
 
     def _loss_later(self) -> float:
         job = self._guarded.job

@@ -1,13 +1,17 @@
-"""What loss and gradient norm may be, learned from the run: a pass that leaves the bounds is done again.
+"""What loss, gradient norm and updates may come to, learned from the run: what leaves its bounds is done again.
 
-A false alarm costs one pass and changes nothing, so the bounds are narrow. What is learned decides which passes are
-done twice, never what comes of them, and is therefore no part of State.
+The size of an update is the norm of what it adds to the weights of a stretch. Bounds on the spectral norm of weights
+come with an optimiser that needs them (Muon); AdamW moves no weight by much more than the learning rate.
+
+A false alarm costs one pass or the update of one stretch, and changes nothing, so the bounds are narrow. What is
+learned decides what is done twice, never what comes of it, and is therefore no part of State.
 
 Source: He et al., Understanding and mitigating hardware failures in deep learning training, ISCA 2023 (bounds and
 re-execution).
 """
 
 import math
+from collections import defaultdict
 
 # Passes until the means are worth something; training changes fast in the beginning, so these are all within bounds.
 LEARNING_PASSES = 20
@@ -23,20 +27,18 @@ _DEVIATION_MIN = 0.02
 
 
 class Bounds:
-    """The bounds of one run."""
+    """The bounds of the figures of one run, each by a key of its own."""
 
     def __init__(self) -> None:
-        self._figures = (_Figure(), _Figure())
+        self._figures: defaultdict[object, _Figure] = defaultdict(_Figure)
 
-    def is_suspicious(self, loss: float, gradient_norm: float) -> bool:
-        """Tell whether a pass is out of bounds, or not a number."""
-        pairs = zip(self._figures, (loss, gradient_norm), strict=True)
-        return any(figure.is_outside(value) for figure, value in pairs)
+    def is_outside(self, key: object, value: float) -> bool:
+        """Tell whether a figure is out of its bounds, or not a number."""
+        return self._figures[key].is_outside(value)
 
-    def learn(self, loss: float, gradient_norm: float) -> None:
-        """Take a pass for right."""
-        for figure, value in zip(self._figures, (loss, gradient_norm), strict=True):
-            figure.learn(value)
+    def learn(self, key: object, value: float) -> None:
+        """Take a figure for right."""
+        self._figures[key].learn(value)
 
 
 class _Figure:
@@ -53,15 +55,20 @@ class _Figure:
             return True
         if self._count < LEARNING_PASSES or value <= 0:
             return False
-        deviation = max(math.sqrt(self._variance), _DEVIATION_MIN)
-        return math.log(value) - self._mean > WIDTH * deviation
+        return math.log(value) - self._mean > WIDTH * self._deviation
+
+    @property
+    def _deviation(self) -> float:
+        return max(math.sqrt(self._variance), _DEVIATION_MIN)
 
     def learn(self, value: float) -> None:
-        """Follow it."""
+        """Follow it, and one that is outside no farther than to the bound: a single one must not blind what follows."""
         if not (math.isfinite(value) and value > 0):
             return
         self._count += 1
         share = max(_SHARE, 1 / self._count)
         distance = math.log(value) - self._mean
+        if self._count > LEARNING_PASSES:
+            distance = min(distance, WIDTH * self._deviation)
         self._mean += share * distance
         self._variance = (1 - share) * (self._variance + share * distance * distance)

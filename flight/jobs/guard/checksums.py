@@ -1,10 +1,12 @@
 """Checksums of matrix products, forward and backward: each product is summed in two ways, which must agree.
 
-The rows of ``y = x W^T`` sum to ``x`` times the column sums of ``W``, at the price of a product with a vector; the same
-holds for both products of the backward pass. How far rounding lets the two sums differ is learned at each place from
-passes that were seen to come out twice.
+For a layer ``y = x W^T`` the sums s over the rows of y are x times the column sums v of W. On the way back, where r is
+``dy^T s``, the gradient of the weights times v is r, too, and s times the gradient of the inputs is r times W. So each
+product costs one product of each of its matrices with a vector, and none is read for the sums alone. How far rounding
+lets the two sides differ is learned at each place.
 
-It covers the linear layers and the head. Not the inside of attention, norms, activations, nor sums over a batch.
+It covers the linear layers and the head. Not the inside of attention, norms, activations, nor sums over a batch. What
+goes back through a layer whose weights are all zero is not seen, since v is zero with them.
 
 Shapes: N positions of a batch, I inputs, O outputs of a layer.
 
@@ -12,8 +14,9 @@ Source: Huang and Abraham, Algorithm-based fault tolerance for matrix operations
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -25,42 +28,112 @@ from torch.overrides import TorchFunctionMode
 # one pass; a fault that stays below moves no weight by more than rounding does.
 TOLERANCE_FACTOR = 8.0
 
+# What a pass leaves of a tolerance: one that was widened comes back by half in 700 passes, as far as rounding lets it.
+TOLERANCE_SHARE = 0.999
+
+# Of the greatest sum: rounding of any product that a model has is a hundred times finer. A difference beyond it is a
+# fault, however often it comes out: a fault that stays gives the same wrong product twice.
+ROUNDING_MAX = 1e-3
+
+# How often a place may widen its tolerance while half of that comes back: the tolerances settle within the first
+# passes, and what grows on is followed without. More of it is a fault that hides in small steps.
+WIDENINGS_MAX = 16
+_WIDENING_PASSES = 700
+
 # Before anything was seen, everything is suspicious, so that the first passes are done twice and learned from.
 _UNSEEN = 0.0
 
 
-class Checksums:
-    """The sums of one job's products, and what is known of them."""
+@dataclass
+class _Place:
+    """One product of a pass."""
 
-    def __init__(self) -> None:
-        self._tolerances: list[float] = []
+    name: str
+    tolerance: float = _UNSEEN
+    widenings: int = 0
+    """In the passes that are counted now."""
+
+
+class Checksums:
+    """The sums of one job's products, and what is known of them.
+
+    Args:
+        weights: Of the job's layers, by name; they stay where they are.
+    """
+
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        self._names = {weight.data_ptr(): name.removesuffix(".weight") for name, weight in weights.items()}
+        self._places: list[_Place] = []
+        self._passes = 0
         # Of this pass, in the order in which the products were made, which is the same in every pass.
+        self._noted: list[tuple[str, Tensor, Tensor]] = []
         self._differences: list[Tensor] = []
+        # Of this pass: forward and backward multiply with the same weights.
+        self._column_sums: dict[int, Tensor] = {}
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Check the products that are made within."""
-        self._differences = []
+        self._noted, self._differences, self._column_sums = [], [], {}
         with _CheckedProducts(self):
             yield
 
-    def is_suspicious(self) -> bool:
-        """Tell whether a sum of the last pass did not agree."""
-        return any(not found <= allowed for found, allowed in self._compared())  # Also of one that is not a number.
+    def suspicious(self) -> str:
+        """Name the first product of the last pass whose sums did not agree; empty if all did."""
+        for place, found in self._compared():
+            if not found <= place.tolerance:  # Also of one that is not a number.
+                return place.name
+        return ""
 
-    def learn(self) -> None:
-        """Take the differences of the last pass for rounding: it came out twice."""
-        self._tolerances = [max(TOLERANCE_FACTOR * found, allowed) for found, allowed in self._compared()]
+    def learn(self, *, is_repeated: bool) -> str:
+        """Take the differences of the last pass for rounding, as far as they can be.
 
-    def note(self, product_NO: Tensor, left_NI: Tensor, right_IO: Tensor) -> None:
-        """Sum a product in two ways."""
+        Args:
+            is_repeated: Whether the pass came out twice, so that a tolerance may widen.
+
+        Returns:
+            The first product that is wrong although it came out twice; empty if there is none.
+        """
+        self._passes += 1
+        if self._passes % _WIDENING_PASSES == 0:
+            for place in self._places:
+                place.widenings = 0
+        wrong = ""
+        for number, (place, found) in enumerate(self._compared()):
+            if found <= place.tolerance:
+                place.tolerance = max(TOLERANCE_FACTOR * found, TOLERANCE_SHARE * place.tolerance)
+                continue
+            if not is_repeated:
+                continue
+            place.widenings += 1
+            if place.widenings <= WIDENINGS_MAX and found <= ROUNDING_MAX * self._greatest_sum(number):
+                place.tolerance = TOLERANCE_FACTOR * found
+            else:
+                wrong = wrong or place.name
+        return wrong
+
+    def column_sums(self, weight_OI: Tensor) -> Tensor:
+        """Give the sums over the columns of weights, made once a pass."""
+        key = weight_OI.data_ptr()
+        if key not in self._column_sums:
+            self._column_sums[key] = weight_OI.sum(0)
+        return self._column_sums[key]
+
+    def note(self, direction: str, weight_OI: Tensor, found: Tensor, expected: Tensor) -> None:
+        """Take note of the sums of a product, made in two ways."""
+        self._noted.append((f"{self._names.get(weight_OI.data_ptr(), 'a layer')} {direction}", found, expected))
         # One operator for the greatest difference: what is not a number comes through it as such.
-        self._differences.append(torch.dist(product_NO.sum(1), left_NI.mv(right_IO.sum(1)), math.inf))
+        self._differences.append(torch.dist(found, expected, math.inf))
 
-    def _compared(self) -> list[tuple[float, float]]:
-        found = torch.stack(self._differences).tolist() if self._differences else []
-        allowed = self._tolerances if len(self._tolerances) == len(found) else [_UNSEEN] * len(found)
-        return list(zip(found, allowed, strict=True))
+    def _greatest_sum(self, number: int) -> float:
+        _, found, expected = self._noted[number]
+        return max(found.abs().max().item(), expected.abs().max().item())
+
+    def _compared(self) -> list[tuple[_Place, float]]:
+        if len(self._places) != len(self._noted):
+            self._places = [_Place(name) for name, _, _ in self._noted]
+        differences = torch.stack(self._differences).tolist() if self._differences else []
+        return list(zip(self._places, differences, strict=True))
 
 
 class _CheckedProducts(TorchFunctionMode):
@@ -84,17 +157,20 @@ class _CheckedLinear(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight_OI: Tensor, checksums: Checksums) -> Tensor:
         x_NI = x.reshape(-1, x.shape[-1])
         y_NO = x_NI.mm(weight_OI.t())
-        checksums.note(y_NO, x_NI, weight_OI.t())
+        sums_N = x_NI.mv(checksums.column_sums(weight_OI))
+        checksums.note("forward", weight_OI, y_NO.sum(1), sums_N)
         ctx.save_for_backward(x_NI, weight_OI)
-        ctx.checksums = checksums
+        ctx.checksums, ctx.sums_N = checksums, sums_N
         return y_NO.view(*x.shape[:-1], weight_OI.shape[0])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         x_NI, weight_OI = ctx.saved_tensors
+        checksums, sums_N = ctx.checksums, ctx.sums_N
         dy_NO = gradients[0].reshape(-1, weight_OI.shape[0])
         dx_NI = dy_NO.mm(weight_OI)
         dw_OI = dy_NO.t().mm(x_NI)
-        ctx.checksums.note(dx_NI, dy_NO, weight_OI)
-        ctx.checksums.note(dw_OI, dy_NO.t(), x_NI)
+        sums_O = dy_NO.t().mv(sums_N)
+        checksums.note("backward, inputs", weight_OI, dx_NI.t().mv(sums_N), weight_OI.t().mv(sums_O))
+        checksums.note("backward, weights", weight_OI, dw_OI.mv(checksums.column_sums(weight_OI)), sums_O)
         return dx_NI.view(*gradients[0].shape[:-1], weight_OI.shape[1]), dw_OI, None

@@ -15,7 +15,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     step: int
     """The step in which it was found."""
     redone_steps: int
-    """Steps that were done again because of it."""
+    """Steps that were done again because of it; 0 if another worker does them."""
+    raised_to: str = ""
+    """The level that the guard was raised to with it, empty if it was not."""
 
     def __str__(self) -> str:
         """Tell it in one line."""

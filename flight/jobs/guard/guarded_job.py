@@ -4,19 +4,19 @@
 |---|---|
 | ``off`` | nothing |
 | ``state`` | whatever changes in weights, moments, generators, step and corpus, before an update uses it |
-| ``compute`` | also faults of arithmetic that move a checksum, the loss or the gradient norm |
-| ``replay`` | also whatever goes wrong in a share of the steps, which are done twice |
+| ``compute`` | also faults of arithmetic that move a checksum, the loss, the gradient norm or the size of an update |
+| ``replay`` | also whatever goes wrong in a share of the steps, which are done twice, update and all |
 | ``double`` | also whatever goes wrong in any step: all are done twice |
 
 What is found is undone: a pass is done again until it comes out twice; struck State goes back to a copy in memory, and
 the steps since are done again. The weights that come of it are those of an undisturbed run.
 """
 
+import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
-import xxhash
 
 from flight.jobs.guard.bounds import Bounds
 from flight.jobs.guard.checksums import Checksums
@@ -26,18 +26,33 @@ from flight.jobs.guard.state_witness import Seal, StateWitness
 from flight.jobs.recipe import GuardLevel
 from flight.jobs.state import tensor_octets
 from flight.jobs.train import Batch, Pass, StepReport, TrainJob
-from mission.jobs import Struck
+from mission.jobs import FINDINGS_KEPT_MAX, Struck
+
+# How long a finding counts. Chance strikes one place days apart, which is a million steps; a worn cell shows in each
+# step or each copy, and a marginal unit of arithmetic every few hundred steps.
+WINDOW_STEPS = 10_000
 
 # A bit that flips by chance does not do so at one place again and again. From the third finding at a place on, every
-# step of this worker is done twice; after the sixth the device is not to be trusted with the job.
+# step is done twice; after the sixth the device is not to be trusted with the job. A worker is not lost by chance
+# three times to one place: another one has read it anew each time.
 RAISE_FINDINGS = 3
 UNFIT_FINDINGS = 6
+UNFIT_LOSSES = 3
 
 # Passes until two in a row agree. Where even four differ, nothing is known.
 PASSES_MAX = 4
 
-# What torch raises when it is given a struck generator, a token that there is not, or a step out of all bounds.
-_BROKEN_BY_STRIKES = (RuntimeError, IndexError, ValueError, OverflowError)
+# A stretch of vectors has dozens of names; what is told of a finding is read by people.
+_WHERE_CHARACTERS_MAX = 200
+
+# What torch raises when it is given a struck generator, a token that there is not, or a step out of all bounds; and
+# what a job raises whose loss is not a number.
+_BROKEN_BY_STRIKES = (RuntimeError, IndexError, ValueError, OverflowError, FloatingPointError)
+
+# How often a step is broken off before the job is to blame: the newest copy is gone back to, then the older one.
+_BREAKS_MAX = 2
+
+_ARITHMETIC = "gradients"
 
 
 class GuardedJob:
@@ -45,19 +60,36 @@ class GuardedJob:
 
     Args:
         job: What is watched; it must not be stepped but from here.
+        findings: What was found in the job by workers before this one, oldest first.
     """
 
-    def __init__(self, job: TrainJob) -> None:
+    def __init__(self, job: TrainJob, findings: Sequence[Finding] = ()) -> None:
         self.job = job
-        self.level = job.recipe.guard.level
-        self._witness = StateWitness(job.optimizer)
-        self._checksums = Checksums()
+        self._level = job.recipe.guard.level
+        self._watches = self._level in (GuardLevel.COMPUTE, GuardLevel.REPLAY)
+        self._witness = StateWitness(job.optimizer, Bounds() if self._watches else None)
+        self._checksums = Checksums(job.weights() if self._watches else {})
         self._bounds = Bounds()
-        self._snapshots = Snapshots(job) if self.level is not GuardLevel.OFF else None
+        self._snapshots = Snapshots(job) if self._level is not GuardLevel.OFF else None
         self._data_digest = job.data_digest()
         self._findings: list[Finding] = []
-        self._places: Counter[str] = Counter()
+        self._history = list(findings)
+        self._pass_repeats = 0
+        self._raised_until = -1
+        for (_, where), count in Counter((each.struck, each.where) for each in findings).items():
+            if count >= RAISE_FINDINGS:
+                self._raise_level(max(each.step for each in findings if each.where == where))
         self.trust()
+
+    @property
+    def level(self) -> GuardLevel:
+        """How closely it is watched now."""
+        return GuardLevel.DOUBLE if self.job.steps_done < self._raised_until else self._level
+
+    @property
+    def repeats(self) -> int:
+        """Passes and updates of a stretch that were done twice because their figures looked odd."""
+        return self._pass_repeats + self._witness.odd_updates
 
     def trust(self) -> None:
         """Take State as it is for right: at the start, or after the job has loaded another."""
@@ -71,14 +103,14 @@ class GuardedJob:
         """Train on one batch, as often as it takes.
 
         Raises:
-            FloatingPointError: The loss or the gradient is not finite, twice; nothing was updated.
+            FloatingPointError: The loss or the gradient is not finite, also from the copies in memory.
             LostError: Nothing in memory is left to go back to.
             UnfitError: The device is not to be trusted.
         """
         if self._snapshots is None:
             return self.job.step()
         step = self.job.steps_done + 1
-        has_failed = False
+        breaks = 0
         while True:
             try:
                 report = self._step_once(self._snapshots)
@@ -87,11 +119,13 @@ class GuardedJob:
                 continue
             except torch.OutOfMemoryError:
                 raise
-            except _BROKEN_BY_STRIKES:
-                if has_failed:
-                    raise  # It comes out twice, from State that is whole.
-                has_failed = True
-                self._undo(self._snapshots, self._struck_behind(), step)
+            except _BROKEN_BY_STRIKES as error:
+                breaks += 1
+                if breaks > _BREAKS_MAX or (self.job.ranks > 1 and isinstance(error, FloatingPointError)):
+                    raise  # It comes out again, from State that is whole.
+                if breaks > 1 and not self._snapshots.drop_newest():
+                    raise
+                self._undo(self._snapshots, self._struck_behind(error), step)
                 continue
             if report.step >= step:
                 return report
@@ -157,7 +191,7 @@ class GuardedJob:
         drawn = job.octets()
         passed = self._pass(batch)
         expected = job.octets_after(drawn, passed)
-        job.update(passed, witness, twice=self.level is GuardLevel.DOUBLE)
+        job.update(passed, witness, twice=self._is_due_twice(passed.report.step))
         witness.note_octets(expected)
         witness.verify_octets(job.octets())
         if passed.report.step != job.steps_done or not job.is_only_drawn(before, drawn):
@@ -169,51 +203,86 @@ class GuardedJob:
 
     def _pass(self, batch: Batch) -> Pass:
         """Go forward and backward, and again where the level or a suspicion asks for it, until two ways agree."""
-        job = self.job
-        watches = self.level in (GuardLevel.COMPUTE, GuardLevel.REPLAY)
-        passed = self._watched_pass(batch) if watches else job.run_pass(batch)
+        job, bounds = self.job, self._bounds
+        passed = self._run_pass(batch)
         report = passed.report
-        is_suspicious = self._bounds.is_suspicious(report.loss, report.gradient_norm)
-        if watches:
-            is_suspicious |= self._checksums.is_suspicious()
-        is_suspicious = job.any_rank(is_suspicious)
+        suspicious = self._checksums.suspicious() if self._watches else ""
+        if not suspicious and (
+            bounds.is_outside("loss", report.loss) or bounds.is_outside("gradient norm", report.gradient_norm)
+        ):
+            suspicious = _ARITHMETIC
+        is_suspicious = job.any_rank(bool(suspicious))
         if is_suspicious:
+            self._pass_repeats += 1
             # Rather the memory than the arithmetic: struck weights would give the same wrong loss twice.
             self._verify_blocks()
         if is_suspicious or self._is_due_twice(report.step):
-            passed = self._repeat(batch, passed, watches)
-        self._bounds.learn(passed.report.loss, passed.report.gradient_norm)
+            passed = self._repeat(batch, passed, suspicious)
+        elif self._watches:
+            self._checksums.learn(is_repeated=False)
+        bounds.learn("loss", passed.report.loss)
+        bounds.learn("gradient norm", passed.report.gradient_norm)
         return passed
 
-    def _watched_pass(self, batch: Batch) -> Pass:
+    def _run_pass(self, batch: Batch) -> Pass:
+        if not self._watches:
+            return self.job.run_pass(batch, self._witness)
         with self._checksums.watching():
-            return self.job.run_pass(batch)
+            return self.job.run_pass(batch, self._witness)
 
-    def _repeat(self, batch: Batch, passed: Pass, watches: bool) -> Pass:
-        digest = self._pass_digest(passed)
+    def _repeat(self, batch: Batch, passed: Pass, suspicious: str) -> Pass:
+        """Do a pass again until two in a row agree.
+
+        Args:
+            batch: Of the pass.
+            passed: What the first one came to.
+            suspicious: What looked odd in it; empty if nothing did.
+        """
+        step = passed.report.step
+        # All ranks must come to the same place, or some of them raise the level before the others.
+        where = _ARITHMETIC if self.job.ranks > 1 else suspicious
+        before = self._fingerprint(passed)
         for passes in range(2, PASSES_MAX + 1):
-            again = self._watched_pass(batch) if watches else self.job.run_pass(batch)
-            if not self.job.any_rank(self._pass_digest(again) != digest):
-                if watches:
-                    self._checksums.learn()
+            again = self._run_pass(batch)
+            now = self._fingerprint(again)
+            if not self.job.any_rank(now != before):
                 if passes > 2:
-                    self._note(StruckError(Struck.COMPUTE, "gradients"), again.report.step, passes - 1)
+                    self._note(StruckError(Struck.COMPUTE, where), step, passes - 1)
+                self._learn_rounding(again)
                 return again
-            digest = self._pass_digest(again)
-        raise UnfitError(f"step {passed.report.step}: expected two passes that agree, found {PASSES_MAX} that differ")
+            where = where or self._differing(before, now)
+            before = now
+        self._note(StruckError(Struck.COMPUTE, where), step, 0, is_lost=True)
+        raise UnfitError(f"step {step}: expected two passes that agree, found {PASSES_MAX} that differ")
+
+    def _learn_rounding(self, passed: Pass) -> None:
+        """Take what the checksums differ by for rounding, unless no rounding goes so far."""
+        if not self._watches:
+            return
+        wrong = self._checksums.learn(is_repeated=True)
+        report = passed.report
+        if wrong and math.isfinite(report.loss) and math.isfinite(report.gradient_norm):
+            # The device computes it wrong each time. What it learned so far is not to be trusted either.
+            struck = StruckError(Struck.COMPUTE, wrong)
+            self._note(struck, report.step, 0, is_lost=True)
+            raise LostError(f"step {report.step}: {struck}, in the same way twice")
+
+    def _fingerprint(self, passed: Pass) -> tuple[str, bytes, dict[int, bytes]]:
+        # Written out, since a loss that is not a number is not equal to itself.
+        return repr(passed.report), bytes(tensor_octets(passed.noise)), dict(self._witness.gradient_digests)
+
+    def _differing(self, before: tuple[str, bytes, dict[int, bytes]], now: tuple[str, bytes, dict[int, bytes]]) -> str:
+        """Name the gradients by which two passes differ, if it is few; what is wrong on the way makes all differ."""
+        differing = [stretch for stretch, digest in now[2].items() if before[2][stretch] != digest]
+        if len(differing) == 1 and len(now[2]) > 1:
+            return f"{_ARITHMETIC} of {self.job.optimizer.name_of(differing[0])}"
+        return _ARITHMETIC
 
     def _is_due_twice(self, step: int) -> bool:
         if self.level is not GuardLevel.REPLAY:
             return self.level is GuardLevel.DOUBLE
         share = self.job.recipe.guard.replay_share
         return int(step * share) > int((step - 1) * share)
-
-    def _pass_digest(self, passed: Pass) -> bytes:
-        digest = xxhash.xxh3_128(repr(passed.report).encode())
-        digest.update(tensor_octets(passed.noise))
-        for block in self.job.optimizer.blocks:
-            digest.update(tensor_octets(block.gradients_N))
-        return digest.digest()
 
     def _verify_all(self) -> None:
         self._verify_small()
@@ -224,19 +293,21 @@ class GuardedJob:
         self._verify_data()
 
     def _verify_blocks(self) -> None:
-        self._witness.verify_blocks([block.rows_3N for block in self.job.optimizer.blocks])
+        self._witness.verify_blocks(self.job.optimizer.octets)
 
     def _verify_data(self) -> None:
         if self.job.data_digest() != self._data_digest:
             raise StruckError(Struck.DATA, "corpus")
 
-    def _struck_behind(self) -> StruckError:
+    def _struck_behind(self, error: Exception) -> StruckError:
         """Tell what was struck, if anything was, when a step was broken off."""
         try:
             self._verify_data()
             self._verify_blocks()
         except StruckError as struck:
             return struck
+        if isinstance(error, FloatingPointError):
+            return StruckError(Struck.UPDATE, "an update before")
         return StruckError(Struck.GENERATOR, "generators and step")
 
     def _undo(self, snapshots: Snapshots, struck: StruckError, step: int) -> None:
@@ -245,15 +316,39 @@ class GuardedJob:
             raise LostError(f"step {step}: {struck}, in a group") from struck
         if struck.struck is Struck.DATA:
             # It came from a file, and is read from there again by the next worker.
+            self._note(struck, step, 0, is_lost=True)
             raise LostError(f"step {step}: {struck}") from struck
         if not snapshots.go_back(self._witness):
+            self._note(struck, step, 0, is_lost=True)
             raise LostError(f"step {step}: {struck}, and no copy in memory is whole") from struck
         self._note(struck, step, step - self.job.steps_done)
 
-    def _note(self, struck: StruckError, step: int, redone_steps: int) -> None:
-        self._findings.append(Finding(struck=struck.struck, where=struck.where, step=step, redone_steps=redone_steps))
-        self._places[struck.where] += 1
-        if self._places[struck.where] >= RAISE_FINDINGS:
-            self.level = GuardLevel.DOUBLE
-        if self._places[struck.where] >= UNFIT_FINDINGS:
-            raise UnfitError(f"step {step}: {struck.where} was struck {UNFIT_FINDINGS} times")
+    def _note(self, struck: StruckError, step: int, redone_steps: int, *, is_lost: bool = False) -> None:
+        """Take note of a finding, and draw from it and those before what there is to draw.
+
+        Args:
+            struck: What was found.
+            step: In which step.
+            redone_steps: How many are done again.
+            is_lost: Whether this worker ends with it.
+
+        Raises:
+            UnfitError: The device is not to be trusted.
+        """
+        where = struck.where[:_WHERE_CHARACTERS_MAX]
+        recent = [each for each in self._history if each.step > step - WINDOW_STEPS]
+        here = 1 + sum((each.struck, each.where) == (struck.struck, where) for each in recent)
+        raised_to = ""
+        if here >= RAISE_FINDINGS:
+            raised_to = "" if self.level is GuardLevel.DOUBLE else GuardLevel.DOUBLE.value
+            self._raise_level(step)
+        finding = Finding(struck=struck.struck, where=where, step=step, redone_steps=redone_steps, raised_to=raised_to)
+        self._findings.append(finding)
+        self._history = [*recent, finding][-FINDINGS_KEPT_MAX:]
+        if here >= (UNFIT_LOSSES if is_lost else UNFIT_FINDINGS):
+            raise UnfitError(f"step {step}: {where} was struck {here} times in {WINDOW_STEPS} steps")
+        if len(recent) + 1 >= FINDINGS_KEPT_MAX:
+            raise UnfitError(f"step {step}: {len(recent) + 1} places were struck in {WINDOW_STEPS} steps")
+
+    def _raise_level(self, step: int) -> None:
+        self._raised_until = step + WINDOW_STEPS

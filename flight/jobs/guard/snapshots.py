@@ -9,6 +9,7 @@ from torch import Tensor
 
 from flight.jobs.guard.finding import StruckError
 from flight.jobs.guard.state_witness import StateWitness, digest_octets
+from flight.jobs.optimizer import Digest, Rows
 from flight.jobs.train import TrainJob
 
 
@@ -17,10 +18,12 @@ class _Copy:
     """State as it was after one step."""
 
     blocks: list[Tensor]
+    stretches: list[Rows]
+    """Views of the blocks."""
     step: int = -1
     """-1 as long as it is empty or was found struck."""
     octets: dict[str, bytes] = field(default_factory=dict)
-    digests: list[bytes] = field(default_factory=list)
+    digests: list[Digest] = field(default_factory=list)
     octets_digest: bytes = b""
 
 
@@ -33,7 +36,7 @@ class Snapshots:
 
     def __init__(self, job: TrainJob) -> None:
         self._job = job
-        self._copies = [_Copy([block.rows_3N.clone() for block in job.optimizer.blocks]) for _ in range(2)]
+        self._copies = [_copy_of(job) for _ in range(2)]
 
     @property
     def newest_step(self) -> int:
@@ -51,11 +54,20 @@ class Snapshots:
         for block, place in zip(self._job.optimizer.blocks, copy.blocks, strict=True):
             place.copy_(block.rows_3N)
         octets = self._job.octets()
-        witness.verify_blocks(copy.blocks)
+        witness.verify_blocks(copy.stretches)
         witness.verify_octets(octets)
         copy.octets, copy.octets_digest = octets, digest_octets(octets)
         copy.digests = list(witness.digests)
         copy.step = self._job.steps_done
+
+    def drop_newest(self) -> bool:
+        """Take the newest copy for made of something wrong.
+
+        Returns:
+            Whether there is another one.
+        """
+        max(self._copies, key=lambda each: each.step).step = -1
+        return self.newest_step >= 0
 
     def go_back(self, witness: StateWitness) -> bool:
         """Take State back to the newest copy that is what it was when it was taken.
@@ -69,11 +81,12 @@ class Snapshots:
             if digest_octets(copy.octets) != copy.octets_digest:
                 copy.step = -1
                 continue
+            self._job.take_back()
             for block, place in zip(self._job.optimizer.blocks, copy.blocks, strict=True):
                 block.rows_3N.copy_(place)
             witness.digests = list(copy.digests)
             try:
-                witness.verify_blocks([block.rows_3N for block in self._job.optimizer.blocks])
+                witness.verify_blocks(self._job.optimizer.octets)
             except StruckError:
                 copy.step = -1
                 continue
@@ -81,3 +94,8 @@ class Snapshots:
             witness.note_octets(self._job.octets())
             return True
         return False
+
+
+def _copy_of(job: TrainJob) -> _Copy:
+    blocks = [block.rows_3N.clone() for block in job.optimizer.blocks]
+    return _Copy(blocks, job.optimizer.octets_of(blocks))

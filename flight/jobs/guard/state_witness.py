@@ -6,11 +6,13 @@ A digest is XXH3 with 128 bits, which is not made against forgers: what strikes 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 import xxhash
 from torch import Tensor
 
+from flight.jobs.guard.bounds import Bounds
 from flight.jobs.guard.finding import StruckError
-from flight.jobs.optimizer import AdamW, StretchPlace
+from flight.jobs.optimizer import AdamW, Digest, Rows, StretchPlace
 from flight.jobs.state import tensor_octets
 from mission.jobs import Struck
 
@@ -20,7 +22,7 @@ class Seal:
     """What State was at one instant. It touches nothing of the job's, so that another thread may ask it."""
 
     places: tuple[StretchPlace, ...]
-    digests: tuple[bytes, ...]
+    digests: tuple[Digest, ...]
     octets_digest: bytes
 
     def verify(self, blocks: Sequence[Tensor], octets: Mapping[str, bytes]) -> None:
@@ -32,10 +34,8 @@ class Seal:
         if digest_octets(octets) != self.octets_digest:
             raise StruckError(Struck.GENERATOR, "generators and step")
         for place, expected in zip(self.places, self.digests, strict=True):
-            digest = xxhash.xxh3_128()
-            for row_n in blocks[place.block][:, place.columns]:
-                digest.update(tensor_octets(row_n))
-            if digest.digest() != expected:
+            rows_3n = blocks[place.block][:, place.columns]
+            if tuple(xxhash.xxh3_128_digest(tensor_octets(row_n)) for row_n in rows_3n) != expected:
                 raise StruckError(Struck.STATE, place.name)
 
 
@@ -44,36 +44,67 @@ class StateWitness:
 
     Args:
         optimizer: Whose blocks it watches; see `flight.jobs.optimizer.Witness`.
+        sizes: What updates may come to; None if nobody looks at them.
     """
 
-    def __init__(self, optimizer: AdamW) -> None:
+    def __init__(self, optimizer: AdamW, sizes: Bounds | None = None) -> None:
         self._optimizer = optimizer
+        self._sizes = sizes
         self._octets_digest = b""
-        self.digests: list[bytes] = []
+        self.digests: list[Digest] = []
         """Of each stretch, in order."""
+        self.gradient_digests: dict[int, bytes] = {}
+        """Of the gradients of each stretch, as they were gathered last."""
+        self.odd_updates = 0
+        """Updates of a stretch that were done twice because of their size."""
 
     def note_blocks(self) -> None:
         """Take the blocks as they are for right."""
-        blocks = [block.rows_3N for block in self._optimizer.blocks]
-        self.digests = [xxhash.xxh3_128_digest(octets) for octets in self._optimizer.stretches_of(blocks)]
+        self.digests = [self.digest(rows) for rows in self._optimizer.octets]
 
-    def verify_blocks(self, blocks: Sequence[Tensor]) -> None:
-        """Compare blocks, or a copy of them.
+    def verify_blocks(self, stretches: Sequence[Rows]) -> None:
+        """Compare the stretches of blocks, or of a copy of them.
 
         Raises:
             StruckError: They are not what was written.
         """
-        for index, octets in enumerate(self._optimizer.stretches_of(blocks)):
-            self.read(index, octets)
+        for index, rows in enumerate(stretches):
+            self.read(index, rows)
 
-    def read(self, stretch: int, octets: memoryview) -> None:
+    def gathered(self, stretch: int, gradients: memoryview) -> None:
         """See `flight.jobs.optimizer.Witness`."""
-        if xxhash.xxh3_128_digest(octets) != self.digests[stretch]:
+        self.gradient_digests[stretch] = xxhash.xxh3_128_digest(gradients)
+
+    def took(self, stretch: int, gradients: memoryview) -> None:
+        """See `flight.jobs.optimizer.Witness`."""
+        if xxhash.xxh3_128_digest(gradients) != self.gradient_digests[stretch]:
+            raise StruckError(Struck.GRADIENTS, self._optimizer.name_of(stretch))
+
+    def read(self, stretch: int, rows: Rows) -> None:
+        """See `flight.jobs.optimizer.Witness`."""
+        if self.digest(rows) != self.digests[stretch]:
             raise StruckError(Struck.STATE, self._optimizer.name_of(stretch))
 
-    def wrote(self, stretch: int, octets: memoryview) -> None:
+    def is_odd(self, stretch: int, before_n: Tensor, after_n: Tensor) -> bool:
+        """See `flight.jobs.optimizer.Witness`: it is, if it is larger than such updates are."""
+        if self._sizes is None:
+            return False
+        size = torch.dist(before_n, after_n).item()
+        is_odd = self._sizes.is_outside(stretch, size)
+        self._sizes.learn(stretch, size)
+        self.odd_updates += is_odd
+        return is_odd
+
+    def digest(self, rows: Rows) -> Digest:
         """See `flight.jobs.optimizer.Witness`."""
-        self.digests[stretch] = xxhash.xxh3_128_digest(octets)
+        weights, mean, square = rows
+        digest = xxhash.xxh3_128_digest
+        return digest(weights), digest(mean), digest(square)
+
+    def wrote(self, stretch: int, rows: Rows) -> Digest:
+        """See `flight.jobs.optimizer.Witness`."""
+        digest = self.digests[stretch] = self.digest(rows)
+        return digest
 
     def seal(self) -> Seal:
         """Give what State is now, as far as it is known."""

@@ -89,10 +89,9 @@ def test_a_bit_that_flips_in_the_copy_is_found_before_anything_counts(disk, guar
     writer = CheckpointWriter(slow, identity, guarded)
     take = writer._copy.take
 
-    def take_and_strike(octets):
-        state = take(octets)
-        state.tensors[name].view(-1)[:1].view(torch.uint8)[2] ^= 1
-        return state
+    def take_and_strike():
+        take()
+        writer._copy.state({}).tensors[name].view(-1)[:1].view(torch.uint8)[2] ^= 1
 
     writer._copy.take = take_and_strike
     slow.may_write.set()
@@ -125,7 +124,8 @@ def test_a_copy_of_state_shares_no_memory_with_it_and_is_made_once():
     state = State(tensors={"a": block[0, :2], "b": block[1:], "c": torch.tensor(5)}, octets={"d": b"x"})
     copy = StateCopy(state)
     block += 1
-    taken = copy.take({"d": b"y"})
+    copy.take()
+    taken = copy.state({"d": b"y"})
     assert taken.tensors["a"].tolist() == [1.0, 2.0]
     assert torch.equal(taken.tensors["b"], block[1:])
     assert taken.octets == {"d": b"y"}
@@ -133,7 +133,65 @@ def test_a_copy_of_state_shares_no_memory_with_it_and_is_made_once():
     assert taken.tensors["a"].tolist() == [1.0, 2.0]
     assert torch.equal(copy.place_of(block), block - 1)
     addresses = [tensor.data_ptr() for tensor in taken.tensors.values()]
-    assert [tensor.data_ptr() for tensor in copy.take({}).tensors.values()] == addresses
+    copy.take()
+    assert [tensor.data_ptr() for tensor in copy.state({}).tensors.values()] == addresses
+
+
+class SlowCopy:
+    """Stands in for the copy of a writer, and copies when it may."""
+
+    def __init__(self, copy):
+        self._copy = copy
+        self.may_take = threading.Event()
+        self.state = copy.state
+
+    def take(self):
+        assert self.may_take.wait(60)
+        self._copy.take()
+
+
+@pytest.fixture
+def copying(disk, guarded, identity):
+    """Give a writer that has begun a checkpoint of step 1, and copies State when it may."""
+    guarded.step()
+    writer = CheckpointWriter(disk, identity, guarded)
+    writer._copy = SlowCopy(writer._copy)
+    writer.begin("a", Origin())
+    return writer
+
+
+def test_a_pass_goes_on_while_state_is_copied_and_the_update_waits(copying, disk, guarded, identity, recipe, text):
+    seen = []
+    take_back, run_pass = guarded.job.take_back, guarded.job.run_pass
+    guarded.job.run_pass = lambda *asked: seen.append("pass") or run_pass(*asked)
+    guarded.job.take_back = lambda: seen.append("update") or copying._copy.may_take.set() or take_back()
+    guarded.step()
+    assert seen == ["pass", "update"]
+    successor = TrainJob(recipe, text, seed=5)
+    successor.load(load(disk, copying.join(), identity))
+    assert successor.steps_done == 1
+    successor.step()
+    assert successor.weights_sha256() == guarded.job.weights_sha256()
+
+
+def test_an_update_that_does_not_wait_for_the_copy_is_seen(copying, disk, guarded):
+    guarded.job.take_back = lambda: None
+    guarded.step()
+    copying._copy.may_take.set()
+    with pytest.raises(StruckError):
+        copying.join()
+    assert disk.files == {}
+
+
+def test_state_that_is_struck_while_it_is_copied_gets_into_no_checkpoint_and_is_mended(copying, disk, guarded):
+    guarded.job.optimizer.blocks[0].rows_3N[1, 7] += 1
+    copying._copy.may_take.set()
+    with pytest.raises(StruckError) as struck:
+        copying.join()
+    assert disk.files == {}
+    guarded.note_struck_copy(struck.value)
+    copying.begin("a", Origin())
+    assert copying.join().manifest.step == 1
 
 
 def test_the_files_are_those_of_the_library_to_the_octet(disk):

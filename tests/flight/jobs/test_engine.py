@@ -7,6 +7,7 @@ import errno
 import math
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from ccsds.errors import MisuseError
@@ -14,6 +15,8 @@ from flight.books.jobs import DeviceTrusted, JobSubmitted
 from flight.disk import RealDisk
 from flight.jobs.corpus import CorpusFile, Origin
 from flight.jobs.engine import DEVICE_RESETS_MAX, OUTSTANDING_REQUESTS_MAX, Engine, EngineConfig
+from flight.jobs.guard.coverage import NOT_COVERED
+from flight.jobs.guard.finding import Finding
 from flight.jobs.life_cycle import Trigger
 from flight.jobs.messages import (
     Collect,
@@ -36,11 +39,12 @@ from flight.jobs.messages import (
     Step,
     Stepped,
 )
+from flight.jobs.recipe import GuardLevel
 from flight.jobs.supervision import SupervisionConfig
 from flight.ledger import Ledger
 from flight.reporter import Reporter
 from mission.definition import DICTIONARY
-from mission.jobs import QUEUE_JOBS_MAX, JobState
+from mission.jobs import QUEUE_JOBS_MAX, Guarding, JobState, Struck
 
 MS = 1_000_000
 JOB = JobSubmitted(job_id=1, recipe="tiny", corpus="text", seed=7, steps=20, overrides="")
@@ -452,6 +456,61 @@ def test_a_job_that_went_on_under_another_key_says_so_ever_after(bench):
     assert "threads" in dict(bench.said)["job_inexact"]["reason"]
     bench.boot()
     assert bench.engine.report(1)["inexact"] == "from step 10 on: expected threads 2, found 1"
+
+
+def found(step, **changes):
+    values = {"struck": Struck.DATA, "where": "corpus", "step": step, "redone_steps": 0}
+    return Finding(**{**values, **changes})
+
+
+def test_findings_are_told_whatever_became_of_the_request_and_the_next_worker_hears_of_them(bench):
+    bench.submit()
+    bench.run(until=lambda bench: isinstance(bench.script.requests[0], Step))
+    bench.script.requests.pop()
+    bench.answer(Failed("struck", FailureKind.LOST, (found(5),)))
+    assert dict(bench.said)["fault_mended"]["struck"] == "DATA"
+    bench.advance(CONFIG.backoff_max_ns)
+    assert bench.script.requests[0].findings == (found(5),)
+    bench.boot()
+    assert bench.engine.report(1)["faults_mended"] == 1
+    assert bench.ledger.jobs[1].findings == (found(5),)
+
+
+def test_a_raised_guard_is_told(bench):
+    bench.submit()
+    bench.run(until=lambda bench: isinstance(bench.script.requests[0], Step))
+    reply = bench.script.answer()
+    bench.answer(msgspec.structs.replace(reply, findings=(found(1), found(2, raised_to="double"))))
+    (raised,) = [values for name, values in bench.said if name == "guard_raised"]
+    assert (raised["guard"], raised["step"], raised["where"]) == ("DOUBLE", 2, "corpus")
+
+
+def test_no_job_is_given_up_for_a_device_that_is_out_of_use_and_trust_forgets_what_was_found(bench):
+    bench.submit()
+    for _ in range(CONFIG.restarts_max):
+        bench.engine.lost("struck", bench.now_ns)
+        bench.advance(CONFIG.backoff_max_ns)
+    bench.answer()
+    bench.script.requests = [Step(1)]
+    bench.engine.running.outstanding.clear()
+    bench.engine.running.outstanding.append(Step(1))
+    bench.answer(Failed("struck 3 times", FailureKind.UNFIT, (found(5),)))
+    assert bench.state is JobState.STARTING
+    assert bench.engine.distrust == "struck 3 times"
+    bench.advance(CONFIG.backoff_max_ns)
+    assert bench.engine.running is None
+    bench.ledger.commit(DeviceTrusted())
+    bench.advance(CONFIG.backoff_max_ns)
+    assert bench.script.requests[0].findings == ()
+
+
+def test_the_report_of_a_job_says_how_it_is_guarded_and_what_that_does_not_find(bench):
+    bench.submit()
+    report = bench.engine.report(1)
+    assert report["guard"] is Guarding.STATE
+    assert "arithmetic" in report["not_covered"]
+    assert set(NOT_COVERED) == set(GuardLevel)
+    assert all(len(text.encode()) <= 200 for text in NOT_COVERED.values())
 
 
 def test_a_job_that_is_at_fault_fails_with_its_reason(bench):

@@ -128,7 +128,7 @@ def test_what_is_suspicious_to_one_rank_is_done_again_by_all(noisy, text, monkey
     job = unreplicated(noisy, text, Beside(0, flag=True), monkeypatch)
     passes = []
     run_pass = job.run_pass
-    monkeypatch.setattr(job, "run_pass", lambda batch: passes.append(1) or run_pass(batch))
+    monkeypatch.setattr(job, "run_pass", lambda *asked: passes.append(1) or run_pass(*asked))
     # The other rank says no to everything: also that two passes agree, until nothing is known.
     with pytest.raises(Exception, match="expected two passes that agree, found 4 that differ"):
         GuardedJob(job).step()

@@ -7,13 +7,14 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from flight.jobs.guard.bounds import Bounds
-from flight.jobs.guard.finding import LostError, UnfitError
-from flight.jobs.guard.guarded_job import RAISE_FINDINGS, UNFIT_FINDINGS, GuardedJob
+from flight.jobs.guard.bounds import LEARNING_PASSES, Bounds
+from flight.jobs.guard.checksums import WIDENINGS_MAX, Checksums
+from flight.jobs.guard.finding import Finding, LostError, UnfitError
+from flight.jobs.guard.guarded_job import RAISE_FINDINGS, UNFIT_FINDINGS, UNFIT_LOSSES, GuardedJob
 from flight.jobs.guard.state_witness import StateWitness
 from flight.jobs.recipe import GuardLevel, load_recipe
 from flight.jobs.train import TrainJob
-from mission.jobs import Struck
+from mission.jobs import FINDINGS_KEPT_MAX, Struck
 
 SEED = 1337
 STEPS = 12
@@ -30,9 +31,9 @@ def clean(text):
     return digests
 
 
-def guarded(text, level="state", interval=4):
+def guarded(text, level="state", interval=4, findings=()):
     overrides = f'model.dropout = 0.1\nguard.level = "{level}"\nguard.snapshot_interval = {interval}'
-    return GuardedJob(TrainJob(load_recipe("tiny").override(overrides), text, SEED))
+    return GuardedJob(TrainJob(load_recipe("tiny").override(overrides), text, SEED), findings)
 
 
 def run(job, steps=STEPS):
@@ -163,6 +164,7 @@ def test_with_no_copy_left_a_new_worker_must_go_on(text):
     flip(job.job.state().tensors["model/tokens.weight"], 3, 30)
     with pytest.raises(LostError, match="no copy in memory is whole"):
         job.step()
+    assert [found.struck for found in job.take_findings()] == [Struck.STATE]
 
 
 def test_a_corpus_that_was_struck_is_found_before_a_copy_or_a_checkpoint_is_made_of_what_it_taught(text):
@@ -180,15 +182,69 @@ def test_a_corpus_that_was_struck_is_found_before_a_copy_or_a_checkpoint_is_made
         job.verify()
 
 
+# What findings lead to.
+
+
+def strike_and_step(job, count=1):
+    for _ in range(count):
+        flip(job.job.state().tensors["model/tokens.weight"], 3, 30)
+        job.step()
+
+
 def test_one_place_struck_again_and_again_raises_the_level_and_then_ends_the_trust(text):
     job = guarded(text)
     for number in range(1, UNFIT_FINDINGS):
-        flip(job.job.state().tensors["model/tokens.weight"], 3, 30)
-        job.step()
+        strike_and_step(job)
         assert job.level is (GuardLevel.DOUBLE if number >= RAISE_FINDINGS else GuardLevel.STATE)
-    flip(job.job.state().tensors["model/tokens.weight"], 3, 30)
     with pytest.raises(UnfitError, match=f"struck {UNFIT_FINDINGS} times"):
-        job.step()
+        strike_and_step(job)
+    assert [found.raised_to for found in job.take_findings()] == ["", "", "double", "", "", ""]
+
+
+def test_findings_count_on_from_worker_to_worker(text):
+    first = guarded(text)
+    strike_and_step(first, UNFIT_FINDINGS - 2)
+    second = guarded(text, findings=first.take_findings())
+    assert second.level is GuardLevel.DOUBLE
+    strike_and_step(second)
+    with pytest.raises(UnfitError, match=f"struck {UNFIT_FINDINGS} times"):
+        strike_and_step(second)
+
+
+def test_findings_count_for_a_window_of_steps_and_no_longer(text, monkeypatch):
+    monkeypatch.setattr("flight.jobs.guard.guarded_job.WINDOW_STEPS", 5)
+    job = guarded(text)
+    for step in range(1, 5 * UNFIT_FINDINGS, 5):
+        strike_and_step(job)
+        run(job, step + 4)
+        assert job.level is GuardLevel.STATE
+    strike_and_step(job, RAISE_FINDINGS)
+    assert job.level is GuardLevel.DOUBLE
+    run(job, job.job.steps_done + 6)
+    assert job.level is GuardLevel.STATE
+
+
+def finding(number, **changes):
+    values = {"struck": Struck.COMPUTE, "where": f"product {number}", "step": 1, "redone_steps": 1}
+    return Finding(**{**values, **changes})
+
+
+def test_chance_faults_of_many_places_are_borne_and_a_flood_of_them_is_not(text):
+    job = guarded(text, findings=[finding(number) for number in range(FINDINGS_KEPT_MAX - 2)])
+    strike_and_step(job)
+    with pytest.raises(UnfitError, match=f"{FINDINGS_KEPT_MAX} places were struck"):
+        strike_and_step(job)
+
+
+def test_a_corpus_that_is_struck_in_one_worker_after_another_ends_the_trust(text):
+    findings = ()
+    for error in [LostError] * (UNFIT_LOSSES - 1) + [UnfitError]:
+        job = guarded(text, findings=findings)
+        flip(job.job.train_tokens, 77, 1)
+        with pytest.raises(error, match="corpus"):
+            job.verify()
+        findings += job.take_findings()
+    assert [found.struck for found in findings] == [Struck.DATA] * UNFIT_LOSSES
 
 
 # Arithmetic.
@@ -246,7 +302,7 @@ def test_checksums_find_every_product_that_is_far_off(text, clean, seed):
 
 
 def test_each_product_of_a_pass_has_a_checksum_of_its_own(text, clean, monkeypatch):
-    monkeypatch.setattr(Bounds, "is_suspicious", lambda self, loss, norm: False)
+    monkeypatch.setattr(Bounds, "is_outside", lambda self, key, value: False)
     layers = {"products": ("mm",)}
     count = products_of_a_step(text, "compute", **layers) // 2
     for due in range(1, count + 1):
@@ -265,7 +321,7 @@ def test_a_share_of_the_steps_is_done_twice(text, clean):
     run(job, 3)
     passes = []
     inner = job.job.run_pass
-    job.job.run_pass = lambda batch: passes.append(job.job.steps_done) or inner(batch)
+    job.job.run_pass = lambda *asked: passes.append(job.job.steps_done) or inner(*asked)
     assert run(job) == clean[STEPS]
     assert sorted({step + 1 for step in passes if passes.count(step) == 2}) == [4, 8, 12]
 
@@ -297,17 +353,169 @@ def test_a_loss_that_leaves_its_bounds_is_computed_again_and_believed_if_it_come
     job.trust()
     passes = []
     inner = job.job.run_pass
-    job.job.run_pass = lambda batch: passes.append(0) or inner(batch)
+    job.job.run_pass = lambda *asked: passes.append(0) or inner(*asked)
     job.step()
     assert len(passes) == 2
     assert job.take_findings() == ()
+
+
+@pytest.mark.parametrize("level", ["state", "compute", "double"])
+@pytest.mark.parametrize("bit", [3, 30])
+def test_a_gradient_that_is_struck_before_the_update_is_found(text, clean, level, bit):
+    job = guarded(text, level)
+    run(job, 5)
+    update, gradients_N = job.job.update, job.job.optimizer.blocks[0].gradients_N
+
+    def strike_then_update(*asked, **how):
+        job.job.update = update
+        flip(gradients_N, 17, bit)
+        update(*asked, **how)
+
+    job.job.update = strike_then_update
+    job.step()
+    (found,) = job.take_findings()
+    assert (found.struck, "tokens.weight" in found.where.split()) == (Struck.GRADIENTS, True)
+    assert run(job) == clean[STEPS]
+
+
+def strike_the_place(job, bit, row=0, call=1):
+    """Flip a bit of what the optimiser has just updated in its place, in one of its calls."""
+    optimizer, calls = job.job.optimizer, []
+    apply = optimizer._apply
+
+    def apply_then_strike(stretch, rows, *how):
+        apply(stretch, rows, *how)
+        calls.append(stretch)
+        if len(calls) == call:
+            flip(rows[row], 7, bit)
+
+    optimizer._apply = apply_then_strike
+
+
+@pytest.mark.parametrize("call", [1, 2])
+@pytest.mark.parametrize("row", [0, 1, 2])
+def test_what_is_struck_while_it_is_updated_is_found_where_updates_are_done_twice(text, clean, row, call):
+    job = guarded(text, "double")
+    run(job, 5)
+    strike_the_place(job, 3, row, call)
+    job.step()
+    assert [found.struck for found in job.take_findings()] == [Struck.UPDATE]
+    assert run(job) == clean[STEPS]
+
+
+def test_an_update_far_larger_than_others_is_found_at_compute(text, clean):
+    job = guarded(text, "compute")
+    run(job, LEARNING_PASSES + 2)
+    strike_the_place(job, 30)
+    job.step()
+    assert [found.struck for found in job.take_findings()] == [Struck.UPDATE]
+    twin = TrainJob(load_recipe("tiny").override("model.dropout = 0.1"), text, SEED)
+    for _ in range(LEARNING_PASSES + 4):
+        twin.step()
+    assert run(job, LEARNING_PASSES + 4) == twin.weights_sha256()
+
+
+def test_one_odd_figure_does_not_widen_the_bounds_far():
+    bounds = Bounds()
+    for number in range(LEARNING_PASSES + 5):
+        bounds.learn("size", 1.0 + 0.01 * (number % 2))
+    bounds.learn("size", 1e30)
+    assert bounds.is_outside("size", 3.0)
+    assert not bounds.is_outside("size", 1.1)
+
+
+@pytest.mark.parametrize("step", [5, 8])  # After the second a copy is taken of what is not a number.
+def test_a_struck_update_that_is_not_a_number_costs_steps_and_not_the_job(text, clean, step):
+    job = guarded(text)
+    run(job, step - 1)
+    optimizer, calls = job.job.optimizer, []
+    apply = optimizer._apply
+
+    def apply_then_strike(stretch, rows, *how):
+        apply(stretch, rows, *how)
+        calls.append(stretch)
+        if len(calls) == 1:
+            rows[0][:] = torch.nan
+
+    optimizer._apply = apply_then_strike
+    assert run(job) == clean[STEPS]
+    assert {found.struck for found in job.take_findings()} == {Struck.UPDATE}
+
+
+def test_a_job_that_truly_diverges_fails_after_it_was_done_again(text):
+    job = guarded(text)
+    run(job, 9)
+    inner = job.job._loss
+    job.job._loss = lambda batch: inner(batch) * torch.nan
+    with pytest.raises(FloatingPointError, match="training diverged at step"):
+        job.step()
+
+
+def test_a_share_of_the_updates_is_done_twice_too(text, clean):
+    job = guarded(text, "replay")
+    job.job.recipe = replace(job.job.recipe, guard=replace(job.job.recipe.guard, replay_share=0.25))
+    run(job, 3)
+    strike_the_place(job, 3)
+    job.step()
+    assert [found.struck for found in job.take_findings()] == [Struck.UPDATE]
+    assert run(job) == clean[STEPS]
+
+
+class Broken(StrikeProducts):
+    """A unit that gives the same wrong number in one product of each pass, from a pass on."""
+
+    def __init__(self, due, per_pass):
+        super().__init__(0, None, products=("mm",))
+        self.number, self.per_pass = due, per_pass
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if func in self.products:
+            self.count += 1
+            if self.count % self.per_pass == self.number:
+                result.view(-1)[3] += 5.0
+        return result
+
+
+def test_a_fault_that_gives_the_same_wrong_product_twice_is_no_rounding(text):
+    job = guarded(text, "compute")
+    run(job, 5)
+    calm = guarded(text, "off")
+    with StrikeProducts(0, random.Random(0), products=("mm",)) as products:
+        calm.step()
+    struck = job._checksums._places[3]
+    tolerance = struck.tolerance
+    with Broken(4, products.count), pytest.raises(LostError, match=r"forward, in the same way twice"):
+        job.step()
+    assert [found.struck for found in job.take_findings()] == [Struck.COMPUTE]
+    assert struck.tolerance == tolerance
+
+
+def test_a_tolerance_that_was_widened_comes_back():
+    checksums = Checksums({})
+
+    def learn(difference, **how):
+        checksums._noted, checksums._differences = [], []
+        checksums.note("forward", torch.ones(1), torch.full((3,), 100.0), torch.full((3,), 100.0 + difference))
+        return checksums.learn(**how)
+
+    assert learn(0.001, is_repeated=True) == ""
+    calm = checksums._places[0].tolerance
+    assert learn(0.05, is_repeated=True) == ""
+    assert checksums._places[0].tolerance > 40 * calm
+    for _ in range(7_000):
+        learn(0.001, is_repeated=False)
+    assert checksums._places[0].tolerance == pytest.approx(calm, rel=0.01)
+    for number in range(1, WIDENINGS_MAX + 2):
+        checksums._places[0].tolerance = 0.0
+        assert bool(learn(0.001, is_repeated=True)) == (number > WIDENINGS_MAX)
 
 
 # The bugs that these tests must see.
 
 
 def test_a_guard_that_forgets_to_verify_what_it_reads_is_seen(text, clean, monkeypatch):
-    monkeypatch.setattr(StateWitness, "read", lambda self, stretch, octets: None)
+    monkeypatch.setattr(StateWitness, "read", lambda self, stretch, rows: None)
     job = guarded(text, interval=100)
     run(job, 6)
     flip(job.job.state().tensors["model/tokens.weight"], 3, 20)

@@ -17,7 +17,16 @@ STEPS = 3
 
 # What changes and decides nothing: the optimiser's inputs and work place, which each step writes before it reads them.
 # The test below proves it by filling them with noise.
-SCRATCH = (".gradients_N", ".gradients[", ".gradients_n", ".place_3n", ".place_octets")
+SCRATCH = (
+    ".gradients_N",
+    ".gradients[",
+    "._gradients[",
+    ".gradients_n",
+    ".gradient_octets",
+    ".gradient_place_n",
+    ".place[",
+    ".place_octets[",
+)
 
 LEAVES = (int, float, complex, bool, str, bytes, type(None))
 
@@ -125,6 +134,7 @@ def test_what_is_counted_as_scratch_decides_nothing(make):
         for block in other.optimizer.blocks:
             block.gradients_N.fill_(torch.nan)
         for stretch in other.optimizer._stretches:
-            stretch.place_3n.fill_(torch.nan)
+            for place in (*stretch.place, stretch.gradient_place_n):
+                place.fill_(torch.nan)
         other.step()
     assert job.weights_sha256() == other.weights_sha256()

@@ -126,7 +126,8 @@ def value_of(leaf):
 
 def working_places(job):
     """Give the memory that the optimiser works in, whose content has no meaning between steps."""
-    return [block.gradients_N for block in job.optimizer.blocks] + [job.optimizer._stretches[0].place_3n]
+    stretch = job.optimizer._stretches[0]
+    return [block.gradients_N for block in job.optimizer.blocks] + [*stretch.place, stretch.gradient_place_n]
 
 
 def elements_of(tensors):

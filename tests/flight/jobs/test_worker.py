@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ccsds.errors import MalformedError
+from flight.jobs.guard.guarded_job import UNFIT_LOSSES
 from flight.jobs.messages import (
     CheckpointReference,
     Evaluate,
@@ -31,6 +32,7 @@ from flight.jobs.messages import (
 )
 from flight.jobs.train import TrainJob
 from flight.jobs.worker import Worker, serve
+from mission.jobs import Struck
 
 SEED = 1337
 
@@ -148,12 +150,26 @@ def test_a_job_that_breaks_in_a_step_is_closed_with_its_reason(worker, start, ca
     worker.answer(start)
     with torch.no_grad():
         worker._open.guarded.job.model.norm.weight[0] = torch.nan
-    worker._open.guarded.trust()  # Written, not struck.
+    for _ in range(2):
+        worker._open.guarded.trust()  # Written, not struck, and in both copies.
     refusal = worker.answer(Step(2))
     assert refusal.kind is FailureKind.JOB
     assert refusal.reason.startswith("FloatingPointError: training diverged at step 1: expected a finite loss")
     assert "Traceback" in capfd.readouterr().err
     assert isinstance(worker.answer(Evaluate()), Failed)
+
+
+def test_what_was_found_is_told_also_by_a_request_that_failed(worker, start):
+    worker.answer(start)
+    assert isinstance(worker.answer(Step(3)), Stepped)
+    worker._open.guarded.job.train_tokens[77] += 1
+    refusal = worker.answer(Evaluate())
+    assert (refusal.kind, [found.struck for found in refusal.findings]) == (FailureKind.LOST, [Struck.DATA])
+    findings = refusal.findings * UNFIT_LOSSES
+    worker.answer(msgspec.structs.replace(start, findings=findings[1:]))
+    worker._open.guarded.job.train_tokens[77] += 1
+    refusal = worker.answer(Evaluate())
+    assert (refusal.kind, len(refusal.findings)) == (FailureKind.UNFIT, 1)
 
 
 def test_requests_are_answered_in_order_until_the_channel_closes(worker, start):

@@ -119,7 +119,7 @@ def test_a_generator_that_torch_refuses_is_mended(clean):
 def test_what_fails_twice_is_not_taken_for_struck(monkeypatch):
     job = guarded()
 
-    def fails(batch):
+    def fails(*asked):
         raise RuntimeError("no such operator")
 
     monkeypatch.setattr(job.job, "run_pass", fails)
@@ -171,16 +171,16 @@ def test_checksums_that_skip_the_way_back_are_seen(clean, monkeypatch):
     forward = count // 3
     note = Checksums.note
 
-    def forgetful(self, product, left, right):
+    def forgetful(self, *noted):
         if len(self._differences) < forward:
-            note(self, product, left, right)
+            note(self, *noted)
 
     monkeypatch.setattr(Checksums, "note", forgetful)
     assert not comes_out_clean(count - 1, clean)
 
 
 def test_doing_all_twice_and_comparing_the_loss_alone_is_seen(clean, monkeypatch):
-    monkeypatch.setattr(GuardedJob, "_pass_digest", lambda self, passed: repr(passed.report.loss).encode())
+    monkeypatch.setattr(GuardedJob, "_fingerprint", lambda self, passed: (repr(passed.report.loss), b"", {}))
     count = products_of_a_step("double")
     trials = [strike_product(train(guarded("double"), 3), STEPS, clean, count, Streams(seed)) for seed in range(10)]
     assert Verdict.MISSED in [trial.verdict for trial in trials]
