@@ -168,6 +168,8 @@ def test_jobs_are_shown_with_their_loss(ground, served, client):
     report |= {
         "worker_restarts": 0,
         "faults_mended": 0,
+        "guard": 1,
+        "not_covered": "arithmetic",
         "checkpoints_refused": 0,
         "inexact": "",
         "weights_sha256": bytes(32),
