@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from ccsds.errors import MisuseError
-from flight.books.jobs import DeviceTrusted, JobSubmitted
+from flight.books.jobs import DeviceReset, DeviceTrusted, JobSubmitted
 from flight.disk import RealDisk
 from flight.jobs.corpus import CorpusFile, Origin
 from flight.jobs.engine import DEVICE_RESETS_MAX, OUTSTANDING_REQUESTS_MAX, Engine, EngineConfig
@@ -494,6 +494,7 @@ def test_no_job_is_given_up_for_a_device_that_is_out_of_use_and_trust_forgets_wh
     bench.script.requests = [Step(1)]
     bench.engine.running.outstanding.clear()
     bench.engine.running.outstanding.append(Step(1))
+    bench.ledger.commit(DeviceReset(DEVICE_RESETS_MAX))
     bench.answer(Failed("struck 3 times", FailureKind.UNFIT, (found(5),)))
     assert bench.state is JobState.STARTING
     assert bench.engine.distrust == "struck 3 times"
