@@ -18,6 +18,7 @@ from ccsds.errors import MisuseError, StarloopError
 from ccsds.sdls.key_file import End
 from ccsds.sdls.key_store import KeyStore, Standing
 from ccsds.time import tai_ns_from_unix
+from flight.board.sensors import Board, open_sensors
 from flight.configuration import Configuration, configure
 from flight.crash import describe_exception
 from flight.disk import RealDisk
@@ -87,6 +88,14 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
     metavar="NAME",
     help="What resets a flight software that hangs: systemd, a device such as /dev/watchdog, or none.",
 )
+@click.option(
+    "--sensors",
+    "sensors_name",
+    default="none",
+    show_default=True,
+    metavar="NAME",
+    help="What jobs are governed by: auto for the board's own sensors, a TOML file that says where they are, or none.",
+)
 @click.option("--verbose", is_flag=True, help="Log every report, not only events.")
 def main(
     link_url: str,
@@ -96,6 +105,7 @@ def main(
     keys_path: Path | None,
     insecure: bool,
     watchdog_name: str,
+    sensors_name: str,
     verbose: bool,
 ) -> None:
     """Run the flight software on a link until it is interrupted."""
@@ -109,6 +119,7 @@ def main(
             keys = stack.enter_context(opened_keys(keys_path, End.SPACECRAFT)) if keys_path is not None else None
             disk = RealDisk(store)
             disk.lock()
+            board = open_sensors(sensors_name)
             watchdog = open_watchdog(watchdog_name, os.environ)
             if watchdog is not None:
                 # Whatever ends this program in order lets go of the watchdog; what does not is reset by it.
@@ -120,6 +131,7 @@ def main(
         for corpus in on_board.values():
             logger.info("corpus %s, SHA-256 %s… %s", corpus.name, corpus.sha256[:12], corpus.notice)
         _log_keys(keys)
+        logger.info("sensors: %s", board.sensors or "none, nothing governs jobs")
         config = SpacecraftConfig(
             profile=link_profile,
             tai_offset_ns=_tai_offset_ns(),
@@ -132,7 +144,7 @@ def main(
             configuration=configuration,
             slots=_slots(begun),
         )
-        program = _Program(link_url, config, disk, on_board, keys, watchdog)
+        program = _Program(link_url, config, disk, on_board, keys, watchdog, board)
         program.verbose = verbose
         try:
             asyncio.run(program.run())
@@ -196,7 +208,9 @@ class _Program:
         corpora: dict[str, CorpusFile],
         keys: KeyStore | None,
         watchdog: WatchdogPort | None,
+        board: Board,
     ) -> None:
+        self._board = board
         self._keys = keys
         self._watchdog = watchdog
         self._link_url = link_url
@@ -210,7 +224,14 @@ class _Program:
         self._worker = _Worker(self._process, self._worker_readable)
         self._wake = asyncio.Event()
         self._spacecraft = Spacecraft(
-            self._config, self._disk, self._worker, self._corpora, time.monotonic_ns(), self._keys
+            self._config,
+            self._disk,
+            self._worker,
+            self._corpora,
+            time.monotonic_ns(),
+            self._keys,
+            sensors=self._board.sensors,
+            power_limit=self._board.power_limit,
         )
         self.has_begun = True
         loop = asyncio.get_running_loop()

@@ -25,6 +25,11 @@ BELOW = {
 # The edges: the only files that may touch a clock, a port, a process or the file system.
 EDGES = {
     "flight/__main__.py",
+    "flight/board/mapping.py",
+    "flight/board/nvml.py",
+    "flight/board/probe.py",
+    "flight/board/sensors.py",
+    "flight/board/sysfs.py",
     "flight/disk.py",
     "flight/jobs/checkpoint_writer.py",
     "flight/jobs/corpus.py",
