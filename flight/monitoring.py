@@ -7,7 +7,7 @@ Source: ECSS-E-ST-70-41C 6.12.3.
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,8 @@ from flight.checks import STATUS_TABLE, Check, Turn, make_check
 from flight.ledger import Ledger
 from flight.parameters import ParameterPool
 from flight.reporter import Reporter
-from mission.monitoring import OUT_STATUSES, TRANSITION_ROWS_MAX, CheckStatus
-from mission.words.monitoring import MONITOR_OUT, MONITOR_WITHIN
+from mission.monitoring import OUT_STATUSES, TRANSITION_ROWS_MAX, CheckKind, CheckStatus
+from mission.words.monitoring import MONITOR_INVALID, MONITOR_OUT, MONITOR_WITHIN
 
 # Transitions that wait to be told. All monitors may change at once, there and back.
 TRANSITIONS_MAX = 512
@@ -36,10 +36,46 @@ class Watch:
     """Its status before that."""
     since_tai_ns: int = 0
     value: float = math.nan
-    """The last one looked at."""
+    """The last one looked at while it was not quiet."""
     against: CheckStatus = CheckStatus.UNCHECKED
     """What the last results said, if it was not the status."""
     against_count: int = 0
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it stays as it is as long as its value is within its limits, and nothing else counts."""
+        return (
+            self.status is CheckStatus.WITHIN
+            and self.against_count == 0
+            and self.monitor.kind is CheckKind.LIMIT
+            and not self.monitor.validity_parameter
+        )
+
+
+class _Watched:
+    """The monitors of one interval over one parameter. Those that are quiet cost one comparison together.
+
+    Args:
+        read: Gives the value of the parameter for ``now_ns``.
+    """
+
+    def __init__(self, read: Callable[[int], Any]) -> None:
+        self.read = read
+        self.watches: list[Watch] = []
+        self._busy: list[Watch] = []
+        self._low: float = -math.inf
+        self._high: float = math.inf
+
+    def settle(self) -> None:
+        """Find out anew which monitors are quiet."""
+        quiet = [watch.monitor for watch in self.watches if watch.is_quiet]
+        self._busy = [watch for watch in self.watches if not watch.is_quiet]
+        self._low = max((monitor.low for monitor in quiet), default=-math.inf)
+        self._high = min((monitor.high for monitor in quiet), default=math.inf)
+
+    def to_look_at(self, value: Any) -> list[Watch]:
+        """Give the monitors that a value may make a difference to."""
+        return self._busy if self._low <= value <= self._high else self.watches
 
 
 class Monitoring:
@@ -58,7 +94,8 @@ class Monitoring:
         self._pool = pool
         self._tai_of = tai_of
         self._watches: dict[int, Watch] = {}
-        self._groups: dict[int, list[Watch]] = {}
+        # By interval, what is looked at together: by parameter.
+        self._groups: dict[int, dict[int, _Watched]] = {}
         self._agenda = Agenda()
         self._transitions: deque[dict[str, Any]] = deque()
         self._tell_at_ns: int | None = None
@@ -82,7 +119,14 @@ class Monitoring:
                 self._watches[number] = Watch(monitor, make_check(monitor))
         self._groups = {}
         for watch in self._watches.values():
-            self._groups.setdefault(watch.monitor.interval_ns, []).append(watch)
+            group = self._groups.setdefault(watch.monitor.interval_ns, {})
+            number = watch.monitor.parameter
+            if number not in group:
+                group[number] = _Watched(self._pool.reader(number))
+            group[number].watches.append(watch)
+        for group in self._groups.values():
+            for watched in group.values():
+                watched.settle()
         due_ns = self._agenda.times
         for interval_ns in due_ns.keys() - self._groups.keys():
             self._agenda.drop(interval_ns)
@@ -93,9 +137,7 @@ class Monitoring:
         """Look at what is due, and tell what is to be told."""
         while (first := self._agenda.first()) is not None and first[0] <= now_ns:
             interval_ns = first[1]
-            values: dict[int, Any] = {}
-            for watch in self._groups[interval_ns]:
-                self._look(watch, values, now_ns)
+            self._look_together(self._groups[interval_ns], now_ns)
             self._agenda.put(interval_ns, (now_ns // interval_ns + 1) * interval_ns)
         if self._tell_at_ns is not None and now_ns >= self._tell_at_ns:
             self._tell()
@@ -116,17 +158,28 @@ class Monitoring:
             return False
         return True
 
-    def _look(self, watch: Watch, values: dict[int, Any], now_ns: int) -> None:
-        """Look at a parameter; what was read at this instant is in ``values`` by its number, and added to it."""
+    def _look_together(self, group: Mapping[int, _Watched], now_ns: int) -> None:
+        """Look at the parameters of one interval, each read once, in the order of the monitors' numbers."""
+        found: list[tuple[int, Watch, Any]] = []
+        stirred: list[_Watched] = []
+        for watched in group.values():
+            value = watched.read(now_ns)
+            watches = watched.to_look_at(value)
+            if watches:
+                stirred.append(watched)
+                found += [(watch.monitor.monitor, watch, value) for watch in watches]
+        found.sort(key=lambda each: each[0])
+        for _, watch, value in found:
+            self._look(watch, value, now_ns)
+        for watched in stirred:
+            watched.settle()
+
+    def _look(self, watch: Watch, value: Any, now_ns: int) -> None:
+        """Look at a parameter whose value at this instant was read."""
         monitor = watch.monitor
         if monitor.validity_parameter and not self._is_valid(monitor, now_ns):
             result = CheckStatus.INVALID
         else:
-            number = monitor.parameter
-            if number in values:
-                value = values[number]
-            else:
-                value = values[number] = self._pool.read(number, now_ns)
             watch.value = value
             # Not a number: there is none yet.
             result = watch.check(value, now_ns) if value == value else CheckStatus.INVALID
@@ -160,7 +213,10 @@ class Monitoring:
             self._transitions.append(transition_row(watch))
         if self._tell_at_ns is None:
             self._tell_at_ns = now_ns + self._book.delay_ns
-        event = MONITOR_OUT if status in OUT_STATUSES else MONITOR_WITHIN
+        if status is CheckStatus.INVALID:
+            event = MONITOR_INVALID
+        else:
+            event = MONITOR_OUT if status in OUT_STATUSES else MONITOR_WITHIN
         self._reporter.event(
             event, monitor=watch.monitor.monitor, parameter=watch.monitor.parameter, status=status, value=watch.value
         )

@@ -6,6 +6,7 @@ they are given, so that none is given twice, whatever is lost. When the store is
 of it the ground had not confirmed is written down as overwritten first.
 """
 
+import contextlib
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
@@ -36,6 +37,9 @@ PENDING_PACKETS_MAX = 512
 # One record holds so much, far below what a record may hold.
 BATCH_OCTETS_MAX = 65_536
 
+# Packets that were read are kept until the next are asked for: a second of the fastest link, of a segment of 2 MiB.
+CACHE_OCTETS_MAX = 256 << 10
+
 _SEQUENCE_COUNTS = 1 << 14
 _NAME_DIGITS = 10
 
@@ -50,6 +54,17 @@ class _Segment:
     end: int
     earliest_tai_ns: int
     latest_tai_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read of a segment."""
+
+    path: str
+    first: int
+    end: int
+    """Numbers from ``first`` to before this are in ``packets``, if they are in the segment at all."""
+    packets: dict[int, bytes]
 
 
 class PacketStore:
@@ -72,7 +87,7 @@ class PacketStore:
         self._segments: list[_Segment] = []
         self._is_open = False
         self._pending: dict[int, bytes] = {}
-        self._cached: tuple[str, dict[int, bytes]] = ("", {})
+        self._cached = _Read("", 0, 0, {})
         self.held = IntervalSet()
         """The numbers of all packets on board, written or not."""
         self.pending_octets = 0
@@ -155,26 +170,39 @@ class PacketStore:
         if at < 0 or number >= self._segments[at].end:
             return None
         segment = self._segments[at]
-        if self._cached[0] != segment.path:
+        cached = self._cached
+        if cached.path != segment.path or not cached.first <= number < cached.end:
             try:
-                self._cached = (segment.path, dict(_packets(segment.journal.recover().records)))
+                cached = self._cached = _read_from(segment, number)
             except OSError:
                 return None
-        return self._cached[1].get(number)
+        return cached.packets.get(number)
+
+    def release(self) -> None:
+        """Let go of what is only kept to be read soon."""
+        self._cached = _Read("", 0, 0, {})
 
     def discard(self, number: int) -> None:
         """Take note that a packet cannot be read any more."""
         self.held.remove(number, number + 1)
 
     def numbers_between(self, start_tai_ns: int, end_tai_ns: int) -> IntervalSet:
-        """Give the numbers of all packets of a range of time, and of others stored near to them."""
+        """Give the numbers of all packets of a range of time."""
         found = IntervalSet()
         for segment in self._segments:
-            if segment.latest_tai_ns >= start_tai_ns and segment.earliest_tai_ns <= end_tai_ns:
+            if segment.latest_tai_ns < start_tai_ns or segment.earliest_tai_ns > end_tai_ns:
+                continue
+            if start_tai_ns <= segment.earliest_tai_ns and segment.latest_tai_ns <= end_tai_ns:
                 for start, end in self.held.within(segment.first, segment.end):
                     found.add(start, end)
-        for number in self._pending:
-            found.add(number, number + 1)
+                continue
+            with contextlib.suppress(OSError):  # What cannot be read cannot be played back either.
+                for number, packet in _packets(segment.journal.recover().records):
+                    if number < segment.end and start_tai_ns <= Telemetry.decode(packet).time_tai_ns <= end_tai_ns:
+                        found.add(number, number + 1)
+        for number, packet in self._pending.items():
+            if start_tai_ns <= Telemetry.decode(packet).time_tai_ns <= end_tai_ns:
+                found.add(number, number + 1)
         return found
 
     def delete_before(self, tai_ns: int) -> None:
@@ -219,8 +247,8 @@ class PacketStore:
         else:
             self._segments.append(_Segment(journal, path, numbers[0], numbers[-1] + 1, min(times), max(times)))
             self._is_open = True
-        if self._cached[0] == path:
-            self._cached = ("", {})
+        if self._cached.path == path:
+            self.release()
 
     def _make_room(self, octets: int, made_way: list[StoreOverwrote]) -> None:
         """Let the oldest segments make way for so many octets."""
@@ -243,8 +271,8 @@ class PacketStore:
             self._is_open = False
         self._segments.remove(segment)
         self.held.remove(segment.first, segment.end)
-        if self._cached[0] == segment.path:
-            self._cached = ("", {})
+        if self._cached.path == segment.path:
+            self.release()
         self._disk.fsync(self._directory)
 
     def _forget(self, number: int) -> None:
@@ -276,6 +304,24 @@ class PacketStore:
         for segment, following in pairwise(self._segments):
             # What seemed to fail and was durable after all was written once more into the next file.
             segment.end = min(segment.end, following.first)
+
+
+def _read_from(segment: _Segment, number: int) -> _Read:
+    """Read a segment from a number on, as far as the bound lets.
+
+    Raises:
+        OSError: The disk failed.
+    """
+    packets: dict[int, bytes] = {}
+    octets = 0
+    for each, packet in _packets(segment.journal.recover().records):
+        if each < number:
+            continue
+        if octets > CACHE_OCTETS_MAX:
+            return _Read(segment.path, number, each, packets)
+        packets[each] = packet
+        octets += len(packet)
+    return _Read(segment.path, number, segment.end, packets)
 
 
 def _packets(records: tuple[bytes, ...]) -> list[tuple[int, bytes]]:

@@ -105,6 +105,17 @@ class ParameterPool:
             return self.setting(parameter)
         return self._sources[parameter.id](now_ns)
 
+    def reader(self, key: int | str) -> Callable[[int], Any]:
+        """Give what gives the value of a parameter for ``now_ns``; see `read`.
+
+        Raises:
+            MisuseError: There is no such parameter.
+        """
+        parameter = self.find(key)
+        if isinstance(parameter, Setting):
+            return lambda _: self.setting(parameter)
+        return self._sources[parameter.id]
+
     def sample(self, parameters: Iterable[Parameter], now_ns: int) -> dict[str, Any]:
         """Give the values of some parameters, by name, in their order."""
         return {each.name: self.read(each.id, now_ns) for each in parameters}

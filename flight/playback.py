@@ -119,6 +119,9 @@ class Playback:
             if self._live_rows:
                 # They left before contact went, and may have come.
                 self._tell_live()
+        if not is_up:
+            for store in StoreId:
+                self._stores[store].release()
         self._is_in_contact = is_up
         self._tell_at_ns = None
         self._patience_ns = TELL_NS

@@ -8,8 +8,7 @@ Source: ECSS-E-ST-70-41C 6.19.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flight.books.reactions import Key, ReactionBegun, ReactionEnded, ReactionsSwitched
@@ -70,7 +69,7 @@ class Reacting:
         """Answer what has happened."""
         if now_ns < self._held_until_ns:
             return
-        with self._store_guarded(now_ns):
+        try:
             if self._book.begun is not None:
                 self._release_one(self._book.begun, True, 0, now_ns)
             for _ in range(REACTIONS_AT_ONCE_MAX):
@@ -83,6 +82,8 @@ class Reacting:
                     if self._book.begun is None:  # Else it is known by that, and must not be answered twice.
                         self._waiting.appendleft((key, depth))
                     raise
+        except OSError as error:
+            self._wait_for_store(error, now_ns)
 
     def next_deadline(self) -> int | None:
         """Give the time at which something is due next."""
@@ -130,21 +131,25 @@ class Reacting:
                 ),
                 now_ns,
             )
-            released_ns = self._released_ns.setdefault(key, deque())
-            released_ns.append(now_ns)
-            while len(released_ns) > self._rate:
-                released_ns.popleft()
+            self._note_released(key, now_ns)
             if fate is not Fate.EXECUTED:
                 self._reporter.event(REACTION_FAILED, event=key[0], about=key[1], fate=fate)
+
+    def _note_released(self, key: Key, now_ns: int) -> None:
+        """Keep when a reaction was released last; what is more than a minute ago, or of one that is no more, counts no
+        longer.
+        """
+        self._released_ns.setdefault(key, deque()).append(now_ns)
+        for each, released_ns in tuple(self._released_ns.items()):
+            while released_ns and (len(released_ns) > self._rate or released_ns[0] <= now_ns - NS_PER_MINUTE):
+                released_ns.popleft()
+            if not released_ns or each not in self._book.reactions:
+                del self._released_ns[each]
 
     def _set_rate(self, rate: int, now_ns: int) -> None:
         self._rate = rate
 
-    @contextmanager
-    def _store_guarded(self, now_ns: int) -> Iterator[None]:
+    def _wait_for_store(self, error: OSError, now_ns: int) -> None:
         """Wait a while if the store fails; what has happened still waits to be answered."""
-        try:
-            yield
-        except OSError as error:
-            self._held_until_ns = now_ns + STORE_RETRY_NS
-            self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
+        self._held_until_ns = now_ns + STORE_RETRY_NS
+        self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))

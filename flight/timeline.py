@@ -7,8 +7,7 @@ What was due and cannot be released is skipped in one record for many, before an
 Source: ECSS-E-ST-70-41C 6.11.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import takewhile
 
 from flight.books.schedule import ActivitiesSkipped, Activity, ActivityBegun, ActivityEnded, AnchorPassed
@@ -60,19 +59,23 @@ class Timeline:
     def contact(self, is_up: bool, now_ns: int) -> None:
         """Take note that the link is there, or is gone."""
         self._passes.contact(is_up, now_ns)
-        with self._store_guarded(now_ns):
+        try:
             self._watch_passes(now_ns)
+        except OSError as error:
+            self._wait_for_store(error, now_ns)
 
     def advance(self, now_ns: int) -> None:
         """Release what is due."""
         self._now_ns = now_ns
         if now_ns < self._held_until_ns:
             return
-        with self._store_guarded(now_ns):
+        try:
             self._watch_passes(now_ns)
             for _ in range(RELEASES_AT_ONCE_MAX):
                 if not self._deal_with_next(now_ns):
                     return
+        except OSError as error:
+            self._wait_for_store(error, now_ns)
 
     def next_deadline(self) -> int | None:
         """Give the time at which something is due next."""
@@ -84,14 +87,10 @@ class Timeline:
             deadlines.append(self._now_ns + first[0] - self._tai_of(self._now_ns))
         return min((max(each, self._held_until_ns) for each in deadlines if each is not None), default=None)
 
-    @contextmanager
-    def _store_guarded(self, now_ns: int) -> Iterator[None]:
+    def _wait_for_store(self, error: OSError, now_ns: int) -> None:
         """Wait a while if the store fails; the activities are where they were."""
-        try:
-            yield
-        except OSError as error:
-            self._held_until_ns = now_ns + STORE_RETRY_NS
-            self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
+        self._held_until_ns = now_ns + STORE_RETRY_NS
+        self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
 
     def _watch_passes(self, now_ns: int) -> None:
         turn = self._passes.turn(self._book.is_in_pass, now_ns)

@@ -144,7 +144,14 @@ class Archive:
         self.transfers = TransferLog(connection, self._execute, self.commit, self._roll_back)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, draw_source_id: Callable[[], int], unix_ns: int) -> Self:
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        draw_source_id: Callable[[], int],
+        unix_ns: int,
+        is_synced: bool = True,
+    ) -> Self:
         """Open the archive at a path, or make it.
 
         Commands that had not ended when the station before stopped are closed as LOST: what they did is not known.
@@ -153,6 +160,7 @@ class Archive:
             path: Of the SQLite file.
             draw_source_id: Gives a random number of 16 bits, for a file that is new or was restored.
             unix_ns: Now.
+            is_synced: Whether a commit waits for the disk. A station in virtual time never loses the computer's power.
 
         Raises:
             MisuseError: Another station has it open, or it is no archive of this version.
@@ -162,7 +170,7 @@ class Archive:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = _lock(path)
         try:
-            connection = _connect(path)
+            connection = _connect(path, is_synced=is_synced)
             try:
                 identity, is_sealed = _identify(connection, lock, draw_source_id)
                 archive = cls(connection, lock, identity)
@@ -377,12 +385,12 @@ def _lock(path: Path) -> int:
     return descriptor
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, *, is_synced: bool) -> sqlite3.Connection:
     # Transactions are begun and ended by hand, hence no isolation level.
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if is_synced else 'OFF'}")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if not 0 <= version <= SCHEMA_VERSION or (version == 0 and tables):

@@ -12,8 +12,7 @@ Files written by another process are taken as synced when they are written, sinc
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -265,16 +264,19 @@ class SimulatedDisk:
         """Give the path on this computer of a disk path; see `flight.disk.RealDisk.locate`."""
         return self._disk.locate(path)
 
-    @contextmanager
-    def _operation(self) -> Iterator[None]:
-        """Count an operation, and cut power at the end of the one that was chosen for it."""
+    def _operation(self) -> "SimulatedDisk":
+        """Count an operation, and cut power at the end of the one that was chosen for it: `with` that."""
         self._require_power()
         self.operations += 1
-        try:
-            yield
-        finally:
-            if self.operations == self._cut_at:
-                raise PowerCut(self.power_cut())
+        return self
+
+    def __enter__(self) -> None:
+        """Begin an operation; see `_operation`."""
+
+    def __exit__(self, *_: object) -> None:
+        """End an operation; see `_operation`."""
+        if self.operations == self._cut_at:
+            raise PowerCut(self.power_cut())
 
     def _require_power(self) -> None:
         if self._forgot is not None:

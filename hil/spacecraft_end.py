@@ -6,7 +6,7 @@ clock of its own.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -22,6 +22,27 @@ from hil.faulty_disk import FaultyDisk
 from hil.own_time import OwnTime
 from hil.streams import Streams
 from hil.worker import VirtualWorker, WorkerLostError
+
+
+class _Powered:
+    """Something that is done as long as there is power: `with` it, and a cut ends it.
+
+    Args:
+        lose: What follows of a cut.
+    """
+
+    def __init__(self, lose: Callable[[PowerCut], None]) -> None:
+        self._lose = lose
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """End, by a cut or not."""
+        if not isinstance(error, PowerCut):
+            return False
+        self._lose(error)
+        return True
 
 
 class SpacecraftEnd(End[Spacecraft]):
@@ -50,6 +71,7 @@ class SpacecraftEnd(End[Spacecraft]):
         sensors: Sensors | None = None,
     ) -> None:
         super().__init__()
+        self._powered = _Powered(self._lose_power)
         self._config = config
         self._key_name = keys_path.name if keys_path is not None else ""
         self._key_disk = SimulatedDisk(keys_path.parent, streams.scoped("spacecraft/keys")) if keys_path else None
@@ -62,17 +84,17 @@ class SpacecraftEnd(End[Spacecraft]):
 
     def start(self, now_ns: int) -> None:
         """See `hil.end.End.start`; power may go while it starts."""
-        with self._powered():
+        with self._powered:
             super().start(self._time.own_ns(now_ns))
 
     def receive(self, data: bytes, now_ns: int) -> None:
         """See `ports.drive.Core.receive`."""
-        with self._powered():
+        with self._powered:
             super().receive(data, self._time.own_ns(now_ns))
 
     def advance(self, now_ns: int) -> None:
         """See `hil.end.End.advance`."""
-        with self._powered():
+        with self._powered:
             super().advance(self._time.own_ns(now_ns))
 
     def next_deadline(self) -> int | None:
@@ -82,18 +104,18 @@ class SpacecraftEnd(End[Spacecraft]):
 
     def transmit(self, now_ns: int) -> bytes | None:
         """See `ports.drive.Core.transmit`."""
-        with self._powered():
+        with self._powered:
             return super().transmit(self._time.own_ns(now_ns))
         return None
 
     def contact(self, up: bool, now_ns: int) -> None:
         """See `hil.end.End.contact`."""
-        with self._powered():
+        with self._powered:
             super().contact(up, self._time.own_ns(now_ns))
 
     def work(self, now_ns: int) -> None:
         """Hand over the replies of the worker that are due."""
-        with self._powered():
+        with self._powered:
             while self.is_on:
                 try:
                     reply = self.worker.reply(now_ns)
@@ -106,7 +128,7 @@ class SpacecraftEnd(End[Spacecraft]):
 
     def lose_worker(self, reason: str, now_ns: int) -> None:
         """End the worker, as a kill from outside does."""
-        with self._powered():
+        with self._powered:
             self.worker.kill()
             self.core.worker_lost(reason, self._time.own_ns(now_ns))
 
@@ -118,7 +140,7 @@ class SpacecraftEnd(End[Spacecraft]):
 
     def crash(self, text: str) -> None:
         """End the flight software by an exception, which is kept as `flight` keeps it."""
-        with self._powered(), contextlib.suppress(OSError):
+        with self._powered, contextlib.suppress(OSError):
             note_crash(self.disk, text)
         if self.is_on:
             self.reset()
@@ -160,18 +182,14 @@ class SpacecraftEnd(End[Spacecraft]):
         keys = KeyStore.open(self._key_disk, self._key_name) if self._key_disk is not None else None
         return Spacecraft(self._config, self.disk, self.worker, self._corpora, now_ns, keys, sensors=self._sensors)
 
-    @contextlib.contextmanager
-    def _powered(self) -> Iterator[None]:
-        """Do something that ends with the power, if that goes."""
-        try:
-            yield
-        except PowerCut as cut:
-            self._core = None
-            self._stir()
-            self._cut = str(cut)
-            self.worker.kill()
-            self._cut_key_disk()
-            self.disk.power_on()
+    def _lose_power(self, cut: PowerCut) -> None:
+        """Take note that power went in what was being done."""
+        self._core = None
+        self._stir()
+        self._cut = str(cut)
+        self.worker.kill()
+        self._cut_key_disk()
+        self.disk.power_on()
 
     def _lose(self) -> str:
         self.worker.kill()

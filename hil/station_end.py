@@ -124,7 +124,9 @@ class StationEnd(End[Station]):
         self._security = None
         if self._key_disk is not None:
             self._security = Security(KeyStore.open(self._key_disk, self._key_name))
-        self._archive = Archive.open(self._archive_path, draw_source_id=self._draw_source_id, unix_ns=self._unix_ns())
+        self._archive = Archive.open(
+            self._archive_path, draw_source_id=self._draw_source_id, unix_ns=self._unix_ns(), is_synced=False
+        )
         if self._security is not None:
             self._archive.before_commit = self._security.remember
         identity = self._archive.identity

@@ -13,6 +13,7 @@ It never locks and never checks permissions: its disk has done both.
 Source: CCSDS 355.0-B-2 4.2.2.5 (anti-replay counters are kept), NIST SP 800-38D 8.2.1 (uniqueness across power loss).
 """
 
+import contextlib
 from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Protocol, Self
@@ -111,6 +112,8 @@ class KeyStore:
         self.ring = ring
         self.receipts = receipts
         self._generation = generation
+        self._is_tidy = False
+        """Whether there is no other seal than the last one, and nothing that a try has left."""
 
     @classmethod
     def open(cls, disk: KeyDisk, path: str) -> Self:
@@ -195,6 +198,7 @@ class KeyStore:
 
     def _save(self, ring: KeyRing, receipts: tuple[Receipt, ...]) -> None:
         """Write a seal, then a state that names it, then let the old seal go."""
+        before = f"{self._path}.seal-{self._generation}"
         self._generation += 1
         seal = f"{self._path}.seal-{self._generation}"
         self._disk.append(seal, _SEAL)
@@ -208,14 +212,20 @@ class KeyStore:
             keys=ring.records,
             receipts=receipts,
         )
-        self._replace(f"{self._path}.state", write_checked(state))
+        is_tidy, self._is_tidy = self._is_tidy, False
+        self._replace(f"{self._path}.state", write_checked(state), is_there_no_other=is_tidy)
         self.ring, self.receipts = ring, receipts
-        self._tidy()
+        if is_tidy:
+            with contextlib.suppress(FileNotFoundError):
+                self._disk.remove(before)
+        else:
+            self._tidy()
+        self._is_tidy = True
 
-    def _replace(self, path: str, data: bytes) -> None:
-        """Put a file in the place of another, all or nothing."""
+    def _replace(self, path: str, data: bytes, *, is_there_no_other: bool = False) -> None:
+        """Put a file in the place of another, all or nothing; what an earlier try has left goes first."""
         successor = f"{path}.new"
-        if successor in self._disk.list():
+        if not is_there_no_other and successor in self._disk.list():
             self._disk.remove(successor)
         self._disk.append(successor, data)
         self._disk.fsync(successor)

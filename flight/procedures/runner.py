@@ -5,8 +5,7 @@ are not durable: after a reset a procedure that goes on does so behind the last 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ccsds.errors import MalformedError
@@ -83,20 +82,24 @@ class ProcedureRunner:
 
     def boot(self, now_ns: int) -> None:
         """Take up, or end, what ran when the spacecraft was reset."""
-        with self._store_guarded(now_ns):
+        try:
             self._take_up()
+        except OSError as error:
+            self._wait_for_store(error, now_ns)
 
     def advance(self, now_ns: int) -> None:
         """Take every step that can be taken now."""
         if now_ns < self._held_until_ns:
             return
-        with self._store_guarded(now_ns):
+        try:
             self._take_up()
             self._move_all(now_ns)
             while (name := self._next_to_send()) is not None and self._may_send(now_ns):
                 self._send(name, now_ns)
                 self._take_up()
                 self._move_all(now_ns)
+        except OSError as error:
+            self._wait_for_store(error, now_ns)
 
     def next_deadline(self) -> int | None:
         """Give the time at which something is due next."""
@@ -289,14 +292,10 @@ class ProcedureRunner:
     def _set_rate(self, rate: int, now_ns: int) -> None:
         self._rate = rate
 
-    @contextmanager
-    def _store_guarded(self, now_ns: int) -> Iterator[None]:
+    def _wait_for_store(self, error: OSError, now_ns: int) -> None:
         """Wait a while if the store fails; every run is where it was."""
-        try:
-            yield
-        except OSError as error:
-            self._held_until_ns = now_ns + STORE_RETRY_NS
-            self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
+        self._held_until_ns = now_ns + STORE_RETRY_NS
+        self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
 
 
 def after_end(position: int, start: int, left: list[int]) -> tuple[int, list[int]]:

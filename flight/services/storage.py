@@ -67,6 +67,13 @@ class StorageService:
     ) -> Outcome:
         if arguments[high] < arguments[low]:
             raise MisuseError(f"{high}: expected {arguments[low]} or more, as {low}, found {arguments[high]}")
+        if not len(numbers):
+            kept = self._stores[arguments["store"]]
+            held = f"{kept.first} to {kept.next - 1}" if len(kept.held) else "none"
+            raise MisuseError(
+                f"expected stored packets (on board are {held}), "
+                f"found none from {low} {arguments[low]} to {high} {arguments[high]}"
+            )
         if self._playback.is_busy:
             raise MisuseError("expected fewer retrievals under way, found as many as there may be; wait, or abort them")
         return Outcome(afterwards=lambda _: self._playback.retrieve(arguments["store"], numbers, *times))

@@ -90,6 +90,13 @@ MONITOR_WITHIN = EventDefinition(
     text="monitor {monitor}: parameter {parameter} is {status} at {value}",
     fields=_EVENT,
 )
+MONITOR_INVALID = EventDefinition(
+    id=132,
+    name="monitor_invalid",
+    severity=Severity.LOW,
+    text="monitor {monitor}: parameter {parameter} has no valid value any more: {status}, last {value}",
+    fields=_EVENT,
+)
 
 
 def _command(name: str, subtype: int, description: str, arguments: Layout | None = None, **more) -> Command:
@@ -177,5 +184,5 @@ WORDS = Words(
             period_ns=30 * NS_PER_S,
         ),
     ),
-    events=(MONITOR_OUT, MONITOR_WITHIN),
+    events=(MONITOR_OUT, MONITOR_WITHIN, MONITOR_INVALID),
 )
