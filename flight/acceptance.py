@@ -29,9 +29,16 @@ class Acceptance:
     Args:
         dictionary: The commands there are.
         services: The numbers of the services on board; all in the dictionary, if not given.
+        procedures: The names of the procedures on board; if given, what `read` reads may start no other.
     """
 
-    def __init__(self, dictionary: Dictionary, services: Collection[int] | None = None) -> None:
+    def __init__(
+        self,
+        dictionary: Dictionary,
+        services: Collection[int] | None = None,
+        procedures: Collection[str] | None = None,
+    ) -> None:
+        self._procedures = procedures
         self._dictionary = dictionary
         self._services = dictionary.service_numbers if services is None else services
 
@@ -60,12 +67,18 @@ class Acceptance:
         """Read a telecommand that travels inside another, and check it.
 
         Raises:
-            RefusedError: It is no telecommand, or cannot be accepted.
+            RefusedError: It is no telecommand, cannot be accepted, or starts a procedure that is not on board.
         """
         try:
             telecommand = Telecommand.decode(packet)
         except MalformedError as error:
             code = FailureCode.CHECKSUM if "CRC" in str(error) else FailureCode.MALFORMED_PACKET
             raise RefusedError(code, str(error)) from None
-        self.accept(telecommand)
+        command, arguments = self.accept(telecommand)
+        if command.name == "procedure.start" and self._procedures is not None:
+            name = arguments["procedure"]
+            if name not in self._procedures:
+                known = ", ".join(self._procedures) or "none"
+                text = f"{command.name}: expected a procedure on board ({known}), found {name!r}"
+                raise RefusedError(FailureCode.BAD_ARGUMENT, text)
         return telecommand

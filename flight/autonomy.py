@@ -51,7 +51,7 @@ class Autonomy:
         release: Callable[[Release, int], Fate],
         now_ns: int,
     ) -> None:
-        acceptance = Acceptance(dictionary)
+        acceptance = Acceptance(dictionary, procedures=ledger.procedures.loaded)
         causes = Causes()
         self._timeline = Timeline(ledger, reporter, tai_of, release, now_ns)
         self._runner = ProcedureRunner(ledger, dictionary, reporter, pool, causes, release)

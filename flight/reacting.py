@@ -136,9 +136,7 @@ class Reacting:
                 self._reporter.event(REACTION_FAILED, event=key[0], about=key[1], fate=fate)
 
     def _note_released(self, key: Key, now_ns: int) -> None:
-        """Keep when a reaction was released last; what is more than a minute ago, or of one that is no more, counts no
-        longer.
-        """
+        """Keep when a reaction was released last, and let go of what is past or of one that is no more."""
         self._released_ns.setdefault(key, deque()).append(now_ns)
         for each, released_ns in tuple(self._released_ns.items()):
             while released_ns and (len(released_ns) > self._rate or released_ns[0] <= now_ns - NS_PER_MINUTE):

@@ -1,9 +1,10 @@
 """A spacecraft on the table, and an operator beside it: commands by name, answers in plain words, no link between.
 
-For tests and campaigns of what the spacecraft does on its own. Its worker takes requests and never answers, so a job
-starts and gets no further. Time goes on only in `run`.
+For tests and campaigns of what the spacecraft does on its own. Unless it is given a hand, its worker takes requests and
+never answers, so a job starts and gets no further. Time goes on only in `run`.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from flight.jobs.messages import Request
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from ground.downlink import Downlink, Item, Verified
 from ground.events import EventReported, FrameReceived, ReportReceived
+from hil.worker import Hand
 from mission.channels import SPACECRAFT_ID, Apid
 from mission.channels import Downlink as VirtualChannel
 from mission.definition import DICTIONARY
@@ -56,16 +58,49 @@ class IdleWorker:
         self.is_alive = False
 
 
+class HandWorker(IdleWorker):
+    """A `flight.jobs.worker_port.WorkerPort` whose hand takes a second for everything.
+
+    Args:
+        hand: Who does the work.
+    """
+
+    def __init__(self, hand: Hand) -> None:
+        super().__init__()
+        self.hand = hand
+        self.waiting = 0
+        """Requests that are not answered."""
+
+    def launch(self) -> None:
+        """See `flight.jobs.worker_port.WorkerPort`."""
+        super().launch()
+        self.waiting = 0
+        self.hand.launch()
+
+    def send(self, request: Request) -> None:
+        """See `flight.jobs.worker_port.WorkerPort`."""
+        self.waiting += 1
+        self.hand.send(request)
+
+    def kill(self) -> None:
+        """See `flight.jobs.worker_port.WorkerPort`."""
+        super().kill()
+        self.waiting = 0
+        self.hand.kill()
+
+
 class Operator:
     """Has a spacecraft, and starts it as often as needed; its commands count on over the starts.
 
     Args:
         disk: The store.
+        make_hand: Makes who does the work of jobs; nobody, if it is not given.
         config: Fields of `SpacecraftConfig` that differ from its defaults.
     """
 
-    def __init__(self, disk: Disk, **config: Any) -> None:
+    def __init__(self, disk: Disk, make_hand: Callable[[Disk], Hand] | None = None, **config: Any) -> None:
         self.disk = disk
+        self._make_hand = make_hand
         # On the table nothing is between the two: the spacecraft is told of contact.
         profile = replace(find_profile("serial"), contact=Contact.MODEM)
         self.config = SpacecraftConfig(profile=profile, tai_offset_ns=10**18, **config)
@@ -80,7 +115,7 @@ class Operator:
 
     def boot(self) -> None:
         """Start the flight software, as after a kill."""
-        self.worker = IdleWorker()
+        self.worker = IdleWorker() if self._make_hand is None else HandWorker(self._make_hand(self.disk))
         self._ground = Downlink(self.config.profile, DICTIONARY)
         self.spacecraft = Spacecraft(self.config, self.disk, self.worker, {"text": _CORPUS}, self.now_ns)
         self.spacecraft.contact(True, self.now_ns)
@@ -93,12 +128,25 @@ class Operator:
         end_ns = self.now_ns + round(seconds * NS_PER_S)
         while self.now_ns < end_ns:
             due_ns = self.spacecraft.next_deadline()
+            if isinstance(self.worker, HandWorker) and self.worker.waiting:
+                due_ns = self.now_ns + NS_PER_S if due_ns is None else min(due_ns, self.now_ns + NS_PER_S)
+            before_ns = self.now_ns
             self.now_ns = end_ns if due_ns is None else min(max(due_ns, self.now_ns), end_ns)
+            if self.now_ns > before_ns:
+                self._work()
             self.spacecraft.advance(self.now_ns)
         self.spacecraft.contact(True, self.now_ns)
         self.hear()
 
-    def command(self, name: str, **arguments: Any) -> FailureCode | None:
+    def _work(self) -> None:
+        """Hand over one reply of the worker, if it has one."""
+        if isinstance(self.worker, HandWorker) and self.worker.waiting:
+            reply = self.worker.hand.wait_reply(0)
+            self.worker.waiting -= 1
+            if reply is not None:
+                self.spacecraft.worker_replied(reply, self.now_ns)
+
+    def command(self, name: str, /, **arguments: Any) -> FailureCode | None:
         """Send a command; give the code with which it failed, or None if it completed."""
         declared = DICTIONARY.command(name)
         data = declared.arguments.encode(arguments)

@@ -36,7 +36,7 @@ STORE_OF_REPORT = {
 UNSTORED_SERVICES = frozenset({15})
 """What tells of the stores is not stored: it would tell of itself for ever."""
 
-UNSTORED_ANSWERS = frozenset({"storage.confirm"})
+UNSTORED_ANSWERS = frozenset({"storage.confirm", "storage.confirm_time"})
 """Commands whose verification is not stored: it would have to be confirmed in its turn."""
 
 URGENT_SEVERITY_MIN = Severity.MEDIUM

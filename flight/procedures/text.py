@@ -59,6 +59,8 @@ class Send:
     command: Command
     arguments: Mapping[str, Any]
     data: bytes
+    columns: Mapping[str, int]
+    """Where each argument that was given stands in its line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +236,8 @@ class _Reader:
             found[key], values[key] = word, value
         try:
             complete = command.arguments.parse(values)
-            return Send(first.line, command, complete, command.arguments.encode(complete))
+            columns = {key: word.column for key, word in found.items()}
+            return Send(first.line, command, complete, command.arguments.encode(complete), columns)
         except (MisuseError, ValueError) as error:
             # The message begins with the name of the argument, or names it in quotes.
             at = next((word for key, word in found.items() if _names(str(error), key)), name)

@@ -113,10 +113,11 @@ class ProcedureService:
             if not isinstance(step, Send) or step.command.name not in _STARTS:
                 continue
             target = step.arguments["procedure"]
+            place = f"{name}, line {step.line}, column {step.columns['procedure']}"
             if target not in self._book.loaded and target != name:
-                raise MisuseError(f"{name}, line {step.line}: expected a procedure on board, found {target!r}")
+                raise MisuseError(f"{place}: expected a procedure on board, found {target!r}")
             if name in self._reached(target):
-                raise MisuseError(f"{name}, line {step.line}: expected no loop, found one by way of {target}")
+                raise MisuseError(f"{place}: expected no loop, found one by way of {target}")
 
     def _reached(self, name: str) -> set[str]:
         """Give all procedures that a procedure starts, and those start in turn, itself among them."""

@@ -262,6 +262,7 @@ class ScheduleService:
             except MisuseError as error:
                 raise MisuseError(f"events[{position}]: {error}") from None
             times[row["orbit_event"]] = row["time"]
+            self._check_moved(position, row["orbit_event"], row["time"], tai_ns)
         used = {activity.orbit_event for activity in self._book.activities.values() if activity.anchor is Anchor.EVENT}
         past = {number for number, time in self._book.orbit_events.items() if time < tai_ns}
         forgotten = tuple(sorted(past - used - times.keys()))
@@ -269,6 +270,16 @@ class ScheduleService:
         if count > ORBIT_EVENTS_MAX:
             raise MisuseError(f"expected at most {ORBIT_EVENTS_MAX} orbit events, found {count}")
         return Outcome((OrbitEventsTimed(tuple(times.items()), forgotten),))
+
+    def _check_moved(self, position: int, orbit_event: int, time_ns: int, tai_ns: int) -> None:
+        """Refuse a time that would move an activity into the past."""
+        for key, activity in self._book.activities.items():
+            if activity.anchor is not Anchor.EVENT or activity.orbit_event != orbit_event or key == self._book.begun:
+                continue
+            try:
+                _check_due(time_ns + activity.offset_ns, tai_ns)
+            except MisuseError as error:
+                raise MisuseError(f"events[{position}], {describe(key)}: {error}") from None
 
     def _in_order(self, keys: tuple[int, ...]) -> list[Activity]:
         """Give activities in order of time, those without one last."""

@@ -43,6 +43,8 @@ class StorageService:
                 return self._switch(arguments["stores"], is_playing=False)
             case "storage.confirm":
                 return self._confirm(arguments)
+            case "storage.confirm_time":
+                return self._confirm_time(arguments["store"], arguments["end"])
             case "storage.summary":
                 # Not as an answer, which could be repeated much later, when it is not true any more.
                 return Outcome(afterwards=lambda _: self._playback.tell())
@@ -92,6 +94,19 @@ class StorageService:
             gaps.append((each["first"], each["last"] + 1))
         return Outcome(
             changes=(StoreConfirmed(store, end, tuple(gaps)),),
+            afterwards=lambda now_ns: self._playback.confirmed(store, gaps, now_ns),
+        )
+
+    def _confirm_time(self, store: StoreId, end_tai_ns: int) -> Outcome:
+        """Confirm all up to a time; what was said of later packets stays."""
+        kept = self._stores[store]
+        end = kept.numbers_between(0, end_tai_ns).end
+        if not end:
+            raise MisuseError(f"end: expected a time at or after which something is stored, found {end_tai_ns}")
+        word = kept.state.last_word or StoreConfirmed(store, 0, ())
+        gaps = tuple((max(start, end), gap_end) for start, gap_end in word.gaps if gap_end > end)
+        return Outcome(
+            changes=(StoreConfirmed(store, max(end, word.end), gaps),),
             afterwards=lambda now_ns: self._playback.confirmed(store, gaps, now_ns),
         )
 

@@ -185,6 +185,16 @@ WORDS = Words(
             repeat=Repeat.STORE,
             is_automatic=True,
         ),
+        Command(
+            name="storage.confirm_time",
+            service=15,
+            subtype=133,
+            description="Say that the ground has all that was stored up to a time, gaps and all.",
+            arguments=Layout(
+                (_STORE, Field("end", _TAI, "up to this time, TAI since 1958", unit="ns", default=REQUIRED))
+            ),
+            repeat=Repeat.STORE,
+        ),
     ),
     reports=(
         Report(

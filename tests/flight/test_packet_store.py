@@ -8,9 +8,13 @@ from flight.disk import RealDisk
 from flight.ledger import Ledger
 from flight.packet_store import RESERVED_COUNT, PacketStore
 from hil.disk import PowerCut, SimulatedDisk
+from hil.operator import NS_PER_S as SECOND
+from hil.operator import Operator
 from hil.streams import Streams
+from hil.trivial_hand import TrivialHand
 from mission.channels import Apid
-from mission.storage import StoreId
+from mission.definition import DICTIONARY
+from mission.storage import StoreId, store_of
 
 OCTETS = 4_000
 
@@ -109,3 +113,46 @@ def test_what_was_not_confirmed_is_told_as_overwritten_to_the_packet(tmp_path):
     assert told.isdisjoint(held(store))
     assert store.state.overwritten_count == len(told)
     assert store.octets <= OCTETS
+
+
+def test_what_is_kept_of_what_was_read_is_bounded_and_all_of_it_is_read_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr("flight.packet_store.CACHE_OCTETS_MAX", 500)
+    store = PacketStore(StoreId.EVENTS, disk := RealDisk(tmp_path), Ledger(disk), 1 << 20)
+    numbers = [store.put(packet(at)) for at in range(200)]
+    store.write()
+    for number in numbers:
+        assert content(store.read(number)) == numbers.index(number)
+        assert sum(map(len, store._cached.packets.values())) < 1_000
+    assert store.read(numbers[0]) is not None
+    store.release()
+    assert store._cached.packets == {}
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 300), (3, 3), (7, 150), (150, 170), (199, 300), (250, 300)])
+def test_the_numbers_of_a_range_of_time_are_those_of_its_packets_alone(tmp_path, start, end):
+    store = PacketStore(StoreId.EVENTS, disk := RealDisk(tmp_path), Ledger(disk), 40_000)
+    numbers = {store.put(packet(at)): at for at in range(160)}
+    store.write()
+    numbers |= {store.put(packet(at)): at for at in range(160, 200)}
+    found = store.numbers_between(start * 10**9, end * 10**9)
+    wanted = {number for number, at in numbers.items() if start <= at <= end}
+    assert {number for low, high in found for number in range(low, high)} == wanted
+
+
+def test_what_is_said_again_and_again_takes_no_room_of_events():
+    periodic = {"job_progress", "job_sample", "check_transitions"}
+    assert {name for name in DICTIONARY.reports if store_of(128, name) is StoreId.HOUSEKEEPING} == periodic
+    assert store_of(1, "job.submit") is store_of(5, "booted") is store_of(128, "job_report") is StoreId.EVENTS
+
+
+def test_a_long_job_out_of_contact_overwrites_neither_events_nor_answers(tmp_path):
+    octets = {StoreId.EVENTS: 20_000, StoreId.HOUSEKEEPING: 20_000}
+    operator = Operator(RealDisk(tmp_path), lambda disk: TrivialHand(disk, 5_000), store_octets=octets)
+    assert operator.command("job.submit", job_id=1, recipe="tiny", corpus="text", steps=5_000) is None
+    stores = operator.spacecraft._stores
+    while stores[StoreId.HOUSEKEEPING].state.overwritten_count == 0:
+        operator.run(600)
+        assert operator.now_ns < 10 * 86_400 * SECOND
+    assert stores[StoreId.HOUSEKEEPING].next > 100
+    assert stores[StoreId.EVENTS].state.overwritten_count == 0
+    assert stores[StoreId.EVENTS].first == 0

@@ -251,7 +251,7 @@ class Days:
             ("procedure.load_direct", {"procedure": "daily", "text": PROCEDURE}),
             ("reaction.add", {"reactions": [answer]}),
             ("reaction.enable", {"reactions": [{"event": answer["event"], "about": 0}]}),
-            ("job.submit", {"job_id": 1, "recipe": "tiny", "corpus": "text"}),
+            ("job.submit", {"job_id": 1, "recipe": "tiny", "corpus": "text", "steps": JOB_STEPS}),
             *(("schedule.insert", {"activities": rows[at : at + 8]}) for at in range(0, len(rows), 8)),
         ]
 

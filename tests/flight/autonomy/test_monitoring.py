@@ -274,3 +274,36 @@ def test_two_hundred_monitors_are_one_deadline_and_one_report_in_a_burst(board):
     assert board.autonomy.next_deadline() == 2 * SECOND
     step(board)
     assert len(transitions(board)) == 200
+
+
+def test_a_value_that_is_lost_is_not_told_as_one_that_is_well_again(board):
+    watch(board, limit())
+    step(board, job_loss=5.0)
+    board.values["job_loss"] = math.nan
+    events = board.run_to(board.now_ns + SECOND)
+    assert [(name, values["status"]) for name, values in events] == [("monitor_invalid", INVALID)]
+    board.values["job_loss"] = 5.0
+    events = board.run_to(board.now_ns + SECOND)
+    assert [name for name, _ in events] == ["monitor_within"]
+
+
+def test_monitors_of_one_parameter_that_are_quiet_share_a_look_and_each_turns_by_its_own_limits(board):
+    rows = [limit(number, low=float(number), high=20.0 - number) for number in range(1, 9)]
+    rows.append(limit(9, kind=CheckKind.STALE, stale=3_000, low=0, high=0) | {"parameter": STEP})
+    watch(board, *rows)
+    step(board, job_loss=10.0, job_step=1)
+    told = []
+    for value in (10.5, 9.5, 12.5, 17.5, 3.5, 10.0, 0.5, 10.0):
+        board.values["job_loss"] = value
+        events = board.run_to(board.now_ns + SECOND)
+        out = {values["monitor"] for name, values in events if name == "monitor_out" and values["monitor"] < 9}
+        again = {values["monitor"] for name, values in events if name == "monitor_within"}
+        told.append((value, out, again))
+    high = {number for number in range(1, 9) if 17.5 > 20 - number}
+    low = {number for number in range(1, 9) if 3.5 < number}
+    high_before = {number for number in range(1, 9) if 12.5 > 20 - number}
+    assert [each[1] for each in told] == [
+        set(), set(), high_before, high - high_before, low, set(), set(range(1, 9)), set()
+    ]  # fmt: skip
+    assert told[5][2] == low
+    assert told[7][2] == set(range(1, 9))

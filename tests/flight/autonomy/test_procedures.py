@@ -74,12 +74,15 @@ def test_one_that_is_not_good_is_refused_with_its_place_and_the_one_before_stays
     for text, fault in (
         ("wait 1s\nsend act.once number=256", "warm, line 2, column 15: number: expected an integer from 0 to 255"),
         ("send act.once number=1\nwait", "warm, line 2, column 5: expected a duration"),
-        ("wait 1s\nsend procedure.start procedure=warm", "warm, line 2: expected no loop, found one by way of warm"),
-        ("send procedure.start procedure=cold", "warm, line 1: expected a procedure on board, found 'cold'"),
+        (
+            "wait 1s\nsend procedure.start procedure=warm",
+            "warm, line 2, column 22: expected no loop, found one by way of warm",
+        ),
+        ("send procedure.start procedure=cold", "warm, line 1, column 22: expected a procedure on board, found 'cold'"),
     ):
         assert fault in load(board, "warm", text)
     assert load(board, "cold", "send procedure.start procedure=warm") == ""
-    assert "line 1: expected no loop, found one by way of cold" in load(
+    assert "line 1, column 22: expected no loop, found one by way of cold" in load(
         board, "warm", "send procedure.start procedure=cold"
     )
     board.disk.append("files/procedures/warm", b"#" * (TEXT_OCTETS_MAX + 1))

@@ -244,3 +244,28 @@ def test_a_full_store_holds_a_reaction_and_it_is_answered_once_when_there_is_roo
     assert failed == [b"ReactionBegun", b"ReactionEnded"]
     assert board.done == [(Repeat.ONCE, 1), (Repeat.IDEMPOTENT, 2)]
     assert board.read("reactions_released") == [2]
+
+
+def test_a_reaction_that_starts_a_procedure_that_is_not_on_board_is_refused(board):
+    unknown = {"event": OUT, "about": 0, "request": board.packet("procedure.start", procedure="warm")}
+    reason = board.send("reaction.add", reactions=[unknown])
+    assert reason == "reactions[0]: procedure.start: expected a procedure on board (none), found 'warm'"
+    assert board.ledger.reactions.reactions == {}
+
+
+def test_releases_of_more_than_a_minute_ago_and_of_reactions_that_are_no_more_are_forgotten(board):
+    monitor(board, *range(1, 9))
+    react(board, *(row(board, OUT, number, about=number) for number in range(1, 9)))
+    board.values["job_loss"] = 10.0
+    board.run_to(5 * SECOND)
+    kept = board.autonomy._reacting._released_ns
+    assert len(kept) == 8
+    board.values["job_loss"] = 1.0
+    board.run_to(100 * SECOND)
+    keys = named(*((OUT, number) for number in range(2, 9)))
+    assert board.send("reaction.disable", reactions=keys) == ""
+    assert board.send("reaction.delete", reactions=keys) == ""
+    board.values["job_loss"] = 10.0
+    board.run_to(105 * SECOND)
+    assert list(kept) == [(OUT, 1)]
+    assert len(kept[OUT, 1]) == 1

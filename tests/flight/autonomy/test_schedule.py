@@ -542,3 +542,31 @@ def test_a_full_schedule_takes_no_more(enabled, monkeypatch):
     monkeypatch.setattr("flight.services.schedule.SCHEDULE_OCTETS_MAX", 20)
     assert "octets of requests" in enabled.send("schedule.insert", activities=[at(enabled, 2, 10)])
     assert ACTIVITIES_MAX == 16_384
+
+
+def test_orbit_events_that_would_move_an_activity_into_the_past_are_refused_whole(enabled):
+    rows = [relative(enabled, 1, anchor=Anchor.EVENT, orbit_event=7, offset=-60_000)]
+    assert enabled.send("schedule.insert_relative", activities=rows) == ""
+    times = [{"orbit_event": 8, "time": EPOCH + HOUR}, {"orbit_event": 7, "time": EPOCH + 30 * SECOND}]
+    reason = enabled.send("schedule.set_orbit_events", events=times)
+    assert reason.startswith("events[1], source") and "expected a time after" in reason
+    assert enabled.ledger.schedule.orbit_events == {}
+    times[1]["time"] = EPOCH + 90 * SECOND
+    assert enabled.send("schedule.set_orbit_events", events=times) == ""
+    assert enabled.autonomy.next_deadline() == 30 * SECOND
+
+
+def test_an_activity_that_starts_a_procedure_that_is_not_on_board_is_refused_with_its_place(enabled):
+    def rows():
+        return [
+            {"release_time": EPOCH + HOUR, "request": enabled.packet("test.connection")}
+            if number == 0
+            else {"release_time": EPOCH + HOUR, "request": enabled.packet("procedure.start", procedure="warm")}
+            for number in range(2)
+        ]
+
+    reason = enabled.send("schedule.insert", activities=rows())
+    assert reason == "activities[1]: procedure.start: expected a procedure on board (none), found 'warm'"
+    assert enabled.ledger.schedule.activities == {}
+    assert enabled.send("procedure.load_direct", procedure="warm", text="wait 1s") == ""
+    assert enabled.send("schedule.insert", activities=rows()) == ""
