@@ -19,6 +19,7 @@ from hil.channel.bit_errors import BitErrors
 from hil.channel.breaks import BreakConfig, Breaks
 from hil.channel.burst import Pace
 from hil.channel.cable import Cable
+from hil.channel.capture import Capture, CaptureFile
 from hil.channel.channel import Effect
 from hil.channel.delay import Delay
 from hil.channel.dropouts import Dropout, Dropouts
@@ -30,7 +31,9 @@ from hil.channel.jitter import Jitter, JitterConfig
 from hil.channel.outlet import Outlet
 from hil.channel.overruns import FifoConfig, Overruns
 from hil.channel.rate import Rate
+from hil.channel.replay import Replay
 from hil.channel.slips import SlipConfig, Slips
+from hil.channel.truth import Truth
 from hil.streams import Streams
 
 
@@ -66,6 +69,8 @@ class LineConfig:
     """What a UART's receiver holds while its processor is busy."""
     slips: SlipConfig | None = None
     """Octets that are dropped, duplicated or put in."""
+    replay: Truth | None = None
+    """What a capture says became of the octets, to be done to them again."""
 
     def __post_init__(self) -> None:
         """Refuse what no line can be.
@@ -119,9 +124,12 @@ class Line:
         config: What it does to octets.
         streams: The campaign's random streams; a line draws only from those scoped by its name.
         air: What it shares with the other direction, if the two take turns.
+        capture: Where what passes is captured.
     """
 
-    def __init__(self, config: LineConfig, streams: Streams, air: Air | None = None) -> None:
+    def __init__(
+        self, config: LineConfig, streams: Streams, air: Air | None = None, capture: CaptureFile | None = None
+    ) -> None:
         self.config = config
         self._air = air
         self._outlet = Outlet()
@@ -142,10 +150,13 @@ class Line:
             self._effects.append(Overruns(self._effects[-1], config.fifo, scoped, config.name))
         if config.slips is not None:
             self._effects.append(Slips(self._effects[-1], config.slips, scoped, config.name))
+        if config.replay is not None:
+            self._effects.append(Replay(self._effects[-1], config.replay, config.name))
         if config.jitter is not None:
             self._effects.append(Jitter(self._effects[-1], config.jitter, scoped))
         self._delay = Delay(self._effects[-1], config.delay_ns)
-        self._rate = Rate(self._delay, Pace(config.rate_bps, config.bits_per_octet))
+        outermost = self._delay if capture is None else Capture(self._delay, capture, config.name)
+        self._rate = Rate(outermost, Pace(config.rate_bps, config.bits_per_octet))
         self._sent_digest = hashlib.sha256()
         self._octets_delivered = 0
         self._now_ns = 0
