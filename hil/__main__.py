@@ -13,7 +13,7 @@ from rich.console import Console
 from ccsds.errors import MisuseError, StarloopError
 from hil.display import Display, show_result
 from hil.real_time import check_real_time
-from hil.run import find_corpora, prepare_folder, run_scenario
+from hil.run import find_corpora, prepare_folder, run_scenario, with_recording
 from hil.scenario.scenario import load_scenario, shipped_scenarios
 from hil.wiring import Mode, Wiring
 from ports.errors import PortLostError
@@ -52,6 +52,12 @@ def main() -> None:
 )
 @click.option("--insecure", is_flag=True, help="The board believes every frame.")
 @click.option("--force", is_flag=True, help="Overwrite an earlier run in that directory.")
+@click.option("--capture", is_flag=True, help="Capture both lines, with what was altered, to capture.pcapng there.")
+@click.option(
+    "--replay",
+    type=click.Path(path_type=Path),
+    help="A capture of an earlier run, by which the lines lose, alter and insert the same octets again.",
+)
 def run(
     scenario: str,
     seed: int,
@@ -61,6 +67,8 @@ def run(
     keys_path: Path | None,
     insecure: bool,
     force: bool,
+    capture: bool,
+    replay: Path | None,
 ) -> None:
     """Run SCENARIO, a shipped one by name or a .toml file by path."""
     console = Console(highlight=False)
@@ -71,7 +79,7 @@ def run(
             keys_path=keys_path,
             is_insecure=insecure,
         )
-        loaded = load_scenario(scenario)
+        loaded = with_recording(load_scenario(scenario), folder, capture=capture, replay=replay)
         if wiring.is_real_time:
             check_real_time(loaded, wiring)
         corpora = find_corpora(loaded)

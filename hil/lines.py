@@ -9,7 +9,9 @@ from hil.channel.fades import FadeConfig
 from hil.channel.frame_loss import FrameCode
 from hil.channel.half_duplex import Air
 from hil.channel.line import Line, LineConfig
+from hil.channel.truth import Truth
 from hil.orbit.outlook import Outlook
+from hil.recording import Recording, load_truths
 from hil.scenario.link import LinkTable
 from hil.sky import bit_error_rate, light_time
 from hil.streams import Streams
@@ -21,7 +23,11 @@ CODEWORD_OCTETS = 255
 
 
 def make_lines(
-    link: LinkTable, profile: LinkProfile, streams: Streams, outlook: Outlook | None = None
+    link: LinkTable,
+    profile: LinkProfile,
+    streams: Streams,
+    outlook: Outlook | None = None,
+    recording: Recording | None = None,
 ) -> tuple[Line, Line]:
     """Give the lines up and down of a link.
 
@@ -30,10 +36,28 @@ def make_lines(
         profile: Their rates and frames.
         streams: Where their chances come from.
         outlook: The orbit, if there is one, from which light time and noise follow.
+        recording: What is captured and replayed.
     """
+    truths = recording.truths if recording is not None else {}
+    capture = recording.file if recording is not None else None
+    configs = [replayed(line_config(name, link, profile, outlook), truths.get(name)) for name in ("up", "down")]
     air = Air(link.half_duplex.config()) if link.half_duplex is not None else None
-    up, down = (Line(line_config(name, link, profile, outlook), streams, air) for name in ("up", "down"))
+    up, down = (Line(config, streams, air, capture) for config in configs)
     return up, down
+
+
+def replayed(config: LineConfig, truth: Truth | None) -> LineConfig:
+    """Give a line that keeps its times and does to octets what a capture says, if there is one."""
+    if truth is None:
+        return config
+    return LineConfig(
+        name=config.name,
+        rate_bps=config.rate_bps,
+        bits_per_octet=config.bits_per_octet,
+        delay_ns=config.delay_ns,
+        jitter=config.jitter,
+        replay=truth,
+    )
 
 
 def line_config(name: str, link: LinkTable, profile: LinkProfile, outlook: Outlook | None = None) -> LineConfig:
@@ -101,6 +125,8 @@ def check_lines(link: LinkTable) -> None:
     """
     for name in ("up", "down"):
         line_config(name, link, find_profile(link.profile))
+    if link.replay is not None:
+        load_truths(link.replay)
 
 
 def _ns(seconds: float) -> int:

@@ -14,10 +14,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ccsds.errors import MisuseError
 from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpora_on_board
 from hil.checks import Check, Reference, judge
 from hil.evidence import Evidence
+from hil.recording import load_truths
 from hil.reference import ReferenceRun
 from hil.report import write_report
 from hil.rig import Rig
@@ -29,7 +32,7 @@ from hil.world import World
 _OWN_NAMES = {
     "result.json", "events.jsonl", "report.html", "uplink.bin", "downlink.bin", "store", "archive.sqlite",
     "archive.sqlite-wal", "archive.sqlite-shm", "archive.sqlite.lock", "board", "station", "flight.log", "ground.log",
-    "keys", "store.removed", "files", "files.removed",
+    "keys", "capture.pcapng", "store.removed", "files", "files.removed",
 }  # fmt: skip
 
 
@@ -98,6 +101,32 @@ def prepare_folder(folder: Path, *, force: bool) -> None:
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def with_recording(scenario: Scenario, folder: Path, *, capture: bool, replay: Path | None) -> Scenario:
+    """Give a scenario whose link is captured, replayed, or both, where it is not so already.
+
+    Args:
+        scenario: What happens.
+        folder: Where the files of the run go; what is replayed may not lie there, since they are removed.
+        capture: Whether the link is captured.
+        replay: The capture to be replayed.
+
+    Raises:
+        MisuseError: The capture to be replayed cannot be read, or lies in the folder.
+    """
+    link = msgspec.structs.replace(
+        scenario.link,
+        capture=capture or scenario.link.capture,
+        replay=str(replay) if replay is not None else scenario.link.replay,
+    )
+    if link.replay is not None:
+        load_truths(link.replay)
+        if Path(link.replay).resolve().parent == folder.resolve():
+            raise MisuseError(
+                f"--out {folder}: expected another directory than that of {link.replay}, which is replayed"
+            )
+    return msgspec.structs.replace(scenario, link=link)
 
 
 def find_corpora(scenario: Scenario) -> dict[str, CorpusFile]:

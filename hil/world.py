@@ -32,6 +32,7 @@ from hil.files import digest_of, lay_files
 from hil.keys import lay_keys
 from hil.lines import make_lines
 from hil.procedure import Procedure
+from hil.recording import Recording
 from hil.scenario.faults import IN_WORKER_FAULTS
 from hil.scenario.scenario import Scenario
 from hil.sky import SkyChanged, contact_plan, look_samples, sky_changes, sky_spans
@@ -89,7 +90,8 @@ class World:
         profile = replace(find_profile(link.profile), contact=Contact(link.contact))
         streams = Streams(seed)
         outlook = scenario.outlook()
-        self.up, self.down = make_lines(link, profile, streams, outlook)
+        self._recording = Recording(link, folder)
+        self.up, self.down = make_lines(link, profile, streams, outlook, self._recording)
         self.captures: dict[Line, BinaryIO] = {
             self.up: (folder / "uplink.bin").open("wb"),
             self.down: (folder / "downlink.bin").open("wb"),
@@ -221,6 +223,7 @@ class World:
         self.spacecraft.close()
         self.station.close()
         self.evidence.close()
+        self._recording.close()
         for capture in self.captures.values():
             capture.close()
 

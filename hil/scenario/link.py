@@ -70,6 +70,10 @@ class LinkTable(Table, frozen=True, kw_only=True):
     """Without it, both directions go at once."""
     dropouts: list[DropoutTable] = msgspec.field(default_factory=list)
     cable_pulls: list[CablePullTable] = msgspec.field(default_factory=list)
+    capture: bool = False
+    """Whether both lines are captured, with the truth of what was altered, as `hil run --capture` has it."""
+    replay: str | None = None
+    """A capture that says what becomes of each octet, in place of all effects that alter, lose or put in some."""
     passes: list[PassTable] = msgspec.field(default_factory=list)
     """Outside of these nothing is sent and nothing arrives. Without any, there is contact all the time."""
 

@@ -3,11 +3,15 @@
 import json
 
 import pytest
+from click.testing import CliRunner
 
 from ccsds.errors import MisuseError
+from hil.__main__ import main
 from hil.channel.frame_loss import FrameCode
 from hil.channel.framing import FramingPolicy
 from hil.lines import frame_code, line_config, make_lines
+from hil.pcapng import SectionHeader, read_pcapng
+from hil.run import with_recording
 from hil.scenario.scenario import parse_scenario
 from hil.streams import Streams
 from hil.world import World
@@ -103,6 +107,43 @@ def test_on_a_half_duplex_link_both_ends_are_heard(tmp_path):
     world = run(tmp_path / "run", 'name = "x"\nduration_s = 120\n' + link + PROCEDURE)
     assert world.procedure.is_done
     assert not world.procedure.failures
+
+
+def test_a_run_that_replays_the_capture_of_another_has_the_same_octets_at_both_ends(tmp_path):
+    seen = []
+    text = EVERYTHING.replace("half_duplex", "capture = true\nhalf_duplex") + PROCEDURE
+    quiet = 'name = "weather"\nduration_s = 120\n[link]\nprofile = "serial"\ncapture = true\n'
+    quiet += f'replay = "{tmp_path}/first/capture.pcapng"\nhalf_duplex = {{ turn_round_s = 0.02, talk_s = 0.5 }}\n'
+    quiet += "[link.down]\ndelay_s = 0.01\njitter = { span_s = 0.004, hold_octets = 32 }\n" + PROCEDURE
+    for name, each in (("first", text), ("again", quiet)):
+        world = run(tmp_path / name, each)
+        _, packets = read_pcapng((tmp_path / name / "capture.pcapng").read_bytes())
+        seen.append(packets)
+        assert world.procedure.is_done
+    assert seen[0] == seen[1]
+    assert any(packet.comment.count("lost") for packet in seen[0])
+
+
+@pytest.mark.parametrize("content", [None, b"", b"thesis", SectionHeader().encode()])
+def test_a_capture_that_is_none_is_refused_before_anything_starts(tmp_path, content):
+    path = tmp_path / "some.pcapng"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(MisuseError, match=r"scenario x: link\.replay: .*expected"):
+        parse_scenario(GOOD + f'[link]\nreplay = "{path}"', "x")
+    arguments = ["run", "uart_bench", "--out", str(tmp_path / "out"), "--replay", str(path)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_capture_is_not_replayed_into_its_own_folder(tmp_path):
+    run(tmp_path / "run", EVERYTHING.replace("half_duplex", "capture = true\nhalf_duplex") + PROCEDURE)
+    scenario = parse_scenario(GOOD, "x")
+    with pytest.raises(MisuseError, match="expected another directory"):
+        with_recording(scenario, tmp_path / "run", capture=False, replay=tmp_path / "run" / "capture.pcapng")
+    told = with_recording(scenario, tmp_path / "x", capture=True, replay=tmp_path / "run" / "capture.pcapng").link
+    assert (told.capture, told.replay) == (True, str(tmp_path / "run" / "capture.pcapng"))
 
 
 @pytest.mark.parametrize(
