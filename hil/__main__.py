@@ -15,6 +15,7 @@ from hil.display import Display, show_result
 from hil.real_time import check_real_time
 from hil.run import find_corpora, prepare_folder, run_scenario, with_recording
 from hil.scenario.scenario import load_scenario, shipped_scenarios
+from hil.validation.command import validate
 from hil.wiring import Mode, Wiring
 from ports.errors import PortLostError
 
@@ -125,6 +126,8 @@ def list_scenarios() -> None:
     for name in shipped_scenarios():
         click.echo(f"{name:16} {load_scenario(name).title}")
 
+
+main.add_command(validate)
 
 if __name__ == "__main__":
     main()

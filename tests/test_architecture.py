@@ -73,6 +73,7 @@ EDGES = {
     "hil/rig.py",
     "hil/run.py",
     "hil/unsynced_file.py",
+    "hil/validation/real_time.py",
     "hil/worker.py",
     "hil/world.py",
 }

@@ -25,6 +25,7 @@ BENCHES = {
         "survival",
     ),
     "models": ("packing",),
+    "loop": ("validate",),
     "exact": ("checkpoint", "flips", "guard", "kills", "ranks"),
 }
 

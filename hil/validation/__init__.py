@@ -1,0 +1,1 @@
+"""Validation: what the channel does, measured from outside, against what it was told to do."""
