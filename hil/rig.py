@@ -38,6 +38,7 @@ from hil.plug import Plug
 from hil.procedure import Procedure
 from hil.program import Program
 from hil.real_time import check_real_time
+from hil.recording import Recording
 from hil.scenario.faults import DOWN_S, FaultTable
 from hil.scenario.scenario import Scenario
 from hil.sky import contact_plan, look_samples, sky_spans
@@ -95,7 +96,10 @@ class Rig:
         profile = find_profile(scenario.link.profile)
         streams = Streams(seed)
         outlook = scenario.outlook()
-        self.up, self.down = make_lines(scenario.link, profile, streams, outlook)
+        self._stack = contextlib.ExitStack()
+        recording = Recording(scenario.link, folder)
+        self._stack.callback(recording.close)
+        self.up, self.down = make_lines(scenario.link, profile, streams, outlook, recording)
         self.evidence = Evidence(folder / "events.jsonl")
         self.procedure = Procedure(scenario.procedure, self.send, self._before, self._put)
         self.now_ns = 0
@@ -109,7 +113,6 @@ class Rig:
             self.evidence.spans += sky_spans(outlook)
             self.evidence.looks += look_samples(outlook)
         self._has_contact = True
-        self._stack = contextlib.ExitStack()
         self._client: Client | None = None
         # Commands whose end was not heard of yet; a station that starts again knows what became of them.
         self._open_commands: set[int] = set()

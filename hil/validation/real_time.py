@@ -60,11 +60,11 @@ class Loop:
             LineConfig(name="up", rate_bps=line.config.rate_bps, bits_per_octet=line.config.bits_per_octet), Streams(0)
         )
         urls = [f"pty:{Path(folder) / name}" if mode == "pty" else "tcp-listen:127.0.0.1:0" for name in ("a", "b")]
-        plugs = [Plug(url) for url in urls]
-        self._bridge = Bridge(*plugs, back, line)
+        near, far = (Plug(url) for url in urls)
+        self._bridge = Bridge(near, far, back, line)
         stack.callback(self._bridge.close)
         self._bridge.turn(0)
-        self.receiver, self.sender = (self._open(mode, plug, stack) for plug in plugs)
+        self.receiver, self.sender = (self._open(mode, plug, stack) for plug in (near, far))
         self._started_ns = time.monotonic_ns()
 
     @property
