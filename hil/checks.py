@@ -48,6 +48,7 @@ def judge(
         report = evidence.job_reports.get(submitted["job_id"], {})
         checks += _job(scenario, submitted["job_id"], report, evidence, reference)
     checks += _files(scenario, evidence)
+    checks += _environment(scenario, evidence)
     checks += _link(scenario, evidence)
     return checks
 
@@ -112,6 +113,29 @@ def _files(scenario: Scenario, evidence: Evidence) -> Iterator[Check]:
         sent, arrived = evidence.files.get(name, ("", ""))
         text = f"{arrived[:16] or 'none'} arrived, {sent[:16] or 'none'} sent"
         yield Check(f"the file {name} arrived as it was sent", bool(sent) and sent == arrived, text)
+
+
+def _environment(scenario: Scenario, evidence: Evidence) -> Iterator[Check]:
+    expect = scenario.expect
+    for cause in expect.limited_for:
+        found = {after: count for (after, by), count in sorted(evidence.limits.items()) if by == cause}
+        limited = found.get("THROTTLE", 0) + found.get("HOLD", 0)
+        text = ", ".join(f"{after} x {count}" for after, count in found.items()) or "never"
+        yield Check(f"the governor limited jobs for {cause}", limited > 0, f"{text}, by telemetry")
+    count = evidence.environment_changes["BROWN_OUT"]
+    text = f"{count} time{'' if count == 1 else 's'}"
+    if expect.brown_outs_min:
+        yield Check("the battery ran empty", count >= expect.brown_outs_min, text)
+    if expect.brown_outs_max is not None:
+        most = expect.brown_outs_max
+        yield Check(f"the battery ran empty at most {most} times", count <= most, text)
+    if expect.device_c_below is not None:
+        hottest_c = math.inf if evidence.device_c_max is None else evidence.device_c_max
+        text = f"{hottest_c:.1f} degC at most"
+        yield Check(f"the device stayed below {expect.device_c_below:g} degC", hottest_c < expect.device_c_below, text)
+    if expect.particles_min:
+        count = evidence.counts["hil.ParticleStruck"]
+        yield Check("particles struck", count >= expect.particles_min, f"{count} of which something came")
 
 
 def _link(scenario: Scenario, evidence: Evidence) -> Iterator[Check]:

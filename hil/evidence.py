@@ -50,6 +50,12 @@ class Evidence:
         """Range and elevation in each pass, if there is an orbit."""
         self.environment_samples: list[EnvironmentSample] = []
         """Charge, powers and temperatures, evenly over the run, if there is an environment."""
+        self.environment_changes: Counter[str] = Counter()
+        """How often each `hil.environment.environment.Change` came, by name."""
+        self.device_c_max: float | None = None
+        """The highest temperature of the compute device, if there is an environment."""
+        self.limits: Counter[tuple[str, str]] = Counter()
+        """How often the governor came to allow jobs only this, and what for, by telemetry: allowance and cause."""
         self.files: dict[str, tuple[str, str]] = {}
         """For each file that was laid before the run, its SHA-256 and that of what is at the other end."""
         self.line_counts: dict[str, dict[str, int]] = {}
@@ -76,6 +82,8 @@ class Evidence:
             self.dropouts.append((source.removeprefix("link."), *span))
             self.marks.append((seconds, source, event["text"]))
         elif source == "hil" or kind == "OctetsFaded":
+            if kind == "EnvironmentChanged":
+                self.environment_changes[event["change"]] += 1
             self.marks.append((seconds, source, event["text"]))
 
     def count(self, source: str, kind: str) -> None:
@@ -109,6 +117,8 @@ class Evidence:
             case {"type": "HousekeepingReceived"}:
                 self.housekeeping[event["name"]] = dict(event["values"])
             case {"type": "EventReported", "name": name, "text": text}:
+                if name == "allowance_changed":
+                    self.limits[event["values"]["after"], event["values"]["cause"]] += 1
                 self.counts[f"event.{name}"] += 1
                 self.marks.append((seconds, f"event.{name}", text))
 

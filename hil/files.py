@@ -1,27 +1,38 @@
-"""The files of a run: laid before it with content drawn from its seed, compared after it."""
+"""The files of a run: laid before it with content drawn from its seed or taken from a corpus, compared after it."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import zstandard
+
+from flight.jobs.corpus import CorpusFile
 from hil.scenario.spacecraft import FileTable
 from hil.streams import Streams
+from mission.files import FILES_DIRECTORY
 
 # Content is drawn and read in pieces of this, so that a file of any length takes no more memory.
 PIECE_OCTETS = 1 << 20
+# Of Zstandard: what goes over a thin link may take its seconds.
+PACKING_LEVEL = 19
 
 
-def lay_files(root: Path, files: Iterable[FileTable], streams: Streams) -> None:
-    """Write files of random octets.
+def lay_files(root: Path, files: Iterable[FileTable], streams: Streams, corpora: Mapping[str, CorpusFile]) -> None:
+    """Write files of random octets, and such with the text of a corpus.
 
     Args:
         root: The directory of their names; it is made if there are files.
         files: Which.
         streams: Content is drawn from ``files/NAME``, a piece a block.
+        corpora: The texts, by the ``files/NAME`` that has them.
     """
     for file in files:
         path = root / file.name
         path.parent.mkdir(parents=True, exist_ok=True)
+        if file.octets is None:
+            text = corpora[f"{FILES_DIRECTORY}/{file.name}"].path.read_bytes()
+            path.write_bytes(zstandard.compress(text, PACKING_LEVEL) if file.name.endswith(".zst") else text)
+            continue
         with path.open("wb") as content:
             for number in range(-(-file.octets // PIECE_OCTETS)):
                 octets = min(PIECE_OCTETS, file.octets - number * PIECE_OCTETS)

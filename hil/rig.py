@@ -24,6 +24,7 @@ from ccsds.errors import MisuseError
 from ccsds.sdls.key_file import End
 from flight.__main__ import RESET_STATUS
 from flight.jobs.corpus import CorpusFile
+from flight.jobs.uploaded_corpus import is_uploaded
 from ground.client import Client, NoStationError, RefusalError, StationGoneError
 from ground.events import FINAL
 from hil.agenda import Agenda
@@ -118,7 +119,7 @@ class Rig:
         self._open_commands: set[int] = set()
         self._file_roots = (self._folder / "store" / FILES_DIRECTORY, self._folder / "files")
         for root, files in zip(self._file_roots, (scenario.spacecraft.files, scenario.station.files), strict=True):
-            lay_files(root, files, streams)
+            lay_files(root, files, streams, corpora)
         self._board, self._station = self._open_plugs()
         self._bridge = Bridge(
             self._station,
@@ -464,7 +465,12 @@ class Rig:
         station = Program("ground", ground, self._folder / "ground.log")
         if self._wiring.is_device:
             return None, station
-        on_board = [part for corpus in corpora.values() for part in ("--corpus", f"{corpus.name}={corpus.path}")]
+        on_board = [
+            part
+            for corpus in corpora.values()
+            if not is_uploaded(corpus.name)
+            for part in ("--corpus", f"{corpus.name}={corpus.path}")
+        ]
         flight = [
             "--link", _far_url(self._board), "--profile", profile.name, "--store", str(self._folder / "store"),
             *security[End.SPACECRAFT], *on_board,

@@ -10,14 +10,14 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ccsds.errors import MisuseError
-from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpora_on_board
+from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpora_on_board, find_corpus
 from hil.checks import Check, Reference, judge
 from hil.evidence import Evidence
 from hil.recording import load_truths
@@ -27,6 +27,7 @@ from hil.rig import Rig
 from hil.scenario.scenario import Scenario
 from hil.wiring import Wiring
 from hil.world import World
+from mission.files import FILES_DIRECTORY
 
 # What a run may leave in its folder, and so what `--force` may remove from it: never anything else.
 _OWN_NAMES = {
@@ -137,6 +138,11 @@ def find_corpora(scenario: Scenario) -> dict[str, CorpusFile]:
     """
     sources = CorpusSources.from_environment(os.environ)
     corpora = find_corpora_on_board(scenario.spacecraft.corpora, sources)
+    for file in (*scenario.spacecraft.files, *scenario.station.files):
+        if file.corpus is not None:
+            # A job may name it once it is in the store.
+            name = f"{FILES_DIRECTORY}/{file.name}"
+            corpora[name] = replace(find_corpus(file.corpus, sources), name=name)
     submitted = scenario.submitted()
     if submitted and submitted["corpus"] not in corpora:
         known = ", ".join(sorted(corpora)) or "none"

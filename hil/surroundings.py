@@ -30,6 +30,14 @@ class ParticleStruck(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     text: str
 
 
+class EnvironmentChanged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Power or heat came to where something happens."""
+
+    time_ns: int
+    change: Change
+    text: str
+
+
 class Surroundings:
     """The environment of one run.
 
@@ -76,17 +84,20 @@ class Surroundings:
                 hands.collect()
                 spacecraft.is_fed = False
                 forgot = f"; {spacecraft.cut_power()}" if spacecraft.is_on else ""
-                hands.tell(f"{change.value}{forgot}")
+                self._note(hands, change, forgot)
             case Change.POWER_BACK:
-                hands.tell(change.value)
+                self._note(hands, change)
                 spacecraft.is_fed = True
                 hands.start(spacecraft)
             case Change.DEVICE_TRIPPED:
-                hands.tell(f"{change.value}, at {self.environment.heat.device_c:.1f} degC")
+                self._note(hands, change, f", at {self.environment.heat.device_c:.1f} degC")
                 self._lose_device(hands, "heat")
             case Change.DEVICE_COOLED:
-                hands.tell(change.value)
+                self._note(hands, change)
                 self._return_device(hands, "heat")
+
+    def _note(self, hands: Hands, change: Change, more: str = "") -> None:
+        hands.note(EnvironmentChanged(time_ns=hands.now_ns(), change=change, text=change.value + more))
 
     def _strike(self, hands: Hands, particle: Particle) -> None:
         radiation, spacecraft = self._table.radiation, hands.spacecraft

@@ -16,6 +16,8 @@ from ccsds.errors import MisuseError, StarloopError
 from ccsds.sdls.key_file import End as KeyEnd
 from flight.events import ResetDue
 from flight.jobs.corpus import CorpusFile
+from flight.jobs.uploaded_corpus import is_uploaded
+from flight.shelf import JOBS_DIRECTORY
 from flight.spacecraft import SpacecraftConfig
 from ground.events import FrameReceived, plain
 from hil.agenda import Agenda
@@ -109,7 +111,7 @@ class World:
             folder / "store",
             keys.get(KeyEnd.SPACECRAFT),
             self._make_worker,
-            corpora,
+            {name: corpus for name, corpus in corpora.items() if not is_uploaded(name)},
             streams,
             self._surroundings.sensors if self._surroundings is not None else None,
         )
@@ -118,7 +120,7 @@ class World:
         )
         self._file_roots = (folder / "store" / FILES_DIRECTORY, folder / "files")
         for root, files in zip(self._file_roots, (scenario.spacecraft.files, scenario.station.files), strict=True):
-            lay_files(root, files, streams)
+            lay_files(root, files, streams, corpora)
         self.procedure = Procedure(scenario.procedure, self.send, self._before, self._put)
         self._plan = ContactPlan.of_tables(link.passes) if outlook is None else contact_plan(outlook)
         self._has_contact = False
@@ -206,16 +208,24 @@ class World:
             self.spacecraft.worker.now_ns = self.now_ns
 
     def finish(self) -> Evidence:
-        """Take what is left to be told, and compare the files that were laid before the run."""
+        """Take what is left to be told, and compare files that were laid before the run or sent down in it."""
         self._collect()
         for line in (self.up, self.down):
             line.finish()
             self._collect_line(line)
             self.evidence.line_counts[line.config.name] = msgspec.structs.asdict(line.counts)
+        if self._surroundings is not None:
+            self.evidence.device_c_max = self._surroundings.environment.hottest_c
         here, there = self._file_roots
         for root, other, table in ((here, there, self._scenario.spacecraft), (there, here, self._scenario.station)):
             for file in table.files:
                 self.evidence.files[file.name] = (digest_of(root / file.name), digest_of(other / file.name))
+        for step in self._scenario.procedure:
+            if step.command == "file.send":
+                name = step.arguments["name"]
+                source = (here.parent if name.startswith(f"{JOBS_DIRECTORY}/") else here) / name
+                destination = step.arguments.get("destination") or name
+                self.evidence.files[destination] = (digest_of(source), digest_of(there / destination))
         return self.evidence
 
     def close(self) -> None:

@@ -36,6 +36,8 @@ class Origin(Enum):
     CACHE = "cache"
     DOWNLOAD = "download"
     BUILT_IN = "built in"
+    UPLOADED = "uploaded"
+    """It came to the store as a file; its path is below the store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ from flight.books.jobs import (
 )
 from flight.commit import Change
 from flight.disk import Disk
-from flight.jobs.corpus import CorpusFile
+from flight.jobs.corpus import CorpusFile, Origin
 from flight.jobs.energy import EnergyAccount
 from flight.jobs.guard.coverage import guarding_of
 from flight.jobs.guard.finding import Finding
@@ -60,6 +60,7 @@ from flight.jobs.room import Room
 from flight.jobs.running import RunningJob
 from flight.jobs.supervision import Supervision, SupervisionConfig
 from flight.jobs.telling import job_report, progress, sources
+from flight.jobs.uploaded_corpus import Corpora
 from flight.jobs.worker_port import WorkerPort
 from flight.ledger import Ledger
 from flight.parameters import ParameterPool, Source
@@ -131,9 +132,9 @@ class Engine:
         self._ledger = ledger
         self._worker = worker
         self._reporter = reporter
-        self._corpora = corpora
+        self._corpora = Corpora(corpora, disk)
         self.room = Room(ledger, disk)
-        self.queue = JobQueue(ledger, corpora, self.room)
+        self.queue = JobQueue(ledger, self._corpora, self.room)
         self._running: RunningJob | None = None
         self._supervision = Supervision(config.supervision)
         self._next_progress_ns = 0
@@ -394,13 +395,19 @@ class Engine:
 
     def _launch(self, job_id: int, now_ns: int) -> None:
         job = self._ledger.jobs[job_id]
-        corpus = self._corpora.get(job.submitted.corpus)
         try:
+            corpus = self._corpora.get(job.submitted.corpus)
             recipe = recipe_of(job.submitted)
             if corpus is None:
                 raise MisuseError(f"corpus {job.submitted.corpus!r} is no longer on board")
+            begun_with = job.described.corpus_sha256.hex() if job.described else corpus.sha256
+            if corpus.origin is Origin.UPLOADED and corpus.sha256 != begun_with:
+                raise MisuseError(f"corpus {corpus.name!r} is another text than the one the job began with")
         except MisuseError as error:  # The software on board changed since the job was queued.
             self._move(job_id, Trigger.GIVE_UP, now_ns, str(error))
+            return
+        except OSError as error:
+            self._store_failed(error, now_ns)
             return
         running, start = open_job(job_id, job, recipe, corpus)
         self._running = running
@@ -427,9 +434,8 @@ class Engine:
 
     def _started(self, running: RunningJob, reply: Started, now_ns: int) -> None:
         running.tokens_per_step = reply.tokens_per_step
-        corpus = self._corpora[self._ledger.jobs[running.job_id].submitted.corpus]
         described = JobDescribed(
-            running.job_id, bytes.fromhex(corpus.sha256), running.recipe.training.steps, reply.tokens_per_step
+            running.job_id, bytes.fromhex(running.corpus_sha256), running.recipe.training.steps, reply.tokens_per_step
         )
         if reply.inexact:
             self._ledger.commit(JobInexact(running.job_id, clip_reason(reply.inexact)))

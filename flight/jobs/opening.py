@@ -24,6 +24,7 @@ def open_job(job_id: int, job: JobRecord, recipe: Recipe, corpus: CorpusFile) ->
         checkpoint=recipe.training.checkpoint_interval,
     )
     running = RunningJob(job_id, recipe, Plan(intervals, checkpoint.step if checkpoint else 0))
+    running.corpus_sha256 = corpus.sha256
     if checkpoint is not None:
         running.loss, running.validation_loss = checkpoint.loss, checkpoint.validation_loss
     start = Start(

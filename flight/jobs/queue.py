@@ -46,7 +46,9 @@ class JobQueue:
         self._check_length()
         if submitted.corpus not in self._corpora:
             known_corpora = ", ".join(sorted(self._corpora)) or "none"
-            raise MisuseError(f"unknown corpus {submitted.corpus!r}: expected one of {known_corpora}")
+            raise MisuseError(
+                f"unknown corpus {submitted.corpus!r}: expected one of {known_corpora}, or files/NAME in the store"
+            )
         recipe_of(submitted)
         self._room.check()
         return (submitted,)

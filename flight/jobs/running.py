@@ -51,6 +51,8 @@ class RunningJob:
         self.loss = math.nan
         self.validation_loss = math.nan
         self.tokens_per_step = 0
+        self.corpus_sha256 = ""
+        """Of the text it was opened with."""
         self.waiting_since_ns = 0
         """When the request at work was begun."""
         self.rest_until_ns = 0

@@ -58,6 +58,7 @@ from flight.jobs.model_file import save_model
 from flight.jobs.parent import end_with_parent
 from flight.jobs.recipe import DevicesRecipe, Recipe, load_recipe
 from flight.jobs.train import TrainJob
+from flight.jobs.uploaded_corpus import is_uploaded, read_uploaded
 
 RECEIVE_OCTETS = 64 << 10
 
@@ -142,7 +143,10 @@ class Worker:
     def _start(self, request: Start) -> Started:
         self._close()
         recipe = load_recipe(request.recipe)
-        text = read_corpus(Path(request.corpus_path), request.corpus_sha256)
+        if is_uploaded(request.corpus_path):
+            text = read_uploaded(self._disk, request.corpus_path, request.corpus_sha256)
+        else:
+            text = read_corpus(Path(request.corpus_path), request.corpus_sha256)
         job = self._make_job(recipe, text, request.seed)
         identity = Identity(
             job_id=request.job_id,

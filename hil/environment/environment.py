@@ -76,6 +76,8 @@ class Environment:
         self.battery = Battery(table.battery)
         self.heat = Heat(table.thermal)
         self.energy = Energy()
+        self.hottest_c = self.heat.device_c
+        """The highest temperature of the device at the end of a step."""
         self.has_power = True
         """Whether the spacecraft is fed."""
         self.is_device_well = True
@@ -142,6 +144,7 @@ class Environment:
         self.energy.load_j += load_w * GRID_S
         self.energy.device_j += device_w * GRID_S
         self._step += 1
+        self.hottest_c = max(self.hottest_c, self.heat.device_c)
         self._powers_w = (solar_w, load_w, device_w)
         if self._step % self._sample_steps == 0:
             self.samples.append(self.now)

@@ -1,6 +1,6 @@
 """What must come of a run."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -24,5 +24,15 @@ class ExpectTable(Table, frozen=True, kw_only=True):
     answers_from_journal_min: Annotated[int, Meta(ge=0)] = 0
     """Commands that came again and were answered from the journal."""
     workers_lost_min: Annotated[int, Meta(ge=0)] = 0
+    limited_for: list[Literal["POWER", "THERMAL"]] = msgspec.field(default_factory=list)
+    """For each of these the governor throttled or held jobs, by telemetry."""
+    brown_outs_min: Annotated[int, Meta(ge=0)] = 0
+    """How often the battery was empty, at least."""
+    brown_outs_max: Annotated[int, Meta(ge=0)] | None = None
+    """How often it was, at most."""
+    device_c_below: float | None = None
+    """The compute device never came to this temperature."""
+    particles_min: Annotated[int, Meta(ge=0)] = 0
+    """Particles of which something came."""
     faults_mended_min: Annotated[int, Meta(ge=0)] = 0
     """Strikes that the job's guard found and undid, by the job's report."""

@@ -23,7 +23,7 @@ from hil.scenario.faults import FaultTable, check_faults
 from hil.scenario.link import LinkTable, check_directions, check_passes
 from hil.scenario.orbit import OrbitTable, SiteTable, outlook_of
 from hil.scenario.procedure import StepTable, check_procedure
-from hil.scenario.spacecraft import SpacecraftTable, StationTable
+from hil.scenario.spacecraft import SpacecraftTable, StationTable, check_files
 from hil.scenario.table import Label, Table
 from mission.definition import DICTIONARY
 from mission.profiles import find_profile
@@ -133,6 +133,8 @@ def _check(scenario: Scenario) -> None:
     """Refuse what is well-formed but makes no sense."""
     find_profile(scenario.link.profile)
     check_directions(scenario.link)
+    check_files(scenario.spacecraft.files, "spacecraft.files")
+    check_files(scenario.station.files, "station.files")
     check_lines(scenario.link)
     check_passes(scenario.link.passes)
     contacts = _check_sky(scenario)
@@ -146,6 +148,12 @@ def _check(scenario: Scenario) -> None:
                 f"found {pull.at_s:g}"
             )
     expect = scenario.expect
+    wants_sky = expect.limited_for or expect.brown_outs_min or expect.brown_outs_max is not None
+    if (wants_sky or expect.device_c_below is not None) and scenario.environment is None:
+        raise MisuseError("expect: power or heat is expected to do something, but there is no [environment]")
+    has_radiation = scenario.environment is not None and scenario.environment.radiation is not None
+    if expect.particles_min and not has_radiation:
+        raise MisuseError("expect.particles_min: expected none without an [environment.radiation]")
     wants_job = expect.weights_as_reference or expect.sample or expect.below_bigram_by is not None
     if wants_job and scenario.submitted() is None:
         raise MisuseError("expect: a job is expected, but no step of the procedure submits one")

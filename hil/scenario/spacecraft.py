@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from ccsds.errors import MisuseError
 from hil.scenario.table import Seconds, Table
 
 # Drawn and written before the run begins; CFDP itself takes more.
@@ -26,10 +27,24 @@ class WorkDurations(Table, frozen=True, kw_only=True):
 
 
 class FileTable(Table, frozen=True, kw_only=True):
-    """A file that is there before the run, with content drawn from the seed."""
+    """A file that is there before the run, with content drawn from the seed, or with the text of a corpus."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")]
-    octets: Annotated[int, Meta(ge=0, le=FILE_OCTETS_MAX)]
+    octets: Annotated[int, Meta(ge=0, le=FILE_OCTETS_MAX)] | None = None
+    """How long it is, if its content is drawn."""
+    corpus: str | None = None
+    """A corpus, by name or path: its text is the content, packed by Zstandard if the name ends in ``.zst``."""
+
+
+def check_files(files: list[FileTable], key: str) -> None:
+    """Refuse files that are well-formed but make no sense.
+
+    Raises:
+        MisuseError: Naming the key, what was expected and what was found.
+    """
+    for number, file in enumerate(files):
+        if (file.octets is None) == (file.corpus is None):
+            raise MisuseError(f"{key}[{number}]: expected either `octets` or `corpus`")
 
 
 class SpacecraftTable(Table, frozen=True, kw_only=True):
