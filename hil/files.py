@@ -7,6 +7,8 @@ from pathlib import Path
 import zstandard
 
 from flight.jobs.corpus import CorpusFile
+from flight.shelf import JOBS_DIRECTORY
+from hil.scenario.scenario import Scenario
 from hil.scenario.spacecraft import FileTable
 from hil.streams import Streams
 from mission.files import FILES_DIRECTORY
@@ -37,6 +39,27 @@ def lay_files(root: Path, files: Iterable[FileTable], streams: Streams, corpora:
             for number in range(-(-file.octets // PIECE_OCTETS)):
                 octets = min(PIECE_OCTETS, file.octets - number * PIECE_OCTETS)
                 content.write(streams.block(f"files/{file.name}", number).bytes(octets))
+
+
+def compare_files(scenario: Scenario, here: Path, there: Path) -> dict[str, tuple[str, str]]:
+    """Give what became of files, by name: the SHA-256 of what was sent, and of what is at the other end.
+
+    Args:
+        scenario: It says which were laid before the run, and which were sent down in it.
+        here: The spacecraft's directory of files, in its store.
+        there: The station's.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for root, other, table in ((here, there, scenario.spacecraft), (there, here, scenario.station)):
+        for file in table.files:
+            found[file.name] = (digest_of(root / file.name), digest_of(other / file.name))
+    for step in scenario.procedure:
+        if step.command == "file.send":
+            name = step.arguments["name"]
+            source = (here.parent if name.startswith(f"{JOBS_DIRECTORY}/") else here) / name
+            destination = step.arguments.get("destination") or name
+            found[destination] = (digest_of(source), digest_of(there / destination))
+    return found
 
 
 def digest_of(path: Path) -> str:

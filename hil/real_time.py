@@ -26,6 +26,8 @@ def check_real_time(scenario: Scenario, wiring: Wiring) -> None:
         if fault.triggers()[0] not in REAL_TIME_TRIGGERS:
             triggers = " or ".join(REAL_TIME_TRIGGERS)
             raise MisuseError(f"faults[{number}]: expected {triggers} in real time, found {fault.triggers()[0]}")
+    if scenario.environment is not None:
+        raise MisuseError(f"environment: expected none {where}, where power and heat are real")
     if not wiring.is_device:
         return
     if scenario.spacecraft.files:

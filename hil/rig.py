@@ -32,7 +32,7 @@ from hil.bridge import Bridge
 from hil.channel.line import Line
 from hil.contact_plan import ContactPlan
 from hil.evidence import Evidence
-from hil.files import digest_of, lay_files
+from hil.files import compare_files, lay_files
 from hil.keys import lay_keys
 from hil.lines import cable_pulls, make_lines
 from hil.plug import Plug
@@ -202,15 +202,12 @@ class Rig:
             self._refresh()
 
     def finish(self) -> Evidence:
-        """Take what is left to be told, and compare the files that were laid before the run."""
+        """Take what is left to be told, and compare the files that were laid before the run or sent down in it."""
         self._bridge.finish()
         self._tell()
         for line in (self.up, self.down):
             self.evidence.line_counts[line.config.name] = msgspec.structs.asdict(line.counts)
-        here, there = self._file_roots
-        for root, other, table in ((here, there, self._scenario.spacecraft), (there, here, self._scenario.station)):
-            for file in table.files:
-                self.evidence.files[file.name] = (digest_of(root / file.name), digest_of(other / file.name))
+        self.evidence.files = compare_files(self._scenario, *self._file_roots)
         return self.evidence
 
     def close(self) -> None:

@@ -17,7 +17,6 @@ from ccsds.sdls.key_file import End as KeyEnd
 from flight.events import ResetDue
 from flight.jobs.corpus import CorpusFile
 from flight.jobs.uploaded_corpus import is_uploaded
-from flight.shelf import JOBS_DIRECTORY
 from flight.spacecraft import SpacecraftConfig
 from ground.events import FrameReceived, plain
 from hil.agenda import Agenda
@@ -30,7 +29,7 @@ from hil.faults.hands import RESTART_NS, Hands
 from hil.faults.instants import CHECKPOINT_BEGUN
 from hil.faults.timeline import FaultTimeline
 from hil.faulty_disk import FaultyDisk
-from hil.files import digest_of, lay_files
+from hil.files import compare_files, lay_files
 from hil.keys import lay_keys
 from hil.lines import make_lines
 from hil.procedure import Procedure
@@ -216,16 +215,7 @@ class World:
             self.evidence.line_counts[line.config.name] = msgspec.structs.asdict(line.counts)
         if self._surroundings is not None:
             self.evidence.device_c_max = self._surroundings.environment.hottest_c
-        here, there = self._file_roots
-        for root, other, table in ((here, there, self._scenario.spacecraft), (there, here, self._scenario.station)):
-            for file in table.files:
-                self.evidence.files[file.name] = (digest_of(root / file.name), digest_of(other / file.name))
-        for step in self._scenario.procedure:
-            if step.command == "file.send":
-                name = step.arguments["name"]
-                source = (here.parent if name.startswith(f"{JOBS_DIRECTORY}/") else here) / name
-                destination = step.arguments.get("destination") or name
-                self.evidence.files[destination] = (digest_of(source), digest_of(there / destination))
+        self.evidence.files = compare_files(self._scenario, *self._file_roots)
         return self.evidence
 
     def close(self) -> None:
