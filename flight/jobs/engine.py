@@ -16,8 +16,6 @@ from ccsds.errors import MisuseError
 from flight.books.jobs import (
     CheckpointDropped,
     CheckpointMade,
-    DeviceDistrusted,
-    DeviceReset,
     FaultsMended,
     JobDescribed,
     JobFinished,
@@ -28,9 +26,10 @@ from flight.books.jobs import (
 )
 from flight.commit import Change
 from flight.disk import Disk
-from flight.jobs.corpus import CorpusFile, Origin
+from flight.jobs.announcer import Announcer
+from flight.jobs.corpus import CorpusFile
+from flight.jobs.device_trust import DeviceTrust
 from flight.jobs.energy import EnergyAccount
-from flight.jobs.guard.coverage import guarding_of
 from flight.jobs.guard.finding import Finding
 from flight.jobs.life_cycle import Action, Trigger, follow
 from flight.jobs.messages import (
@@ -54,32 +53,19 @@ from flight.jobs.messages import (
 )
 from flight.jobs.opening import open_job
 from flight.jobs.pace import FULL, FULL_PERMILLE, Pace
-from flight.jobs.queue import JobQueue, recipe_of
-from flight.jobs.recipe import GuardLevel
+from flight.jobs.queue import JobQueue
 from flight.jobs.room import Room
 from flight.jobs.running import RunningJob
 from flight.jobs.supervision import Supervision, SupervisionConfig
-from flight.jobs.telling import job_report, progress, sources
+from flight.jobs.telling import job_report, sources
 from flight.jobs.uploaded_corpus import Corpora
 from flight.jobs.worker_port import WorkerPort
 from flight.ledger import Ledger
 from flight.parameters import ParameterPool, Source
 from flight.reporter import Reporter, clip_reason
 from mission.jobs import ENDED_STATES, FINDINGS_KEPT_MAX, JobState, PauseCause
-from mission.words.core import STORE_FAILED
 from mission.words.jobs import (
-    CHECKPOINT_REFUSED,
-    CHECKPOINT_SAVED,
-    DEVICE_DISTRUSTED,
-    DEVICE_HEALTHY,
-    DEVICE_RESET,
-    FAULT_MENDED,
-    GUARD_RAISED,
-    JOB_CHANGED,
-    JOB_INEXACT,
     JOB_PROGRESS_PERIOD,
-    JOB_RESUMED,
-    WORKER_LOST,
 )
 
 NS_PER_MS = 1_000_000
@@ -87,10 +73,6 @@ NS_PER_S = 1_000_000_000
 
 # One request at work and one waiting, so that the worker is never idle between them; more would only delay a pause.
 OUTSTANDING_REQUESTS_MAX = 2
-
-
-# A device that passes what is known and fails the job again all the same is not helped by a third new beginning.
-DEVICE_RESETS_MAX = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +113,6 @@ class Engine:
         self._config = config
         self._ledger = ledger
         self._worker = worker
-        self._reporter = reporter
         self._corpora = Corpora(corpora, disk)
         self.room = Room(ledger, disk)
         self.queue = JobQueue(ledger, self._corpora, self.room)
@@ -140,7 +121,8 @@ class Engine:
         self._next_progress_ns = 0
         self._mode_hold = PauseCause.NONE
         self._pace = FULL
-        self._is_in_doubt = False
+        self._device = DeviceTrust(ledger, reporter)
+        self._announcer = Announcer(reporter)
         self._energy = EnergyAccount()
 
     def hold(self, cause: PauseCause) -> None:
@@ -205,7 +187,7 @@ class Engine:
             return self._supervision.hold_until_ns
         if self._running is not None:
             return self._supervision.next_deadline(self._running)
-        if self._ledger.distrust or not self._pace.may_launch:
+        if self._device.is_lost or not self._pace.may_launch:
             return None
         due = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
         return self._supervision.hold_until_ns if any(job.state in due for job in self._ledger.jobs.values()) else None
@@ -222,8 +204,7 @@ class Engine:
                 self._tell_findings(running, reply.findings)
             match reply:
                 case Probed():
-                    self._is_in_doubt = False
-                    self._reporter.event(DEVICE_HEALTHY)
+                    self._device.passed()
                     self._release()  # The job gets a worker of its own.
                 case Started():
                     self._started(running, reply, now_ns)
@@ -254,12 +235,12 @@ class Engine:
         running = self._running
         if running is None:
             return
-        self._reporter.event(WORKER_LOST, job_id=running.job_id, step=running.step, reason=clip_reason(reason))
-        if running.outstanding and isinstance(running.outstanding[0], Probe) and not self._ledger.distrust:
-            self._distrust(f"not even what is known came from it: {reason}")
+        self._announcer.lost(running, reason)
         self._release()
         self._supervision.lost()
         try:
+            if running.outstanding and isinstance(running.outstanding[0], Probe):
+                self._device.distrust(f"not even what is known came from it: {reason}")
             self._ledger.commit(WorkerRestarted(running.job_id), *self._energy.changes(running.job_id))
         except OSError as error:
             self._store_failed(error, now_ns)
@@ -323,7 +304,7 @@ class Engine:
     # The life cycle.
 
     def _select(self, now_ns: int) -> None:
-        if now_ns < self._supervision.hold_until_ns or self._ledger.distrust or not self._pace.may_launch:
+        if now_ns < self._supervision.hold_until_ns or self._device.is_lost or not self._pace.may_launch:
             return
         jobs = self._ledger.jobs
         for job_id in [job_id for job_id, job in jobs.items() if job.state is JobState.RUNNING]:
@@ -370,15 +351,7 @@ class Engine:
             self.room.tidy()
 
     def _announce_move(self, job_id: int, before: JobState) -> None:
-        job = self._ledger.jobs[job_id]
-        report = self.report(job_id)
-        self._reporter.event(
-            JOB_CHANGED, job_id=job_id, step=report["step"], before=before, after=job.state, reason=job.reason
-        )
-        if job.state in ENDED_STATES:
-            self._reporter.report("job_report", report)
-            if job.sample:
-                self._reporter.report("job_sample", {"job_id": job_id, "text": job.sample})
+        self._announcer.moved(self._ledger.jobs[job_id], before, self.report(job_id))
 
     def _act(self, action: Action, job_id: int, now_ns: int) -> None:
         has_worker = self._running is not None and self._running.job_id == job_id
@@ -396,22 +369,15 @@ class Engine:
     def _launch(self, job_id: int, now_ns: int) -> None:
         job = self._ledger.jobs[job_id]
         try:
-            corpus = self._corpora.get(job.submitted.corpus)
-            recipe = recipe_of(job.submitted)
-            if corpus is None:
-                raise MisuseError(f"corpus {job.submitted.corpus!r} is no longer on board")
-            begun_with = job.described.corpus_sha256.hex() if job.described else corpus.sha256
-            if corpus.origin is Origin.UPLOADED and corpus.sha256 != begun_with:
-                raise MisuseError(f"corpus {corpus.name!r} is another text than the one the job began with")
+            running, start = open_job(job, self._corpora)
         except MisuseError as error:  # The software on board changed since the job was queued.
             self._move(job_id, Trigger.GIVE_UP, now_ns, str(error))
             return
         except OSError as error:
             self._store_failed(error, now_ns)
             return
-        running, start = open_job(job_id, job, recipe, corpus)
         self._running = running
-        request = Probe() if self._is_in_doubt else start
+        request = Probe() if self._device.is_in_doubt else start
         try:
             self._worker.launch()
         except OSError as error:
@@ -425,7 +391,7 @@ class Engine:
 
     def _store_failed(self, error: OSError, now_ns: int) -> None:
         """Stand still for a while: nothing may happen that cannot be remembered."""
-        self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
+        self._announcer.store_failed(str(error))
         if self._running is not None:
             self._release()
         self._supervision.stand_still(now_ns)
@@ -439,9 +405,7 @@ class Engine:
         )
         if reply.inexact:
             self._ledger.commit(JobInexact(running.job_id, clip_reason(reply.inexact)))
-            self._reporter.event(JOB_INEXACT, job_id=running.job_id, reason=clip_reason(reply.inexact))
-        if reply.step:
-            self._reporter.event(JOB_RESUMED, job_id=running.job_id, step=reply.step)
+        self._announcer.started(running.job_id, reply)
         self._move(running.job_id, Trigger.READY, now_ns, "", described)
 
     def _stepped(self, running: RunningJob, request: Request, reply: Stepped, elapsed_ns: int, now_ns: int) -> None:
@@ -451,29 +415,13 @@ class Engine:
 
     def _report_progress(self, running: RunningJob, now_ns: int) -> None:
         self._next_progress_ns = now_ns + self._config.progress_period_ns
-        self._reporter.report("job_progress", progress(running))
+        self._announcer.progressed(running)
 
     def _tell_findings(self, running: RunningJob, findings: tuple[Finding, ...]) -> None:
         if not findings:
             return
         self._ledger.commit(FaultsMended(running.job_id, len(findings), findings[-FINDINGS_KEPT_MAX:]))
-        for found in findings:
-            self._reporter.event(
-                FAULT_MENDED,
-                job_id=running.job_id,
-                step=found.step,
-                struck=found.struck,
-                where=clip_reason(found.where),
-                redone_steps=found.redone_steps,
-            )
-            if found.raised_to:
-                self._reporter.event(
-                    GUARD_RAISED,
-                    job_id=running.job_id,
-                    step=found.step,
-                    guard=guarding_of(GuardLevel(found.raised_to)),
-                    where=clip_reason(found.where),
-                )
+        self._announcer.found(running.job_id, findings)
 
     def _saved(self, running: RunningJob, reply: Saved) -> None:
         begun = running.saved(reply.step)
@@ -489,7 +437,7 @@ class Engine:
         self._ledger.commit(made, *self._energy.changes(running.job_id))
         self._energy.settle(running.job_id)
         self._supervision.progressed()
-        self._reporter.event(CHECKPOINT_SAVED, job_id=running.job_id, step=reply.step, octets=reply.length_octets)
+        self._announcer.saved(running.job_id, reply)
 
     def _finished(self, running: RunningJob, reply: Finished, now_ns: int) -> None:
         finished = JobFinished(
@@ -508,46 +456,25 @@ class Engine:
             running.begun = None
         match reply.kind:
             case FailureKind.CHECKPOINT if job.checkpoint is not None:
-                refused, before = job.checkpoint, job.checkpoints[:-1]
-                self._reporter.event(
-                    CHECKPOINT_REFUSED,
-                    job_id=running.job_id,
-                    step=refused.step,
-                    next_step=before[-1].step if before else 0,
-                    reason=clip_reason(reply.reason),
-                )
+                before = job.checkpoints[-2] if len(job.checkpoints) > 1 else None
+                self._announcer.refused(running.job_id, job.checkpoint, before, reply.reason)
                 self._ledger.commit(CheckpointDropped(running.job_id))
                 self._release()  # It goes on from the one before, or from the beginning.
             case FailureKind.STORE if isinstance(request, Save | Collect | Join) and not running.is_parking:
                 # The job is as it was; the next checkpoint may have more luck.
-                self._reporter.event(STORE_FAILED, reason=clip_reason(reply.reason))
+                self._announcer.store_failed(reply.reason)
             case FailureKind.STORE:
                 self._store_failed(OSError(reply.reason), now_ns)
             case FailureKind.LOST | FailureKind.MEMORY:
                 self.lost(reply.reason, now_ns)
             case FailureKind.UNFIT:
                 self._supervision.progressed()  # The device is to blame: no job is given up for it.
-                self._doubt(reply.reason)
+                self._device.doubt(reply.reason)
                 self.lost(reply.reason, now_ns)
             case _ if job.state in (JobState.STARTING, JobState.RUNNING):
                 self._move(running.job_id, Trigger.GIVE_UP, now_ns, reply.reason)
             case _:
                 self._release()
-
-    def _doubt(self, reason: str) -> None:
-        """Begin the device anew: its process ends, and the next one is asked what is known before it gets the job."""
-        resets = self._ledger.device_resets + 1
-        if self._is_in_doubt or resets > DEVICE_RESETS_MAX:
-            self._distrust(reason)
-            return
-        self._is_in_doubt = True
-        self._reporter.event(DEVICE_RESET, resets=resets, reason=clip_reason(reason))
-        self._ledger.commit(DeviceReset())
-
-    def _distrust(self, reason: str) -> None:
-        self._is_in_doubt = False
-        self._reporter.event(DEVICE_DISTRUSTED, reason=clip_reason(reason))
-        self._ledger.commit(DeviceDistrusted(clip_reason(reason)))
 
     def _feed(self, running: RunningJob, now_ns: int) -> None:
         """Keep the worker busy, or let it go once it is parked."""

@@ -1,22 +1,35 @@
 """How a job is opened: from what is durably known of it to its run and the first request to its worker."""
 
+from collections.abc import Mapping
+
+from ccsds.errors import MisuseError
 from flight.books.jobs import JobRecord
-from flight.jobs.corpus import CorpusFile
+from flight.jobs.corpus import CorpusFile, Origin
 from flight.jobs.messages import CheckpointReference, Start
 from flight.jobs.plan import Intervals, Plan
-from flight.jobs.recipe import Recipe
+from flight.jobs.queue import recipe_of
 from flight.jobs.running import RunningJob
 
 
-def open_job(job_id: int, job: JobRecord, recipe: Recipe, corpus: CorpusFile) -> tuple[RunningJob, Start]:
+def open_job(job: JobRecord, corpora: Mapping[str, CorpusFile]) -> tuple[RunningJob, Start]:
     """Give the run of a job from its last checkpoint, or from its beginning, and the request that opens it.
 
     Args:
-        job_id: Its number.
         job: What is durably known of it.
-        recipe: Its recipe, overrides applied.
-        corpus: What it learns from.
+        corpora: The corpora on board, by name.
+
+    Raises:
+        MisuseError: There is no such recipe or corpus on board any more, and why.
+        OSError: The corpus could not be read now.
     """
+    recipe = recipe_of(job.submitted)
+    corpus = corpora.get(job.submitted.corpus)
+    if corpus is None:
+        raise MisuseError(f"corpus {job.submitted.corpus!r} is no longer on board")
+    begun_with = job.described.corpus_sha256.hex() if job.described else corpus.sha256
+    if corpus.origin is Origin.UPLOADED and corpus.sha256 != begun_with:
+        raise MisuseError(f"corpus {corpus.name!r} is another text than the one the job began with")
+    job_id = job.submitted.job_id
     checkpoint = job.checkpoint
     intervals = Intervals(
         steps=recipe.training.steps,
