@@ -1,8 +1,10 @@
 """A campaign against the spacecraft's life: resets, hangs, storage faults and commands, drawn from one seed.
 
 After each strike the spacecraft must be commandable again within `COMMANDABLE_S_MAX`, which means that a telecommand is
-answered, be it with a refusal. A fault that ends every life outside SAFE soon after its start must end in SAFE, not in
-a loop. Everything runs in virtual time over a disk that forgets and tears (`hil.disk`) and a watchdog that bites.
+answered, be it with a refusal. A core that turns no more, in a program that goes on, must be found within
+`STALL_FOUND_S_MAX`, and the watchdog not be fed. A fault that ends every life outside SAFE soon after its start must end
+in SAFE, not in a loop. Everything runs in virtual time over a disk that forgets and tears (`hil.disk`) and a watchdog
+that bites.
 """
 
 from dataclasses import dataclass, field
@@ -11,19 +13,29 @@ from pathlib import Path
 from typing import Any
 
 from ccsds.errors import MisuseError
+from ccsds.pus.telecommand import Telecommand
 from flight.services.boots import BootPolicy
 from flight.survival import SurvivalConfig
+from flight.watchdog import PATIENCE_NS, PULSE_NS, Part
 from hil.disk import PowerCut
 from hil.faulty_disk import FaultyDisk
 from hil.operator import NS_PER_S, Operator
 from hil.streams import Streams
 from hil.watchdog import SimulatedWatchdog
+from mission.channels import Apid
+from mission.definition import DICTIONARY
 from mission.modes import Mode
+from mission.monitoring import CheckKind
+from mission.schedule import Anchor
+from mission.slots import SlotKind
+from mission.storage import StoreId
 
 WATCHDOG_S = 60
 RESTART_S = 2
 # A hang is found by the watchdog, and what it has reset is started anew; a power cut in that very start costs another.
-COMMANDABLE_S_MAX = WATCHDOG_S + 2 * RESTART_S
+# A core that turns no more is found when its pulse is overdue for longer than its patience, at the next feeding.
+STALL_FOUND_S_MAX = (PULSE_NS + PATIENCE_NS[Part.CORE]) // NS_PER_S + WATCHDOG_S // 3
+COMMANDABLE_S_MAX = STALL_FOUND_S_MAX + WATCHDOG_S + 2 * RESTART_S
 
 STRIKES = 15
 # Strikes fall within seconds of each other, and within half an hour, each order of magnitude as often.
@@ -32,6 +44,30 @@ PAUSE_ORDERS = 3.3
 CUT_OPERATIONS_MAX = 12
 # A poison ends every life outside SAFE after this.
 POISONED_LIFE_S = 20
+
+_PROCEDURE = "on_reboot continue\non_failure continue\nsend test.connection\nwait 20s\nsend mode.enter mode=NOMINAL\n"
+_SAFE_ENTERED = {"event": DICTIONARY.events["safe_entered"].id, "about": 0}
+_MONITOR = {
+    "monitor": 1,
+    "parameter": DICTIONARY.parameter_of("uptime").id,
+    "kind": CheckKind.LIMIT,
+    "low": 0,
+    "high": 100,
+    "interval": 60_000,
+}
+
+
+def _request(number: int, name: str, **arguments: Any) -> bytes:
+    """Give a telecommand for the schedule or a reaction."""
+    declared = DICTIONARY.command(name)
+    data = declared.arguments.encode(declared.arguments.complete(arguments))
+    return Telecommand(Apid.CORE, number, declared.service, declared.subtype, 77, data=data).encode()
+
+
+def _relative(number: int, anchor: Anchor, name: str, **arguments: Any) -> dict[str, Any]:
+    """Give an activity two seconds behind the begin or the end of a pass."""
+    return {"anchor": anchor, "offset": 2_000, "request": _request(number, name, **arguments)}
+
 
 _COMMANDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("test.connection", {}),
@@ -51,6 +87,31 @@ _COMMANDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("command.limit_silence", {"seconds": 3_600}),
     ("boot.report", {}),
     ("housekeeping.enable", {"structures": [1, 20]}),
+    ("schedule.enable", {}),
+    ("schedule.insert_relative", {"activities": [_relative(1, Anchor.AOS, "mode.enter", mode=Mode.NOMINAL)]}),
+    ("schedule.insert_relative", {"activities": [_relative(2, Anchor.LOS, "mode.enter", mode=Mode.COMPUTE)]}),
+    ("schedule.insert_relative", {"activities": [_relative(3, Anchor.LOS, "test.connection")]}),
+    ("schedule.delete_filtered", {}),
+    ("procedure.load_direct", {"procedure": "way-out", "text": _PROCEDURE}),
+    ("procedure.start", {"procedure": "way-out"}),
+    ("procedure.abort_all", {}),
+    ("reaction.add", {"reactions": [{**_SAFE_ENTERED, "request": _request(4, "mode.enter", mode=Mode.NOMINAL)}]}),
+    ("reaction.enable", {"reactions": [_SAFE_ENTERED]}),
+    ("monitoring.enable", {}),
+    ("monitoring.add", {"monitors": [_MONITOR]}),
+    ("monitoring.enable_monitors", {"monitors": [1]}),
+    ("parameter.set", {"values": {"beacon_period": 10, "event_burst": 5}}),
+    ("parameter.reset", {"parameters": ["beacon_period"]}),
+    ("time.adjust", {"offset": 3_600 * NS_PER_S}),
+    ("time.adjust", {"offset": -3_600 * NS_PER_S}),
+    ("time.set", {"tai": 2 * 10**18}),
+    ("slot.report", {"kind": SlotKind.CONFIGURATION}),
+    ("slot.activate", {"kind": SlotKind.CONFIGURATION}),
+    ("directory.make", {"name": "one"}),
+    ("directory.remove", {"name": "one"}),
+    ("file.list", {}),
+    ("file.send", {"name": "none"}),
+    ("storage.confirm", {"store": StoreId.EVENTS, "end": 1}),
 )
 
 
@@ -63,7 +124,9 @@ class Strike(Enum):
     POWER_CUT = "power cut"
     """In the middle of one of the next disk operations."""
     HANG = "hang"
-    """It turns no more, until the watchdog bites."""
+    """The whole program hangs, until the watchdog bites."""
+    STALL = "stall"
+    """The core turns no more, but who feeds the watchdog goes on."""
     FULL_STORE = "full store"
     """Nothing can be written for a while."""
     WORN_STORE = "worn store"
@@ -131,6 +194,8 @@ class SurvivalRun:
             case Strike.HANG:
                 self._operator.now_ns = self._watchdog.bites_ns
                 self._boot()
+            case Strike.STALL:
+                self._stall()
             case Strike.FULL_STORE | Strike.WORN_STORE:
                 self._set_store(strike, True)
                 self._live(self._pause_s())
@@ -144,6 +209,26 @@ class SurvivalRun:
                 if self._chance.random() < 0.5:
                     self._boot()
         self._require_commandable(since_ns)
+
+    def _stall(self) -> None:
+        """Let the core turn no more: that must be found, and then the watchdog bites."""
+        since_ns = self._operator.now_ns
+        found_ns = None
+        while self._operator.now_ns < self._watchdog.bites_ns:
+            step_ns = min(WATCHDOG_S * NS_PER_S // 3, self._watchdog.bites_ns - self._operator.now_ns)
+            self._operator.now_ns += step_ns
+            try:
+                parts = self._operator.spacecraft.starving(self._operator.now_ns)
+            except PowerCut:
+                self._disk.power_on()
+                break
+            if not parts:
+                self._watchdog.feed(self._operator.now_ns)
+            found_ns = self._operator.now_ns if parts and found_ns is None else found_ns
+            if found_ns is None and self._operator.now_ns - since_ns > STALL_FOUND_S_MAX * NS_PER_S:
+                self.course.faults.append(f"expected a stalled core to be found within {STALL_FOUND_S_MAX} s")
+                break
+        self._boot()
 
     def _set_store(self, strike: Strike, is_struck: bool) -> None:
         if strike is Strike.FULL_STORE:

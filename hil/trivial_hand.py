@@ -39,12 +39,12 @@ class TrivialHand:
 
     Args:
         disk: The spacecraft's.
-        steps: Of every job.
+        steps: Of a job, as it is told at its start.
     """
 
     died = None
 
-    def __init__(self, disk: Disk, steps: int) -> None:
+    def __init__(self, disk: Disk, steps: int = 60) -> None:
         self._disk = disk
         self._steps = steps
         self._is_running = False

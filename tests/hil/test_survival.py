@@ -4,6 +4,7 @@ import pytest
 
 from flight.mode import TABLE, Trigger
 from flight.services.boots import BootPolicy, BootService
+from flight.watchdog import Watchdog
 from hil.survival import COMMANDABLE_S_MAX, STRIKES, Strike, SurvivalRun
 from mission.modes import Mode
 
@@ -39,3 +40,10 @@ def test_a_campaign_notices_a_reset_loop_on_a_store_that_takes_nothing(tmp_path,
     monkeypatch.setattr(BootService, "has_reset_too_often", False)
     course = SurvivalRun(1, tmp_path).run()
     assert any("loop of resets" in fault for fault in course.faults)
+
+
+def test_a_campaign_notices_a_stalled_core_that_nobody_finds(tmp_path, monkeypatch):
+    monkeypatch.setattr(Watchdog, "starving", lambda self, now_ns: ())
+    run = SurvivalRun(1, tmp_path)
+    run._stall()
+    assert any("stalled core to be found" in fault for fault in run.course.faults)

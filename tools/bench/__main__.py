@@ -23,6 +23,7 @@ BENCHES = {
         "days",
         "answer",
         "survival",
+        "cut_day",
     ),
     "models": ("packing",),
     "loop": ("validate",),
