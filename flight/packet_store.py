@@ -314,13 +314,15 @@ def _read_from(segment: _Segment, number: int) -> _Read:
     """
     packets: dict[int, bytes] = {}
     octets = 0
-    for each, packet in _packets(segment.journal.recover().records):
-        if each < number:
+    for record in segment.journal.recover().records:
+        batch = _batch_of(record)
+        if not batch or batch[-1][0] < number:
             continue
         if octets > CACHE_OCTETS_MAX:
-            return _Read(segment.path, number, each, packets)
-        packets[each] = packet
-        octets += len(packet)
+            return _Read(segment.path, number, batch[0][0], packets)
+        if _is_whole(batch):
+            packets.update(batch)
+            octets += sum(len(packet) for _, packet in batch)
     return _Read(segment.path, number, segment.end, packets)
 
 
@@ -328,14 +330,26 @@ def _packets(records: tuple[bytes, ...]) -> list[tuple[int, bytes]]:
     """Read the packets of records; what is none of this version, or damaged, is left out."""
     found: list[tuple[int, bytes]] = []
     for record in records:
-        try:
-            batch = _DECODER.decode(record)
-            for _, packet in batch:
-                Telemetry.decode(packet)
-        except (msgspec.DecodeError, MalformedError):
-            continue
-        found += batch
+        batch = _batch_of(record)
+        if _is_whole(batch):
+            found += batch
     return found
+
+
+def _batch_of(record: bytes) -> list[tuple[int, bytes]]:
+    try:
+        return _DECODER.decode(record)
+    except msgspec.DecodeError:
+        return []
+
+
+def _is_whole(batch: list[tuple[int, bytes]]) -> bool:
+    try:
+        for _, packet in batch:
+            Telemetry.decode(packet)
+    except MalformedError:
+        return False
+    return True
 
 
 _DECODER = msgspec.msgpack.Decoder(list[tuple[int, bytes]])

@@ -2,9 +2,9 @@
 
 After each strike the spacecraft must be commandable again within `COMMANDABLE_S_MAX`, which means that a telecommand is
 answered, be it with a refusal. A core that turns no more, in a program that goes on, must be found within
-`STALL_FOUND_S_MAX`, and the watchdog not be fed. A fault that ends every life outside SAFE soon after its start must end
-in SAFE, not in a loop. Everything runs in virtual time over a disk that forgets and tears (`hil.disk`) and a watchdog
-that bites.
+`STALL_FOUND_S_MAX`, and the watchdog not be fed. A fault that ends every life outside SAFE soon after its start must
+end in SAFE, not in a loop. Everything runs in virtual time over a disk that forgets and tears (`hil.disk`) and a
+watchdog that bites.
 """
 
 from dataclasses import dataclass, field
