@@ -11,10 +11,12 @@ import click
 from rich.console import Console
 
 from ccsds.errors import MisuseError, StarloopError
+from hil.corpora import find_corpora
 from hil.display import Display, show_result
 from hil.real_time import check_real_time
-from hil.run import find_corpora, prepare_folder, run_scenario, with_recording
+from hil.run import prepare_folder, run_scenario, with_recording
 from hil.scenario.scenario import load_scenario, shipped_scenarios
+from hil.soak.command import soak_command
 from hil.validation.command import validate
 from hil.wiring import Mode, Wiring
 from ports.errors import PortLostError
@@ -128,6 +130,7 @@ def list_scenarios() -> None:
 
 
 main.add_command(validate)
+main.add_command(soak_command)
 
 if __name__ == "__main__":
     main()

@@ -1,12 +1,17 @@
 """Judging a run: what must always hold, and what the scenario expects, each with the evidence for it."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ground.events import FINAL
 from hil.evidence import Evidence
+from hil.goals import reach
 from hil.scenario.scenario import Scenario
+
+_FINAL = {stage.name for stage in FINAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,8 @@ def judge(
         is_done: Whether the procedure came to its end in time.
         reference: The undisturbed run, if the scenario compares with one.
     """
-    checks = list(_always(evidence, failures, is_done))
+    may_fail = any(step.may_fail for step in scenario.procedure)
+    checks = list(_always(evidence, failures, is_done, may_fail))
     submitted = scenario.submitted()
     if submitted is not None:
         report = evidence.job_reports.get(submitted["job_id"], {})
@@ -50,15 +56,25 @@ def judge(
     checks += _files(scenario, evidence)
     checks += _environment(scenario, evidence)
     checks += _link(scenario, evidence)
+    if scenario.attacker is not None:
+        checks += _attack(evidence)
+    checks += [Check(reached.name, reached.ok, str(reached)) for reached in reach(scenario.expect.goals, evidence)]
     return checks
 
 
-def _always(evidence: Evidence, failures: list[str], is_done: bool) -> Iterator[Check]:
+def _always(evidence: Evidence, failures: list[str], is_done: bool, may_fail: bool) -> Iterator[Check]:
     text = "all steps done" if is_done else "broken off" if failures else "out of mission time"
     yield Check("the procedure came to its end", is_done, text)
-    completed = sum(1 for command in evidence.commands.values() if _last_stage(command) == "COMPLETED")
-    text = "; ".join(failures) or f"{completed} of {len(evidence.commands)}"
-    yield Check("every command completed", not failures and completed == len(evidence.commands), text)
+    # What the station gives by itself, such as confirmations of stored telemetry, is no matter of a procedure.
+    given = [command for command in evidence.commands.values() if not command["is_automatic"]]
+    stages = Counter(_last_stage(command) for command in given)
+    text = "; ".join(failures) or f"{stages['COMPLETED']} of {len(given)}"
+    if may_fail:
+        ok = not failures and all(stage in _FINAL for stage in stages)
+        text += "".join(f", {stages[stage]} {stage.lower()}" for stage in sorted(stages) if stage != "COMPLETED")
+        yield Check("every command came to an end, and those completed that had to", ok, text)
+    else:
+        yield Check("every command completed", not failures and stages["COMPLETED"] == len(given), text)
     if evidence.executed:
         most = max(evidence.executed.values())
         text = f"{len(evidence.executed)} commands executed, the most often {most} time{'s' if most > 1 else ''}"
@@ -159,6 +175,12 @@ def _link(scenario: Scenario, evidence: Evidence) -> Iterator[Check]:
         wanted = sum(dropout.direction == direction for dropout in scenario.link.dropouts)
         if wanted:
             yield Check(f"dropouts struck the {direction}link", lost > 0, f"{lost} of {wanted} cut something")
+
+
+def _attack(evidence: Evidence) -> Iterator[Check]:
+    acted = sorted(set(evidence.executed) - evidence.given)
+    text = f"{evidence.forged} times sent or changed, {len(acted)} acted" + (f": {acted[:3]}" if acted else "")
+    yield Check("nothing that the attacker sent acted", evidence.forged > 0 and not acted, text)
 
 
 def _last_stage(command: dict[str, Any]) -> str:

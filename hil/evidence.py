@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from ccsds.pus.telecommand import Telecommand
 from hil.environment.environment import EnvironmentSample
 from hil.sky import LookSample, SkySpan
 
@@ -38,6 +39,20 @@ class Evidence:
         """For each command: its name, the stages it went through with their times, and its tries."""
         self.executed: Counter[tuple[int, int]] = Counter()
         """How often the spacecraft executed each (source id, sequence count); virtual time only."""
+        self.given: set[tuple[int, int]] = set()
+        """(source id, sequence count) of each command that the station gave."""
+        self.forged = 0
+        """What an attacker sent, or changed."""
+        self.jobs_done_s: dict[int, float] = {}
+        """When the ground heard that a job is done, in s of mission time."""
+        self.files_arrived_s: dict[str, float] = {}
+        """When the ground knew that a file has arrived, by its name where it went."""
+        self.transfers_failed: list[str] = []
+        """Files that were given up, as the ground was told."""
+        self.lengths: dict[str, tuple[int, int]] = {}
+        """The most that a queue has held, with its bound; where somebody has measured it."""
+        self.strikes: list[str] = []
+        """What went wrong on purpose, one line each with its time."""
         self.marks: list[tuple[float, str, str]] = []
         """(mission time in s, kind, text) of what went wrong and of job states, for the plots."""
         self.link_samples: list[tuple[float, str, int]] = []
@@ -81,9 +96,14 @@ class Evidence:
             span = (event["start_ns"] / NS_PER_S, event["end_ns"] / NS_PER_S)
             self.dropouts.append((source.removeprefix("link."), *span))
             self.marks.append((seconds, source, event["text"]))
+        elif kind == "Forged":
+            self.forged += 1
+            self.strikes.append(f"{seconds:.3f} s: {event['text']}")
         elif source == "hil" or kind == "OctetsFaded":
             if kind == "EnvironmentChanged":
                 self.environment_changes[event["change"]] += 1
+            if kind == "FaultStruck":
+                self.strikes.append(f"{seconds:.3f} s: {event['text']}")
             self.marks.append((seconds, source, event["text"]))
 
     def count(self, source: str, kind: str) -> None:
@@ -97,8 +117,15 @@ class Evidence:
     def _note_station(self, event: Mapping[str, Any], seconds: float) -> None:
         match event:
             case {"type": "CommandIssued"}:
+                self.given.add((event["source_id"], event["sequence_count"]))
+                for activity in event["arguments"].get("activities", ()):
+                    request = Telecommand.decode(bytes.fromhex(activity["request"]))
+                    self.given.add((request.source_id, request.sequence_count))
                 self.commands[event["command_id"]] = {
                     "name": event["name"],
+                    "arguments": event["arguments"],
+                    "is_automatic": event["is_automatic"],
+                    "source_id": event["source_id"],
                     "sequence_count": event["sequence_count"],
                     "stages": [],
                     "tries": 0,
@@ -111,9 +138,15 @@ class Evidence:
                 self._note_losses(seconds, values)
             case {"type": "ReportReceived", "name": "job_report", "values": values}:
                 self.job_reports[values["job_id"]] = dict(values)
+                if values["state"] == "DONE":
+                    self.jobs_done_s.setdefault(values["job_id"], seconds)
                 self._note_losses(seconds, values)
             case {"type": "ReportReceived", "name": "job_sample", "values": values}:
                 self.samples[values["job_id"]] = values["text"]
+            case {"type": "TransferFinished", "destination_name": name}:
+                self.files_arrived_s.setdefault(name, seconds)
+            case {"type": "TransferFailed", "text": text}:
+                self.transfers_failed.append(text)
             case {"type": "HousekeepingReceived"}:
                 self.housekeeping[event["name"]] = dict(event["values"])
             case {"type": "EventReported", "name": name, "text": text}:

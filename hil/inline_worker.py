@@ -5,6 +5,8 @@ a checkpoint at once rather than in a thread. What it was asked for is done when
 before has done nothing of it.
 """
 
+import contextlib
+import io
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -51,7 +53,9 @@ class InlineWorker:
         while self._worker is not None and self._asked:
             asked: Any = self._asked.popleft()
             if not isinstance(asked, FlipStrike | StarveStrike):
-                return self._worker.answer(asked)
+                # What a worker says to standard error is kept for when it dies, which this one does not.
+                with contextlib.redirect_stderr(io.StringIO()):
+                    return self._worker.answer(asked)
             self._worker.strike_next(asked)
         return None
 

@@ -2,7 +2,7 @@
 
 It sends a command, waits until the tracker knows how it ended, and goes on; or it sends a file, or waits for a job to
 end, a file to arrive, or a time to pass. It breaks off at the first command that does not complete. It sees only what a
-person at the station would see, so it is the same in virtual and in real time.
+person at the station would see, so it is the same in virtual and in real time. A step that may fail holds up nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -44,10 +44,12 @@ class Procedure:
         self._put = put
         self._position = -1
         # Its own: how a command ends that the station gave by itself is no matter of a procedure.
-        self._given: set[int] = set()
+        self._given: dict[int, bool] = {}
+        """Whether each of its commands that has not ended may fail."""
         self._awaited_command: int | None = None
         self._job_states: dict[int, str] = {}
         self._files_arrived: set[str] = set()
+        self._files_failed: set[str] = set()
         self._heard_ns = 0
         # When the step of the present ends, if it is one that only waits.
         self._until_ns: int | None = None
@@ -65,6 +67,11 @@ class Procedure:
         """Whether nothing more will be done: every step has ended, or a command has failed."""
         return self.is_done or bool(self.failures)
 
+    @property
+    def present(self) -> str:
+        """The name of the step at hand, empty before the first and after the last."""
+        return self._steps[self._position].name if 0 <= self._position < len(self._steps) else ""
+
     def advance(self, now_ns: int) -> None:
         """Begin the next step if the present one has ended."""
         while not self.is_over and self._has_ended(now_ns):
@@ -74,7 +81,7 @@ class Procedure:
                 self._begin(self._steps[self._position], now_ns)
         if not self.is_over and self._has_contact and self._awaits_job() and now_ns >= self._asking_ns():
             self._heard_ns = now_ns
-            self._give("job.report", {"job_id": self._steps[self._position].wait_for_job})
+            self._give("job.report", {"job_id": self._steps[self._position].wait_for_job}, may_fail=True)
 
     def next_deadline(self) -> int | None:
         """Give the time at which `advance` has something to do without an event."""
@@ -97,15 +104,17 @@ class Procedure:
             case {"type": "CommandStaged", "command_id": command_id, "stage": stage} if (
                 stage in _ENDED and command_id in self._given
             ):
-                self._given.discard(command_id)
+                may_fail = self._given.pop(command_id)
                 if command_id == self._awaited_command:
                     self._awaited_command = None
-                if stage != "COMPLETED":
+                if stage != "COMPLETED" and not may_fail:
                     self.failures.append(f"{event['name']} {stage}: {event['text']}")
             case {"type": "TransferFinished", "destination_name": name}:
                 self._files_arrived.add(name)
-            case {"type": "TransferFailed", "text": text}:
-                self.failures.append(f"transfer of {event['destination_name'] or 'a file'} failed: {text}")
+            case {"type": "TransferFailed", "destination_name": name, "text": text}:
+                self._files_failed.add(name)
+                if not self._may_fail(name):
+                    self.failures.append(f"transfer of {name or 'a file'} failed: {text}")
             case {"type": "ReportReceived", "name": "job_report", "values": values}:
                 self._hear(values["job_id"], values["state"], now_ns)
             case {"type": "ReportReceived", "name": "job_progress", "values": values}:
@@ -125,7 +134,8 @@ class Procedure:
         if step.wait_for_job is not None:
             return self._job_states.get(step.wait_for_job) in _JOB_ENDED
         if step.wait_for_file is not None:
-            return step.wait_for_file in self._files_arrived
+            has_failed = step.may_fail and step.wait_for_file in self._files_failed
+            return has_failed or step.wait_for_file in self._files_arrived
         return self._awaited_command is None
 
     def _awaits_job(self) -> bool:
@@ -137,12 +147,19 @@ class Procedure:
     def _begin(self, step: StepTable, now_ns: int) -> None:
         self._before(step.name)
         self._until_ns = None if step.wait_s is None else now_ns + round(step.wait_s * NS_PER_S)
+        if step.wait_until_s is not None:
+            self._until_ns = max(round(step.wait_until_s * NS_PER_S), now_ns)
         if step.put_file is not None and self._put is not None:
             self._put(step.put_file, step.put_file)
         if step.command is not None:
-            self._awaited_command = self._give(step.command, step.arguments)
+            command_id = self._give(step.command, step.arguments, step.may_fail)
+            self._awaited_command = command_id if step.waits else None
 
-    def _give(self, command: str, arguments: Mapping[str, Any]) -> int:
+    def _give(self, command: str, arguments: Mapping[str, Any], may_fail: bool) -> int:
         command_id = self._send(command, arguments)
-        self._given.add(command_id)
+        self._given[command_id] = may_fail
         return command_id
+
+    def _may_fail(self, name: str) -> bool:
+        """Tell whether a file need not arrive; one of which not even the name came is nobody's."""
+        return not name or any(step.may_fail and name in (step.put_file, step.wait_for_file) for step in self._steps)

@@ -7,17 +7,16 @@ The folder it writes: ``result.json``, ``events.jsonl`` (every event, in order),
 import hashlib
 import json
 import math
-import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ccsds.errors import MisuseError
-from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpora_on_board, find_corpus
+from flight.jobs.corpus import CorpusFile
 from hil.checks import Check, Reference, judge
 from hil.evidence import Evidence
 from hil.recording import load_truths
@@ -25,9 +24,9 @@ from hil.reference import ReferenceRun
 from hil.report import write_report
 from hil.rig import Rig
 from hil.scenario.scenario import Scenario
+from hil.soak.invariants import Aftermath, breaches
 from hil.wiring import Wiring
 from hil.world import World
-from mission.files import FILES_DIRECTORY
 
 # What a run may leave in its folder, and so what `--force` may remove from it: never anything else.
 _OWN_NAMES = {
@@ -130,26 +129,6 @@ def with_recording(scenario: Scenario, folder: Path, *, capture: bool, replay: P
     return msgspec.structs.replace(scenario, link=link)
 
 
-def find_corpora(scenario: Scenario) -> dict[str, CorpusFile]:
-    """Find the texts that a scenario wants on board.
-
-    Raises:
-        MisuseError: One is unknown or unreadable, or a job wants one that is not listed.
-    """
-    sources = CorpusSources.from_environment(os.environ)
-    corpora = find_corpora_on_board(scenario.spacecraft.corpora, sources)
-    for file in (*scenario.spacecraft.files, *scenario.station.files):
-        if file.corpus is not None:
-            # A job may name it once it is in the store.
-            name = f"{FILES_DIRECTORY}/{file.name}"
-            corpora[name] = replace(find_corpus(file.corpus, sources), name=name)
-    submitted = scenario.submitted()
-    if submitted and submitted["corpus"] not in corpora:
-        known = ", ".join(sorted(corpora)) or "none"
-        raise MisuseError(f"unknown corpus {submitted['corpus']!r}: expected one on board ({known})")
-    return corpora
-
-
 def run_scenario(
     scenario: Scenario,
     *,
@@ -167,7 +146,7 @@ def run_scenario(
         seed: From which every random choice comes.
         folder: Where the files go, made by `prepare_folder`.
         wiring: Under which clock, and over what.
-        corpora: The texts on board, by `find_corpora`.
+        corpora: The texts on board, by `hil.corpora.find_corpora`.
         watch: Called with each event as it happens, with its source.
         clock_s: A monotonic clock, to say how long the run took.
     """
@@ -189,6 +168,11 @@ def run_scenario(
         if reference_run:
             reference_run.stop()
     checks = judge(scenario, evidence, course.procedure.failures, course.procedure.is_done, reference)
+    if scenario.expect.invariants and isinstance(course, World):
+        checks += [
+            Check(name, not texts, "; ".join(texts) or "it holds")
+            for name, texts in breaches(Aftermath.of(scenario, course)).items()
+        ]
     result = Result(
         scenario=scenario,
         seed=seed,

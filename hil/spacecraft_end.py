@@ -75,7 +75,7 @@ class SpacecraftEnd(End[Spacecraft]):
         self._config = config
         self._key_name = keys_path.name if keys_path is not None else ""
         self._key_disk = SimulatedDisk(keys_path.parent, streams.scoped("spacecraft/keys")) if keys_path else None
-        self._corpora = corpora
+        self.corpora = corpora
         self._sensors = sensors
         self.disk = FaultyDisk(store, streams.scoped("spacecraft"))
         self.worker = make_worker(self.disk)
@@ -180,7 +180,7 @@ class SpacecraftEnd(End[Spacecraft]):
 
     def _build(self, now_ns: int) -> Spacecraft:
         keys = KeyStore.open(self._key_disk, self._key_name) if self._key_disk is not None else None
-        return Spacecraft(self._config, self.disk, self.worker, self._corpora, now_ns, keys, sensors=self._sensors)
+        return Spacecraft(self._config, self.disk, self.worker, self.corpora, now_ns, keys, sensors=self._sensors)
 
     def _lose_power(self, cut: PowerCut) -> None:
         """Take note that power went in what was being done."""

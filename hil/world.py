@@ -20,6 +20,7 @@ from flight.jobs.uploaded_corpus import is_uploaded
 from flight.spacecraft import SpacecraftConfig
 from ground.events import FrameReceived, plain
 from hil.agenda import Agenda
+from hil.attacker import Forged
 from hil.channel.line import Line
 from hil.contact_plan import ContactPlan
 from hil.end import End
@@ -32,6 +33,7 @@ from hil.faulty_disk import FaultyDisk
 from hil.files import compare_files, lay_files
 from hil.keys import lay_keys
 from hil.lines import make_lines
+from hil.onslaught import Onslaught
 from hil.procedure import Procedure
 from hil.recording import Recording
 from hil.scenario.faults import IN_WORKER_FAULTS
@@ -70,7 +72,6 @@ class World:
         folder: Where the store, the event log and the captures go; it exists and is empty.
         corpora: The corpora on board, by name.
         watch: Called with each event, in plain form and with its source, as it happens.
-        make_hand: Makes who does the job work, given the spacecraft's disk; a process, if it is not said.
     """
 
     def __init__(
@@ -80,10 +81,8 @@ class World:
         folder: Path,
         corpora: Mapping[str, CorpusFile],
         watch: Callable[[str, Mapping[str, Any]], None],
-        make_hand: Callable[[FaultyDisk], Hand] | None = None,
     ) -> None:
         self._scenario = scenario
-        self._make_hand = make_hand
         self._watch = watch
         self.now_ns = 0
         self._end_ns = _ns(scenario.duration_s)
@@ -117,8 +116,8 @@ class World:
         self.station = StationEnd(
             profile, folder / "archive.sqlite", folder / "files", keys.get(KeyEnd.GROUND), tai_offset_ns, streams
         )
-        self._file_roots = (folder / "store" / FILES_DIRECTORY, folder / "files")
-        for root, files in zip(self._file_roots, (scenario.spacecraft.files, scenario.station.files), strict=True):
+        self.file_roots = (folder / "store" / FILES_DIRECTORY, folder / "files")
+        for root, files in zip(self.file_roots, (scenario.spacecraft.files, scenario.station.files), strict=True):
             lay_files(root, files, streams, corpora)
         self.procedure = Procedure(scenario.procedure, self.send, self._before, self._put)
         self._plan = ContactPlan.of_tables(link.passes) if outlook is None else contact_plan(outlook)
@@ -147,8 +146,13 @@ class World:
             self.evidence.looks += look_samples(outlook)
             for change in sky_changes(outlook):
                 self._agenda.add(change.time_ns, lambda change=change: self._change_sky(change))
+        self._onslaught: Onslaught | None = None
+        if scenario.attacker is not None:
+            self._onslaught = Onslaught(
+                scenario.attacker, profile, streams, self._agenda, self._end_ns, self._hear_attacker
+            )
         self._timed = (
-            self.spacecraft.worker, self.up, self.down, self.spacecraft, self.station, self._agenda,
+            self.spacecraft.worker, self.up, self.down, self._agenda,
         )  # fmt: skip
         for dropout in link.dropouts:
             if dropout.at_s is not None:
@@ -215,7 +219,7 @@ class World:
             self.evidence.line_counts[line.config.name] = msgspec.structs.asdict(line.counts)
         if self._surroundings is not None:
             self.evidence.device_c_max = self._surroundings.environment.hottest_c
-        self.evidence.files = compare_files(self._scenario, *self._file_roots)
+        self.evidence.files = compare_files(self._scenario, *self.file_roots)
         return self.evidence
 
     def close(self) -> None:
@@ -232,7 +236,7 @@ class World:
     @property
     def files(self) -> Path:
         """The directory of the station's files."""
-        return self._file_roots[1]
+        return self.file_roots[1]
 
     def send(self, name: str, arguments: Mapping[str, Any]) -> int:
         """Have the station send a command, and give its number.
@@ -321,6 +325,10 @@ class World:
         if deadline_ns is None or deadline_ns > self.now_ns:
             return
         arrived = line.receive(self.now_ns)
+        if arrived and self._onslaught is not None:
+            arrived, is_changed = self._onslaught.pass_on(line is self.up, arrived, self.now_ns)
+            if is_changed:
+                self._tell_attack(f"changes {len(arrived)} octets on their way {line.config.name}")
         if arrived:
             end.receive(arrived, self.now_ns)
         self._collect_line(line)
@@ -330,6 +338,8 @@ class World:
         if not octets:
             return
         line.send(octets, self.now_ns)
+        if self._onslaught is not None:
+            self._onslaught.hear(line is self.up, octets)
         self.evidence.count(end.name, "FrameSent" if far_end.is_on else "FrameSentToNobody")
         self.captures[line].write(octets)
         if self.now_ns >= self._sampled_ns[line]:
@@ -344,7 +354,14 @@ class World:
             if deadline_ns is not None and deadline_ns < next_ns:
                 next_ns = deadline_ns
         for line, end in ((self.up, self.station), (self.down, self.spacecraft)):
-            if end.may_transmit and self.now_ns < line.free_at_ns < next_ns:
+            is_busy = self.now_ns < line.free_at_ns
+            deadline_ns = end.next_deadline()
+            if deadline_ns is not None and is_busy and deadline_ns <= self.now_ns:
+                # All that could be done was: what is due still is a frame, and waits for the one that is leaving.
+                deadline_ns = line.free_at_ns
+            if deadline_ns is not None and deadline_ns < next_ns:
+                next_ns = deadline_ns
+            if end.may_transmit and is_busy and line.free_at_ns < next_ns:
                 next_ns = line.free_at_ns
         change_ns = self._plan.next_change_ns(self.now_ns)
         if change_ns is not None and change_ns < next_ns:
@@ -413,14 +430,25 @@ class World:
     def _tell_fault(self, text: str) -> None:
         self._note("hil", {"type": "FaultStruck", "time_ns": self.now_ns, "text": text})
 
+    def _hear_attacker(self, forged: Forged) -> None:
+        self._tell_attack(forged.text)
+        (self.spacecraft if forged.is_up else self.station).receive(forged.octets, self.now_ns)
+
+    def _tell_attack(self, text: str) -> None:
+        self._note("attacker", {"type": "Forged", "time_ns": self.now_ns, "text": f"the attacker {text}"})
+
     def _make_worker(self, disk: FaultyDisk) -> VirtualWorker:
-        around = self._surroundings
-        is_struck = any(fault.kind in IN_WORKER_FAULTS for fault in self._scenario.faults)
-        is_struck = is_struck or (around is not None and bool(around.particles))
-        hand = self._make_hand(disk) if self._make_hand else hand_process(disk.root, is_struck=is_struck)
+        spacecraft, around = self._scenario.spacecraft, self._surroundings
+        if spacecraft.worker == "inline":
+            from hil.inline_worker import InlineWorker  # It brings torch into this process.
+
+            hand: Hand = InlineWorker(disk)
+        else:
+            is_struck = any(fault.kind in IN_WORKER_FAULTS for fault in self._scenario.faults)
+            hand = hand_process(disk.root, is_struck=is_struck or (around is not None and bool(around.particles)))
         return VirtualWorker(
             hand,
-            self._scenario.spacecraft.work,
+            spacecraft.work,
             lambda: self.faults.instant(CHECKPOINT_BEGUN),
             around.activity if around is not None else None,
         )

@@ -139,7 +139,12 @@ class Octets:
         return construct.Prefixed(construct.Int16ub, construct.GreedyBytes)
 
     def check(self, value: Any) -> bytes:
-        """Give the octets, or raise ``ValueError`` with what was expected."""
+        """Give the octets, which may be said in hexadecimal, or raise ``ValueError`` with what was expected."""
+        if isinstance(value, str):
+            try:
+                value = self.parse(value)
+            except ValueError:
+                raise ValueError(f"at most {self.octets_max} octets, or their hexadecimal digits") from None
         if not isinstance(value, bytes) or len(value) > self.octets_max:
             raise ValueError(f"at most {self.octets_max} octets")
         return value

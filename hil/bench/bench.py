@@ -16,8 +16,8 @@ from hil.bench.passes import Passes
 from hil.bench.setup import BenchSetup
 from hil.bench.waiting import WAIT_S, NotSeenError
 from hil.contact_plan import ContactPlan
+from hil.corpora import find_corpora
 from hil.rig import Rig
-from hil.run import find_corpora
 from hil.sky import contact_plan
 from hil.wiring import Power
 from hil.world import World

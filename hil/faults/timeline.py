@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from hil.arrivals import draw_arrivals
 from hil.faults.end_faults import (
     cut_power,
     damage_checkpoint,
@@ -137,16 +138,9 @@ class FaultTimeline:
 
 
 def _arrivals(fault: FaultTable, chance: np.random.Generator, end_ns: int) -> list[int]:
-    """Draw when a fault by chance comes: the gaps of a Poisson process are distributed exponentially."""
-    now_ns = _ns(fault.from_s or 0.0)
+    """Draw when a fault by chance comes."""
     until_ns = end_ns if fault.until_s is None else min(end_ns, _ns(fault.until_s))
-    mean_ns = NS_PER_HOUR / (fault.per_hour or 1.0)
-    arrivals: list[int] = []
-    while True:
-        now_ns += 1 + round(chance.exponential(mean_ns))
-        if now_ns >= until_ns:
-            return arrivals
-        arrivals.append(now_ns)
+    return draw_arrivals(chance, NS_PER_HOUR / (fault.per_hour or 1.0), _ns(fault.from_s or 0.0), until_ns)
 
 
 def _ns(seconds: float) -> int:

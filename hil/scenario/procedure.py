@@ -6,11 +6,11 @@ import msgspec
 from msgspec import Meta
 
 from ccsds.errors import MisuseError
-from hil.scenario.table import Label, Table
+from hil.scenario.table import Label, Seconds, Table
 from mission.definition import DICTIONARY
 from mission.dictionary import Command
 
-STEP_KINDS = ("command", "wait_for_job", "put_file", "wait_for_file", "wait_s")
+STEP_KINDS = ("command", "wait_for_job", "put_file", "wait_for_file", "wait_s", "wait_until_s")
 """What a step of the procedure can be."""
 
 
@@ -25,6 +25,12 @@ class StepTable(Table, frozen=True, kw_only=True):
     wait_for_file: str | None = None
     """The name under which a file comes down, or up; its transfer's end is awaited."""
     wait_s: Annotated[float, Meta(gt=0)] | None = None
+    wait_until_s: Seconds | None = None
+    """A mission time; one that is past is not waited for."""
+    may_fail: bool = False
+    """Whether the procedure goes on if the command is refused, fails or is lost, or the file does not arrive."""
+    waits: bool = True
+    """Whether the end of a command is awaited before the next step begins."""
     label: Label | None = None
 
     @property
@@ -59,3 +65,7 @@ def check_procedure(procedure: list[StepTable]) -> None:
                 raise MisuseError(f"{key}: {error}") from None
         elif step.arguments:
             raise MisuseError(f"{key}.arguments: expected none beside `{chosen[0]}`")
+        if not step.waits and step.command is None:
+            raise MisuseError(f"{key}.waits: expected it beside `command` alone, found `{chosen[0]}`")
+        if step.may_fail and step.command is None and step.put_file is None and step.wait_for_file is None:
+            raise MisuseError(f"{key}.may_fail: expected it beside a command or a file, found `{chosen[0]}`")

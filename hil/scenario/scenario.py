@@ -17,8 +17,9 @@ from msgspec import Meta
 from ccsds.errors import MisuseError
 from hil.lines import check_lines
 from hil.orbit.outlook import Outlook
+from hil.scenario.attacker import AttackerTable, check_attacker
 from hil.scenario.environment import EnvironmentTable, check_environment
-from hil.scenario.expect import ExpectTable
+from hil.scenario.expect import ExpectTable, check_goals
 from hil.scenario.faults import FaultTable, check_faults
 from hil.scenario.link import LinkTable, check_directions, check_passes
 from hil.scenario.orbit import OrbitTable, SiteTable, outlook_of
@@ -46,6 +47,7 @@ class Scenario(Table, frozen=True, kw_only=True):
     stations: list[SiteTable] = msgspec.field(default_factory=list)
     """Where the station has its antennas, if there is an orbit."""
     faults: list[FaultTable] = msgspec.field(default_factory=list)
+    attacker: AttackerTable | None = None
     procedure: list[StepTable]
     expect: ExpectTable = ExpectTable()
 
@@ -140,6 +142,8 @@ def _check(scenario: Scenario) -> None:
     contacts = _check_sky(scenario)
     check_faults(scenario.faults, duration_s=scenario.duration_s, passes=contacts, has_orbit=scenario.orbit is not None)
     check_procedure(scenario.procedure)
+    check_attacker(scenario.attacker, scenario.duration_s)
+    check_goals(scenario.expect.goals, scenario.duration_s)
     _check_dropouts(scenario)
     for number, pull in enumerate(scenario.link.cable_pulls):
         if pull.at_s > scenario.duration_s:
@@ -211,5 +215,5 @@ def _table_at(key: str) -> type[Table]:
     table: type[Table] = Scenario
     for name in filter(None, re.sub(r"\[.*?\]", "", key).split(".")):
         kind = next(field.type for field in msgspec.structs.fields(table) if field.name == name)
-        table = next(iter(get_args(kind)), kind)
+        table = next((each for each in get_args(kind) if each is not type(None)), kind)
     return table

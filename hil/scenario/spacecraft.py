@@ -1,6 +1,6 @@
 """Who flies, and what is on its disks and on the station's before the run."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -55,6 +55,9 @@ class SpacecraftTable(Table, frozen=True, kw_only=True):
     tai_s: Annotated[float, Meta(ge=0, lt=1 << 32)] = 2_174_000_000.0
     """On-board time at the start, in seconds of TAI since 1958 (late November 2026 by default)."""
     work: WorkDurations = WorkDurations()
+    worker: Literal["process", "inline"] = "process"
+    """Who does job work in virtual time: a process of its own, or this one, on a disk that forgets what is not synced.
+    """
     files: list[FileTable] = msgspec.field(default_factory=list)
     """In its store of files."""
 

@@ -11,5 +11,5 @@ Probability = Annotated[float, Meta(ge=0, lt=1)]
 Label = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
-class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A table of the file; a key that is not declared is an error."""

@@ -18,7 +18,8 @@ def evidence(tmp_path):
     evidence = Evidence(tmp_path / "events.jsonl")
     evidence.close()
     stages = [(1.0, "COMPLETED", "")]
-    evidence.commands = {1: {"name": "job.submit", "sequence_count": 0, "stages": stages, "tries": 2}}
+    command = {"name": "job.submit", "sequence_count": 0, "is_automatic": False, "stages": stages, "tries": 2}
+    evidence.commands = {1: command}
     evidence.executed[9, 0] = 1
     evidence.job_reports[1] = {
         "state": "DONE", "failure": "", "weights_sha256": "ab" * 32, "validation_loss": 1.9, "corpus_sha256": CORPUS,

@@ -8,7 +8,6 @@ from ccsds.errors import MisuseError
 from flight.jobs.corpus import CorpusSources, find_corpus
 from flight.jobs.recipe import load_recipe
 from flight.jobs.reference import run_reference
-from hil.inline_worker import InlineWorker
 from hil.run import prepare_folder
 from hil.scenario.scenario import parse_scenario
 from hil.world import World
@@ -20,6 +19,7 @@ name = "x"
 duration_s = 30000
 [spacecraft]
 corpora = ["CORPUS"]
+worker = "inline"
 work = { step_s = STEP, evaluate_s = 5, sample_s = 1 }
 [link]
 profile = "sband"
@@ -69,7 +69,7 @@ def fly(folder, corpus, environment, step_s=50, seed=1, duration_s=30_000):
     for word, given in words.items():
         text = text.replace(word, str(given))
     prepare_folder(folder, force=False)
-    world = World(parse_scenario(text, "x"), seed, folder, {"corpus": corpus}, lambda source, event: None, InlineWorker)
+    world = World(parse_scenario(text, "x"), seed, folder, {"corpus": corpus}, lambda source, event: None)
     return world, world.run()
 
 

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from hil.run import find_corpora, prepare_folder, run_scenario
+from hil.corpora import find_corpora
+from hil.run import prepare_folder, run_scenario
 from hil.scenario.scenario import load_scenario
 from hil.wiring import Mode, Wiring
 

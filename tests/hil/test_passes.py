@@ -238,3 +238,22 @@ def test_what_was_received_before_a_reboot_of_the_station_is_refused_after_it(tm
     refused = [each["reason"] for each in events(tmp_path / "run", "FrameRejected", "station")]
     assert any("replayed" in reason or "behind" in reason for reason in refused)
     assert not [each for each in events(tmp_path / "run", "HousekeepingReceived") if each["time_ns"] > 140 * NS_PER_S]
+
+
+def test_a_pass_that_begins_while_a_beacon_leaves_begins_once_it_has_left(tmp_path):
+    def fly(name, begins_s):
+        passes = f"[{{ at_s = 20, duration_s = 60 }}, {{ at_s = {begins_s}, duration_s = 60 }}]"
+        text = f'name = "beacon"\nduration_s = 600\n[link]\nprofile = "uhf"\npasses = {passes}\n'
+        text += '[[procedure]]\ncommand = "test.connection"\n[[procedure]]\nwait_until_s = 500\n'
+        (tmp_path / name).mkdir()
+        world = World(parse_scenario(text, "beacon"), 1, tmp_path / name, {}, lambda source, event: None)
+        sent_ns, send = [], world.down.send
+        world.down.send = lambda data, now_ns: (sent_ns.append(now_ns), send(data, now_ns))
+        world.run()
+        assert world.procedure.is_done
+        return sent_ns
+
+    beacon_s = next(time_ns for time_ns in fly("without", 500) if time_ns > 81e9) / 1e9
+    # A beacon takes some 40 ms; the frame that is due when contact comes waits for its end.
+    sent_ns = fly("with", beacon_s + 0.01)
+    assert any(0.03e9 < time_ns - beacon_s * 1e9 < 0.1e9 for time_ns in sent_ns)

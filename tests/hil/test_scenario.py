@@ -5,7 +5,8 @@ from click.testing import CliRunner
 
 from ccsds.errors import MisuseError
 from hil.__main__ import main
-from hil.run import find_corpora, prepare_folder
+from hil.corpora import find_corpora
+from hil.run import prepare_folder
 from hil.scenario.scenario import load_scenario, parse_scenario, shipped_scenarios
 
 GOOD = 'name = "x"\nprocedure = [{ command = "test.connection" }]\n'
@@ -38,7 +39,7 @@ def test_a_shipped_scenario_is_right_and_says_what_it_is(name):
         (GOOD + "[expect]\nsample = true", "expect: a job is expected, but no step of the procedure submits one"),
         (
             'name = "x"\nprocedure = [{ wait_s = 1, command = "test.connection" }]',
-            "procedure[0]: expected one of command, wait_for_job, put_file, wait_for_file, wait_s, found "
+            "procedure[0]: expected one of command, wait_for_job, put_file, wait_for_file, wait_s, wait_until_s, found "
             "command and wait_s",
         ),
         (
@@ -59,7 +60,7 @@ def test_a_shipped_scenario_is_right_and_says_what_it_is(name):
         ('name = "x"', "missing required field `procedure`"),
         (
             'name = "x"\nprocedure = [{}]',
-            "procedure[0]: expected one of command, wait_for_job, put_file, wait_for_file, wait_s, found none",
+            "procedure[0]: expected one of command, wait_for_job, put_file, wait_for_file, wait_s, wait_until_s, found",
         ),
         ('name = "x"\nprocedure = [{ command = "fly" }]', "procedure[0]: unknown command 'fly'"),
         (

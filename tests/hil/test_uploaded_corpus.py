@@ -5,8 +5,8 @@ import pytest
 from flight.jobs.corpus import CorpusSources, find_corpus
 from flight.jobs.recipe import load_recipe
 from flight.jobs.reference import run_reference
-from hil.inline_worker import InlineWorker
-from hil.run import find_corpora, prepare_folder
+from hil.corpora import find_corpora
+from hil.run import prepare_folder
 from hil.scenario.scenario import parse_scenario
 from hil.world import World
 
@@ -15,6 +15,7 @@ name = "x"
 duration_s = 4000
 [spacecraft]
 corpora = []
+worker = "inline"
 work = { step_s = 1 }
 [station]
 files = [{ name = "sheep.txtPACKED", corpus = "CORPUS" }]
@@ -52,7 +53,7 @@ def path(tmp_path):
 def fly(folder, path, packed, extra=""):
     scenario = parse_scenario(TEXT.replace("PACKED", packed).replace("CORPUS", str(path)).replace("EXTRA", extra), "x")
     prepare_folder(folder, force=False)
-    world = World(scenario, 1, folder, find_corpora(scenario), lambda source, event: None, InlineWorker)
+    world = World(scenario, 1, folder, find_corpora(scenario), lambda source, event: None)
     return world, world.run()
 
 

@@ -7,7 +7,8 @@ import pytest
 from flight.jobs.recipe import load_recipe
 from flight.jobs.reference import run_reference
 from hil.checks import Reference, judge
-from hil.run import find_corpora, prepare_folder
+from hil.corpora import find_corpora
+from hil.run import prepare_folder
 from hil.scenario.scenario import parse_scenario
 from hil.world import World
 

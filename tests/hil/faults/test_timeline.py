@@ -6,8 +6,7 @@ import pytest
 
 from flight.jobs.recipe import load_recipe
 from flight.jobs.reference import run_reference
-from hil.inline_worker import InlineWorker
-from hil.run import find_corpora
+from hil.corpora import find_corpora
 from hil.scenario.scenario import parse_scenario
 from hil.world import World
 
@@ -30,6 +29,7 @@ name = "job"
 duration_s = 1000
 [spacecraft]
 corpora = ["CORPUS"]
+worker = "inline"
 work = {{ step_s = 0.25, save_s = 1.0 }}
 [link]
 profile = "sband"
@@ -58,7 +58,7 @@ def fly(tmp_path, corpus_path):
         folder = tmp_path / name
         folder.mkdir()
         corpora = find_corpora(scenario) if text is JOB else {}
-        world = World(scenario, seed, folder, corpora, lambda source, event: None, InlineWorker)
+        world = World(scenario, seed, folder, corpora, lambda source, event: None)
         world.run()
         assert world.procedure.failures == []
         assert world.procedure.is_done

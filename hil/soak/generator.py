@@ -1,0 +1,308 @@
+"""A mission drawn from a seed: link, passes, commands, files, jobs, faults and perhaps an attacker, as a scenario.
+
+Each matter has a random stream of its own, so that what is added to one shifts no other. Whatever is drawn, the mission
+ends quietly: from some time on nothing more goes wrong but the noise of the link, the ground asks for what it is owed,
+and all of it must come.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ccsds.pus.telecommand import Telecommand
+from hil.scenario.scenario import Scenario, parse_scenario
+from hil.scenario.spacecraft import SpacecraftTable
+from hil.scenario.toml import dump_plain
+from hil.streams import Streams
+from mission.channels import Apid
+from mission.definition import DICTIONARY
+
+NS_PER_S = 1_000_000_000
+
+# How long a mission may go on once it is quiet: a backlog over the thinnest link, with retries and back-offs.
+QUIET_S_MAX = 6_000.0
+
+# Whoever prepares a schedule has an identity of its own: no station draws 0, and this one seldom.
+PLANNER_SOURCE_ID = 0xFFFF
+
+COMMANDS_MAX = 12
+WAIT_S_MAX = 30.0
+FAULTS_MAX = 6
+# Workers that are lost in a row without a checkpoint are a reason to give a job up after five.
+WORKER_FAULTS_MAX = 3
+
+JOB_STEPS = 30
+OVERRIDES = (
+    "model.layers = 1\nmodel.width = 16\ntraining.batch = 4",
+    "model.layers = 1\nmodel.width = 16\ntraining.batch = 4\nmodel.dropout = 0.1",
+)
+
+_WORKER_KINDS = ("kill_worker", "hang_worker", "slow_worker", "starve_worker", "flip")
+_OTHER_KINDS = (
+    "reboot_spacecraft",
+    "reboot_spacecraft",
+    "reboot_station",
+    "reset_spacecraft",
+    "flip_store",
+    "fill_disk",
+    "wear_disk",
+    "truncate_checkpoint",
+    "corrupt_checkpoint",
+    "jump_clock",
+    "drift_clock",
+    "pull_cable",
+)
+_EVENTS = ("checkpoint_begun", "checkpoint_saved", "job_changed", "booted", "aos", "los")
+
+
+def draw_mission(seed: int) -> Scenario:
+    """Draw the mission of a seed; equal seeds give equal missions."""
+    streams = Streams(seed).scoped("soak")
+    link, quiet_s = _link(streams.block("link", 0))
+    jobs = _jobs(streams.block("jobs", 0))
+    files = _files(streams.block("files", 0), link["profile"])
+    faults = _faults(streams.block("faults", 0), quiet_s, bool(jobs), link["passes"])
+    procedure = _procedure(streams.block("commands", 0), quiet_s, jobs, files)
+    plain: dict[str, Any] = {
+        "name": f"soak-{seed}",
+        "title": f"A mission drawn from seed {seed}",
+        "duration_s": quiet_s + QUIET_S_MAX,
+        "spacecraft": {
+            "corpora": ["verses"],
+            "worker": "inline",
+            "work": {"start_s": 2.0, "step_s": 0.8, "evaluate_s": 1.0, "save_s": 1.5, "copy_s": 0.1},
+            "files": files["down"],
+        },
+        "station": {"files": files["up"]},
+        "link": link,
+        "faults": faults,
+        "procedure": procedure,
+        "expect": {"invariants": True},
+    }
+    attacker = _attacker(streams.block("attacker", 0), quiet_s)
+    if attacker is not None and link["security"] == "keys":
+        plain["attacker"] = attacker
+    return parse_scenario(dump_plain(plain), f"of seed {seed}")
+
+
+def _link(chance: np.random.Generator) -> tuple[dict[str, Any], float]:
+    """Give the link, and when the mission becomes quiet."""
+    directions = {name: _direction(chance) for name in ("up", "down")}
+    passes: list[dict[str, float]] = []
+    if chance.random() < 0.3:
+        quiet_s = float(chance.integers(80, 200))
+    else:
+        at_s = float(chance.integers(0, 100))
+        for _ in range(int(chance.integers(1, 4))):
+            duration_s = float(chance.integers(40, 120))
+            passes.append({"at_s": at_s, "duration_s": duration_s})
+            at_s += duration_s + float(_pick(chance, (60, 300, 1_800, 5_400)))
+        quiet_s = at_s
+        passes.append({"at_s": at_s, "duration_s": QUIET_S_MAX})
+    dropouts = [
+        {
+            "direction": str(_pick(chance, ("up", "down"))),
+            "at_s": round(quiet_s * float(chance.random()), 3),
+            "duration_s": round(float(chance.uniform(0.1, 20)), 3),
+        }
+        for _ in range(int(chance.integers(3)))
+    ]
+    link = {
+        "profile": str(_pick(chance, ("serial", "uhf", "sband", "xband"))),
+        "security": "keys" if chance.random() < 0.85 else "none",
+        **directions,
+        "dropouts": dropouts,
+        "passes": passes,
+    }
+    return link, quiet_s
+
+
+def _direction(chance: np.random.Generator) -> dict[str, float]:
+    return {
+        "delay_s": round(float(chance.uniform(0, 0.4)), 4),
+        "bit_error_rate": float(_pick(chance, (0.0, 1e-7, 1e-6, 1e-5))),
+        "frame_loss": float(_pick(chance, (0.0, 0.0, 0.02, 0.1))),
+        "frame_loss_burst": float(_pick(chance, (1.0, 3.0))),
+    }
+
+
+def _jobs(chance: np.random.Generator) -> list[dict[str, Any]]:
+    return [
+        {
+            "job_id": number,
+            "recipe": "tiny",
+            "corpus": "verses",
+            "seed": int(chance.integers(1, 4)),
+            "steps": JOB_STEPS,
+            "overrides": str(_pick(chance, OVERRIDES)),
+        }
+        for number in range(1, 1 + int(_pick(chance, (0, 1, 1, 2))))
+    ]
+
+
+def _files(chance: np.random.Generator, profile: str) -> dict[str, list[dict[str, Any]]]:
+    octets_max = 4_000 if profile == "uhf" else 30_000
+    return {
+        direction: [
+            {"name": f"{direction}-{number}.bin", "octets": int(octets_max * float(chance.random()) ** 2)}
+            for number in range(int(chance.integers(3)))
+        ]
+        for direction in ("up", "down")
+    }
+
+
+def _faults(
+    chance: np.random.Generator, quiet_s: float, has_job: bool, passes: list[dict[str, float]]
+) -> list[dict[str, Any]]:
+    faults: list[dict[str, Any]] = []
+    for _ in range(int(chance.integers(FAULTS_MAX + 1))):
+        of_worker = sum(fault["kind"] in _WORKER_KINDS for fault in faults)
+        if has_job and of_worker < WORKER_FAULTS_MAX and chance.random() < 0.4:
+            kind = str(_pick(chance, _WORKER_KINDS))
+        else:
+            kind = str(_pick(chance, _OTHER_KINDS))
+        faults.append({"kind": kind, **_options(chance, kind), **_trigger(chance, quiet_s, has_job, passes)})
+    return faults
+
+
+def _options(chance: np.random.Generator, kind: str) -> dict[str, Any]:
+    match kind:
+        case "slow_worker":
+            return {"factor": 3.0}
+        case "reboot_spacecraft":
+            down_s = float(chance.integers(2, 60))
+            in_operation = chance.random() < 0.6
+            return {"down_s": down_s} | ({"disk_operation": int(chance.integers(1, 40))} if in_operation else {})
+        case "reboot_station" | "fill_disk" | "wear_disk":
+            return {"down_s": float(chance.integers(2, 60))}
+        case "pull_cable":
+            return {"down_s": float(chance.integers(1, 20))}
+        case "jump_clock":
+            return {"jump_s": float(_pick(chance, (-86_400, -30, -1, 1, 30, 3_600)))}
+        case "drift_clock":
+            return {"drift_ppm": float(_pick(chance, (-100, -10, 10, 100)))}
+    return {}
+
+
+def _trigger(
+    chance: np.random.Generator, quiet_s: float, has_job: bool, passes: list[dict[str, float]]
+) -> dict[str, Any]:
+    at_s = round(quiet_s * float(chance.random()), 3)
+    match int(chance.integers(5)):
+        case 0 if has_job:
+            return {"job_step": int(chance.integers(JOB_STEPS))}
+        case 1:
+            event, count = str(_pick(chance, _EVENTS)), int(chance.integers(1, 4))
+            return {"event": event, "count": count, "offset_s": round(float(chance.uniform(0, 2)), 3)}
+        case 2 if len(passes) > 1:
+            number = int(chance.integers(1, len(passes)))
+            offset_s = passes[number - 1]["duration_s"] * float(chance.random())
+            return {"pass_number": number, "offset_s": round(offset_s, 3)}
+    return {"at_s": at_s}
+
+
+def _procedure(
+    chance: np.random.Generator,
+    quiet_s: float,
+    jobs: list[dict[str, Any]],
+    files: Mapping[str, list[dict[str, Any]]],
+) -> list[dict[str, Any]]:
+    groups: list[list[dict[str, Any]]] = [[{"command": "job.submit", "arguments": job}] for job in jobs]
+    groups += [[{"put_file": file["name"]}] for file in files["up"]]
+    groups += [[_step("file.send", name=file["name"])] for file in files["down"]]
+    groups += [_command(chance, number, quiet_s, jobs) for number in range(int(chance.integers(2, COMMANDS_MAX + 1)))]
+    order = chance.permutation(len(groups))
+    busy = [{**step, "may_fail": True} for number in order for step in groups[int(number)]]
+    for step in busy:
+        if "command" in step and chance.random() < 0.5:
+            step["waits"] = False
+    for _ in range(int(chance.integers(4))):
+        wait_s = round(float(chance.uniform(1, WAIT_S_MAX)), 3)
+        busy.insert(int(chance.integers(len(busy) + 1)), {"wait_s": wait_s})
+    return [*busy, *_quiet_steps(quiet_s, jobs, files)]
+
+
+def _quiet_steps(
+    quiet_s: float, jobs: list[dict[str, Any]], files: Mapping[str, list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """Give what the ground does once nothing goes wrong any more: it asks for all that it is owed."""
+    steps: list[dict[str, Any]] = [
+        {"wait_until_s": quiet_s + 70.0},
+        {"command": "test.connection", "label": "commandable"},
+        {"command": "device.trust", "may_fail": True},
+        {"command": "mode.enter", "arguments": {"mode": "COMPUTE"}},
+        {"command": "schedule.enable"},
+        {"command": "scrub.start"},
+    ]
+    for job in jobs:
+        # One whose submission never came is submitted now; for the others it is the same job.
+        steps.append({"command": "job.submit", "arguments": job, "may_fail": True})
+        steps.append({"command": "job.resume", "arguments": {"job_id": job["job_id"]}, "may_fail": True})
+    steps += [{"wait_for_job": job["job_id"]} for job in jobs]
+    steps += [{"command": "job.report", "arguments": {"job_id": job["job_id"]}} for job in jobs]
+    steps += [{"wait_for_file": file["name"], "may_fail": True} for file in files["up"]]
+    steps += [
+        {"command": "file.send", "arguments": {"name": file["name"], "destination": f"again-{file['name']}"}}
+        for file in files["down"]
+    ]
+    steps += [{"wait_for_file": f"again-{file['name']}"} for file in files["down"]]
+    return [*steps, {"wait_s": 15.0}, {"command": "test.connection", "label": "commandable at the end"}]
+
+
+def _command(
+    chance: np.random.Generator, number: int, quiet_s: float, jobs: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    match int(chance.integers(12)):
+        case 0:
+            return [_step("housekeeping.once", structures=[1])]
+        case 1:
+            return [_step("housekeeping.enable", structures=[1])]
+        case 2:
+            return [_step("parameter.set", values={"clock_drift": float(chance.integers(1, 100))})]
+        case 3 | 4:
+            return [_step("directory.make", name=f"made-{number}")]
+        case 5 | 6:
+            late = float(chance.random()) * quiet_s
+            return [_step("schedule.enable"), _step("schedule.insert", activities=[_activity(number, late)])]
+        case 7 if jobs:
+            job = int(chance.integers(1, len(jobs) + 1))
+            return [_step(str(_pick(chance, ("job.pause", "job.resume", "job.report"))), job_id=job)]
+        case 8:
+            reset = DICTIONARY.command("spacecraft.reset")
+            return [
+                _step("command.arm", service=reset.service, subtype=reset.subtype),
+                _step("spacecraft.reset"),
+            ]
+        case 9:
+            return [_step("mode.enter", mode=str(_pick(chance, ("NOMINAL", "SAFE", "COMPUTE"))))]
+        case 10:
+            return [_step(str(_pick(chance, ("boot.report", "file.list", "scrub.start", "schedule.report_fates"))))]
+    return [_step("test.connection")]
+
+
+def _step(command: str, **arguments: Any) -> dict[str, Any]:
+    return {"command": command} | ({"arguments": arguments} if arguments else {})
+
+
+def _activity(number: int, at_s: float) -> dict[str, Any]:
+    """Give a directory to be made on board at a mission time, if the on-board clock is right."""
+    command = DICTIONARY.command("directory.make")
+    data = command.arguments.encode({"name": f"due-{number}"})
+    packet = Telecommand(Apid.CORE, number, command.service, command.subtype, PLANNER_SOURCE_ID, data=data)
+    tai_ns = round((SpacecraftTable().tai_s + at_s) * NS_PER_S)
+    return {"release_time": tai_ns, "request": packet.encode().hex()}
+
+
+def _attacker(chance: np.random.Generator, quiet_s: float) -> dict[str, Any] | None:
+    if chance.random() < 0.7:
+        return None
+    return {
+        "per_minute": float(_pick(chance, (2, 10, 30))),
+        "until_s": quiet_s,
+        "alters": float(_pick(chance, (0.0, 0.02, 0.1))),
+    }
+
+
+def _pick(chance: np.random.Generator, choices: tuple[Any, ...]) -> Any:
+    return choices[int(chance.integers(len(choices)))]
