@@ -35,7 +35,6 @@ TCP_RATE_BPS = 12_500_000
 
 _DELAY_NS = 20_000_000
 _JITTER_NS = 10_000_000
-_PROBES = 100
 _PROBE = b"probe 16 octets."
 
 # What does not arrive within this time is lost.
@@ -93,19 +92,21 @@ class Loop:
         return port
 
 
-def measure_real_time(mode: str, seed: int, stream_s: float = 8.0) -> list[Measurement]:
+def measure_real_time(mode: str, seed: int, stream_s: float = 8.0, probes: int = 100) -> list[Measurement]:
     """Measure a line over ports of a kind.
 
     Args:
         mode: ``pty``, at 115200 baud, or ``tcp``, at 12.5 Mbit/s.
         seed: Of every random choice.
         stream_s: For how long octets are streamed to measure the rate.
+        probes: Short messages sent to measure a delay.
     """
-    return list(_Bench(mode, seed).measure(stream_s))
+    return list(_Bench(mode, seed, probes).measure(stream_s))
 
 
 class _Bench:
-    def __init__(self, mode: str, seed: int) -> None:
+    def __init__(self, mode: str, seed: int, probes: int) -> None:
+        self._probes = probes
         self._mode = mode
         self._seed = seed
         self._rate_bps, self._bits = (PTY_RATE_BPS, 10) if mode == "pty" else (TCP_RATE_BPS, 8)
@@ -172,7 +173,7 @@ class _Bench:
         delays = []
         with contextlib.ExitStack() as stack:
             loop = Loop(self._mode, self._line(**effects), stack)
-            for _ in range(_PROBES):
+            for _ in range(self._probes):
                 sent_ns = loop.now_ns
                 loop.sender.write(_PROBE)
                 count = self._take(loop, len(_PROBE))

@@ -1,6 +1,7 @@
 """`hil validate`: it finds what was configured, finds a channel that lies, and knows how wide an interval is."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hil.channel.burst import Pace
 from hil.validation import virtual
 from hil.validation.alignment import find_gaps, random_octets
 from hil.validation.measurement import Measurement, of_batches, of_deviation, of_mean, of_rate, student_sigmas, within
+from hil.validation.real_time import measure_real_time
 from hil.validation.virtual import Bench, measure
 from mission.profiles import PROFILES
 
@@ -124,6 +126,18 @@ def test_the_command_writes_its_report_and_ends_with_0(tmp_path, monkeypatch):
     assert (tmp_path / "v" / "validation.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_in_real_time_octets_pass_a_bridge_and_are_altered_as_configured():
+    # Short, and judged by content alone: what the clock says is the bench's affair.
+    found = {each.effect: each for each in measure_real_time("tcp", 1, stream_s=0.2, probes=5)}
+    assert found.keys() == {"rate", "delay", "jitter", "bit errors", "slips"}
+    assert found["bit errors"].ok
+    assert found["slips"].ok
+    assert found["rate"].found.count > 0
+    assert found["delay"].found.count == 5
+    assert found["delay"].found.value > 19.9
+    assert found["jitter"].found.value > 0
+
+
 def test_the_command_ends_with_1_when_something_does_not_fit(monkeypatch):
     monkeypatch.setattr(virtual, "EFFECTS", (virtual.rate, virtual.bit_errors))
     monkeypatch.setattr(bit_errors.BitErrors, "_disturb", lambda self, burst: burst)
@@ -147,17 +161,18 @@ def test_bad_input_ends_with_2(arguments, message):
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
-    # With 99.99 %, none of 300 misses but once in 33 tries of this test; the seed is fixed.
+    # Of 1000 with 99.99 % each, a tenth of one misses; skewed samples, as lengths of bursts are, miss somewhat more.
     chance = np.random.default_rng(1)
-    for _ in range(300):
-        rate_found = of_rate(int(chance.binomial(2000, 0.05)), 2000)
-        assert rate_found.low < 0.05 < rate_found.high
-        samples = chance.exponential(3.0, 1000)
-        assert of_mean(samples).low < 3 < of_mean(samples).high
-        even = of_deviation(chance.random(1000))
-        assert even.low < 12**-0.5 < even.high
-        hits = np.repeat(chance.random(4000) < 0.1, 4)
-        assert of_batches(hits, 100).low < 0.1 < of_batches(hits, 100).high
+    misses = Counter()
+    for _ in range(1000):
+        found = {
+            "rate": (0.05, of_rate(int(chance.binomial(2000, 0.05)), 2000)),
+            "mean": (3.0, of_mean(chance.exponential(3.0, 500))),
+            "deviation": (12**-0.5, of_deviation(chance.random(500))),
+            "batches": (0.1, of_batches(np.repeat(chance.random(2000) < 0.1, 4), 100)),
+        }
+        misses.update(kind for kind, (truth, interval) in found.items() if not interval.low < truth < interval.high)
+    assert max(misses.values(), default=0) <= 3
 
 
 def test_intervals_are_as_narrow_as_they_can_be():
