@@ -32,7 +32,8 @@ from flight.slots import Begun, SlotStore
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from flight.survival import SurvivalConfig
 from mission.definition import DICTIONARY
-from mission.profiles import PROFILES, find_profile
+from mission.profile_file import open_profile
+from mission.profiles import PROFILES
 from mission.slots import SlotKind
 from ports.drive import drive
 from ports.errors import PortRefusedError
@@ -64,7 +65,12 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
     help="serial:/dev/ttyTHS1?baud=115200, tcp:host:port, tcp-listen:host:port, udp:…, pty:, or a pyserial URL.",
 )
 @click.option("--store", required=True, type=click.Path(path_type=Path), help="Directory of the on-board store.")
-@click.option("--profile", default="serial", show_default=True, help=f"Link profile: {', '.join(PROFILES)}.")
+@click.option(
+    "--profile",
+    default="serial",
+    show_default=True,
+    help=f"Link profile: {', '.join(PROFILES)}, or the path of a .toml file.",
+)
 @click.option(
     "--corpus",
     "corpora",
@@ -113,7 +119,7 @@ def main(
     with contextlib.ExitStack() as stack:
         try:
             parse_url(link_url)
-            link_profile = find_profile(profile)
+            link_profile = open_profile(profile)
             require_choice(keys_path, insecure)
             on_board = find_corpora_on_board(corpora, CorpusSources.from_environment(os.environ))
             keys = stack.enter_context(opened_keys(keys_path, End.SPACECRAFT)) if keys_path is not None else None

@@ -10,6 +10,7 @@ from ccsds.cfdp import events as cfdp
 from ccsds.cfdp.codes import ConditionCode, DeliveryCode, FileStatus
 from ccsds.cfdp.events import Rejection, Role, TransactionId
 from ccsds.cfdp.mib import Mib
+from ccsds.cfdp.tlv import SUCCESSFUL
 from ccsds.cfdp.transfer import Transfer
 from flight.parameters import Source
 from flight.reporter import Reporter, clip_reason
@@ -18,6 +19,7 @@ from mission.words.files import (
     FILE_STORED,
     PDUS_REFUSED_FOR,
     PDUS_WERE_REFUSED,
+    TRANSFER_ANSWERED,
     TRANSFER_FAILED,
     TRANSFER_FINISHED,
     TRANSFER_RESUMED,
@@ -83,6 +85,8 @@ class FileLog:
                     self._reporter.event(
                         TRANSFER_RESUMED, **_identity(transaction), role=_ROLES[role], progress=progress
                     )
+                case cfdp.ProgressReported(transaction, progress):
+                    self._reporter.event(TRANSFER_ANSWERED, **_identity(transaction), progress=progress)
                 case cfdp.TransactionFinished():
                     self._finish(event)
                 case cfdp.PduRejected(rejection):
@@ -127,6 +131,10 @@ class FileLog:
                 self._stored_count += 1
                 self._reporter.event(FILE_STORED, **identity, name=event.name, size=event.size_octets)
                 return
+        refused = next((each for each in event.responses if each.status != SUCCESSFUL), None)
+        if refused is not None and not fault:
+            action = refused.action.name.lower().replace("_", " ")
+            fault = f"{action} {refused.first_name}: {refused.message or 'refused'}"
         self._failed_count += 1
         self._reporter.event(
             TRANSFER_FAILED,

@@ -64,6 +64,8 @@ class Files:
     def __init__(self, profile: LinkProfile, security: Security | None, disk: Disk, reporter: Reporter) -> None:
         overhead_octets = security.overhead_octets(Link.TM, Downlink.FILES) if security else 0
         self._mib = spacecraft_mib(profile, overhead_octets)
+        self.ground_entity = profile.ground_entity
+        """Where files go down to."""
         self._disk = disk
         self._reporter = reporter
         self.folder = Shelf(Folder(disk, FILES_DIRECTORY, RESERVE_OCTETS), disk)

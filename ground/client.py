@@ -19,8 +19,9 @@ import msgspec
 from ccsds.cop1.fop import Directive, Service
 from ccsds.errors import StarloopError
 from ground.events import FINAL, plain
-from ground.files import PRIORITY_DEFAULT
+from ground.files import DEFAULT_OPTIONS
 from ground.outbox import copy_in
+from ground.transfer_options import TransferOptions
 
 # A program that reads no events while it waits for something else keeps these, and loses the oldest beyond.
 EVENTS_KEPT_MAX = 65_536
@@ -180,17 +181,14 @@ class Client:
         self,
         local: str | os.PathLike[str],
         remote: str,
-        *,
-        priority: int = PRIORITY_DEFAULT,
-        is_acknowledged: bool = True,
+        options: TransferOptions = DEFAULT_OPTIONS,
     ) -> str:
         """Have the station send a copy of a file, which is made here and now; it is in its journal when this returns.
 
         Args:
             local: The file.
             remote: Its name on board.
-            priority: 0 to 7; 0 goes first.
-            is_acknowledged: Class 2 of CFDP, which asks again for what is lost; else class 1, which does not.
+            options: What else is said of it: priority, class, closure, checksum, requests.
 
         Returns:
             The transfer's name, as in events.
@@ -206,8 +204,7 @@ class Client:
             "put",
             source_name=source_name,
             destination_name=remote,
-            priority=priority,
-            is_acknowledged=is_acknowledged,
+            options=msgspec.to_builtins(options),
         )
         return reply["transaction"]
 
@@ -220,7 +217,7 @@ class Client:
         return self._ask("transfers", limit=limit)["transfers"]
 
     def act_on_transfer(self, action: str, transaction: str) -> None:
-        """Suspend, resume or cancel a transfer at the station's end.
+        """Suspend, resume, cancel or ask about a transfer at the station's end.
 
         Raises:
             RefusalError: There is no such action, or the transfer is not under way.

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any
 
 from ccsds.cfdp import events as cfdp
-from ccsds.cfdp.codes import ConditionCode, DeliveryCode, FileStatus, TransmissionMode
+from ccsds.cfdp.codes import ConditionCode, DeliveryCode, FileStatus, PromptResponse
 from ccsds.cfdp.contact_clock import ContactClock
 from ccsds.cfdp.entity import Entity
 from ccsds.cfdp.events import Role, TransactionId
@@ -35,6 +35,7 @@ from ground.events import (
 from ground.transfer_events import (
     FilesHeld,
     PduRefused,
+    TransferAnswered,
     TransferDirection,
     TransferFailed,
     TransferFinished,
@@ -43,15 +44,16 @@ from ground.transfer_events import (
     TransferStarted,
     TransferSuspended,
 )
+from ground.transfer_options import TransferOptions, describe_response
 from mission.channels import SPACECRAFT_ID, Apid
 from mission.channels import Uplink as Channel
-from mission.files import SPACECRAFT_ENTITY, ground_mib
+from mission.files import ground_mib
 from mission.profiles import LinkProfile
 
 NS_PER_S = 1_000_000_000
 
-PRIORITY_DEFAULT = 4
-"""In the middle of CFDP's 0 to 7."""
+DEFAULT_OPTIONS = TransferOptions()
+"""As the MIB says."""
 
 # How far a transfer is, is told so often: a person's eye wants no more, and an archive less.
 PROGRESS_INTERVAL_NS = NS_PER_S
@@ -73,6 +75,10 @@ class TransferAction(Enum):
     SUSPEND = "suspend"
     RESUME = "resume"
     CANCEL = "cancel"
+    PROMPT = "prompt"
+    """Ask the spacecraft, which receives, how far it is."""
+    PROMPT_NAK = "prompt-nak"
+    """Ask it what it misses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +122,7 @@ class Files:
     def __init__(self, profile: LinkProfile, security: Security | None, home: FilesHome) -> None:
         overhead_octets = security.overhead_octets(Link.TC, Channel.FILES) if security else 0
         self._security = security
+        self._spacecraft_entity = profile.spacecraft_entity
         self._packet_octets_max = profile.tc_frame_octets_max - OVERHEAD_OCTETS - overhead_octets
         self._entity = Entity(ground_mib(profile, overhead_octets), home.store, home.journal, home.records)
         self._clock = ContactClock()
@@ -135,9 +142,8 @@ class Files:
         self,
         source_name: str,
         destination_name: str,
+        options: TransferOptions = DEFAULT_OPTIONS,
         *,
-        priority: int = PRIORITY_DEFAULT,
-        mode: TransmissionMode | None = None,
         now_ns: int,
     ) -> TransactionId:
         """Begin to send a file; it is in the journal when this returns.
@@ -145,8 +151,7 @@ class Files:
         Args:
             source_name: In the store.
             destination_name: On board.
-            priority: 0 goes first; equals take turns.
-            mode: Class 2 asks again for what is lost, class 1 does not; None is as the MIB says.
+            options: What else is said of it.
             now_ns: Now.
 
         Raises:
@@ -158,11 +163,14 @@ class Files:
                 f"put: expected a destination name of at most {NAME_OCTETS_MAX} octets, found {name_octets}"
             )
         request = PutRequest(
-            destination=SPACECRAFT_ENTITY,
+            destination=self._spacecraft_entity,
             source_name=source_name,
             destination_name=destination_name,
-            mode=mode,
-            priority=priority,
+            mode=options.mode,
+            closure_requested=options.closure,
+            checksum_type=options.checksum,
+            priority=options.priority,
+            options=options.requests,
         )
         try:
             transaction = self._entity.put(request, now_ns)
@@ -175,7 +183,7 @@ class Files:
         return transaction
 
     def act(self, action: TransferAction, transaction: TransactionId, now_ns: int) -> None:
-        """Suspend, resume or cancel a transfer: the first two at this end, the last at both.
+        """Suspend or resume a transfer at this end, cancel it at both, or ask the other end about it.
 
         Raises:
             MisuseError: It is not under way, or the journal failed.
@@ -188,6 +196,10 @@ class Files:
                     self._entity.resume(transaction, now_ns)
                 case TransferAction.CANCEL:
                     self._entity.cancel(transaction, now_ns)
+                case TransferAction.PROMPT:
+                    self._entity.prompt(transaction, PromptResponse.KEEP_ALIVE)
+                case TransferAction.PROMPT_NAK:
+                    self._entity.prompt(transaction, PromptResponse.NAK)
         except OSError as error:
             raise MisuseError(f"{action.value}: expected a disk that takes the journal, found: {error}") from None
         finally:
@@ -259,6 +271,7 @@ class Files:
     def snapshot(self) -> dict[str, Any]:
         """Give all transfers that are under way, and what was refused, in plain values."""
         return {
+            "entity": self._entity.mib.entity,
             "transfers": self.transfers(),
             "held": self._held_reason,
             "refused": {rejection.name: count for rejection, count in self._entity.rejections.items()},
@@ -326,6 +339,15 @@ class Files:
                 case cfdp.TransactionResumed():
                     known = self._find(event.transaction, event.role)
                     self._events.append(TransferResumed(time_ns=now_ns, **_identity(event.transaction, known)))
+                case cfdp.ProgressReported():
+                    known = self._find(event.transaction, Role.SENDER)
+                    self._events.append(
+                        TransferAnswered(
+                            time_ns=now_ns,
+                            received_octets=event.progress_octets,
+                            **_identity(event.transaction, known),
+                        )
+                    )
                 case cfdp.TransactionFinished():
                     self._finish(event, now_ns)
                 case cfdp.PduRejected():
@@ -343,15 +365,20 @@ class Files:
         if known.size_octets is None:
             known.size_octets = event.size_octets
         identity = _identity(event.transaction, known)
+        requests = tuple(one_line(describe_response(each)) for each in event.responses)
         is_whole = event.delivery is DeliveryCode.COMPLETE and event.file_status in (
             FileStatus.RETAINED,
             FileStatus.UNREPORTED,
         )
         if is_whole:
-            self._events.append(TransferFinished(time_ns=now_ns, file_status=event.file_status, **identity))
+            self._events.append(
+                TransferFinished(time_ns=now_ns, file_status=event.file_status, requests=requests, **identity)
+            )
             return
         text = known.fault or _word(event.condition)
-        self._events.append(TransferFailed(time_ns=now_ns, condition=event.condition, text=text, **identity))
+        self._events.append(
+            TransferFailed(time_ns=now_ns, condition=event.condition, text=text, requests=requests, **identity)
+        )
 
     def _tell_progress(self, now_ns: int, only: TransactionId | None = None) -> None:
         """Tell how far those transfers are that have moved, or the one that is asked for."""

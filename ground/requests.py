@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ccsds.cfdp.codes import TransmissionMode
 from ccsds.cop1.fop import Directive, Service
 from ccsds.errors import MisuseError
 from ccsds.sdls.key_state import KeyOperation
@@ -22,9 +21,10 @@ from ccsds.sdls.security import KeyStatus
 from ground import outbox
 from ground.events import KeyChanged
 from ground.file_names import is_in_outbox
-from ground.files import PRIORITY_DEFAULT, TransferAction, parse_transaction
+from ground.files import TransferAction, parse_transaction
 from ground.history import CommandRecord, History
 from ground.socket_server import Connection
+from ground.transfer_options import TransferOptions
 from mission.definition import DICTIONARY
 from mission.field_types import Octets
 from mission.fields import FieldType, Layout, Rows
@@ -100,8 +100,7 @@ class _CommandRequest(msgspec.Struct, forbid_unknown_fields=True):
 class _PutRequest(msgspec.Struct, forbid_unknown_fields=True):
     source_name: str
     destination_name: str
-    priority: int = PRIORITY_DEFAULT
-    is_acknowledged: bool = True
+    options: dict[str, Any] = {}
 
 
 class _TransfersRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -207,14 +206,10 @@ def _files(host: "StationService", request: _NoArguments, connection: Connection
 def _put(host: "StationService", request: _PutRequest, connection: Connection) -> dict[str, Any]:
     if not is_in_outbox(request.source_name):
         raise MisuseError(f"put: expected a file in the outbox, found {request.source_name!r}")
-    mode = TransmissionMode.ACKNOWLEDGED if request.is_acknowledged else TransmissionMode.UNACKNOWLEDGED
     try:
+        options = TransferOptions.read(request.options)
         transaction = host.station.put_file(
-            request.source_name,
-            request.destination_name,
-            priority=request.priority,
-            mode=mode,
-            now_ns=time.monotonic_ns(),
+            request.source_name, request.destination_name, options, now_ns=time.monotonic_ns()
         )
     except MisuseError:
         outbox.remove(host.files.root, request.source_name)

@@ -14,7 +14,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ccsds.cfdp.codes import TransmissionMode
 from ccsds.cfdp.events import TransactionId
 from ccsds.clcw import Clcw
 from ccsds.cop1.fop import Directive, Service
@@ -40,12 +39,13 @@ from ground.events import (
     StationEvent,
     StoreNoted,
 )
-from ground.files import PRIORITY_DEFAULT, Files, FilesHome, TransferAction
+from ground.files import DEFAULT_OPTIONS, Files, FilesHome, TransferAction
 from ground.onboard_time import OnboardTime
 from ground.picture import Picture
 from ground.station_config import StationConfig
 from ground.storage import CONFIRM, StoreBook
 from ground.tracker import Action, Tracker
+from ground.transfer_options import TransferOptions
 from ground.uplink import Acknowledged, Released, Undelivered, Uplink
 from mission.channels import Apid
 from mission.definition import DICTIONARY
@@ -202,9 +202,8 @@ class Station:
         self,
         source_name: str,
         destination_name: str,
+        options: TransferOptions = DEFAULT_OPTIONS,
         *,
-        priority: int = PRIORITY_DEFAULT,
-        mode: TransmissionMode | None = None,
         now_ns: int,
     ) -> TransactionId:
         """Begin to send a file of the station's store; see `ground.files.Files.put`.
@@ -214,12 +213,12 @@ class Station:
         """
         self._begin(now_ns)
         try:
-            return self._files.put(source_name, destination_name, priority=priority, mode=mode, now_ns=now_ns)
+            return self._files.put(source_name, destination_name, options, now_ns=now_ns)
         finally:
             self._follow_files()
 
     def act_on_transfer(self, action: TransferAction, transaction: TransactionId, now_ns: int) -> None:
-        """Suspend, resume or cancel a transfer; see `ground.files.Files.act`.
+        """Suspend, resume, cancel or ask about a transfer; see `ground.files.Files.act`.
 
         Raises:
             MisuseError: It is not under way, or the journal failed.

@@ -71,14 +71,25 @@ class TransferResumed(TransferEvent, frozen=True, kw_only=True, tag=True):
         return f"{self.named}: resumed"
 
 
+class TransferAnswered(TransferEvent, frozen=True, kw_only=True, tag=True):
+    """The receiver was asked how far it is."""
+
+    received_octets: int
+
+    def __str__(self) -> str:
+        return f"{self.named}: {self.received_octets} octets are at the receiver"
+
+
 class TransferFinished(TransferEvent, frozen=True, kw_only=True, tag=True):
     """A file has arrived, whole and under its name; in class 1 without closure nobody knows that of one sent."""
 
     file_status: FileStatus
+    requests: tuple[str, ...] = ()
+    """What became of each request that it brought along, in words."""
 
     def __str__(self) -> str:
         known = "" if self.file_status is FileStatus.RETAINED else ", unconfirmed"
-        return f"{self.named}: finished, {self.size_octets} octets{known}"
+        return f"{self.named}: finished, {self.size_octets} octets{known}{_listed(self.requests)}"
 
 
 class TransferFailed(TransferEvent, frozen=True, kw_only=True, tag=True):
@@ -86,9 +97,11 @@ class TransferFailed(TransferEvent, frozen=True, kw_only=True, tag=True):
 
     condition: ConditionCode
     text: str
+    requests: tuple[str, ...] = ()
+    """As in `TransferFinished`."""
 
     def __str__(self) -> str:
-        return f"{self.named}: failed, {self.text}"
+        return f"{self.named}: failed, {self.text}{_listed(self.requests)}"
 
 
 class PduRefused(StationEvent, frozen=True, kw_only=True, tag=True):
@@ -110,3 +123,7 @@ class FilesHeld(StationEvent, frozen=True, kw_only=True, tag=True):
 
     def __str__(self) -> str:
         return f"files are held: {self.reason}"
+
+
+def _listed(requests: tuple[str, ...]) -> str:
+    return "".join(f"; {each}" for each in requests)

@@ -15,7 +15,8 @@ from hil.recording import Recording, load_truths
 from hil.scenario.link import LinkTable
 from hil.sky import bit_error_rate, light_time
 from hil.streams import Streams
-from mission.profiles import LinkProfile, find_profile
+from mission.profile_file import open_profile
+from mission.profiles import LinkProfile
 
 NS_PER_S = 1_000_000_000
 
@@ -124,7 +125,7 @@ def check_lines(link: LinkTable) -> None:
         MisuseError: Naming the key, what was expected and what was found.
     """
     for name in ("up", "down"):
-        line_config(name, link, find_profile(link.profile))
+        line_config(name, link, open_profile(link.profile))
     if link.replay is not None:
         load_truths(link.replay)
 

@@ -47,7 +47,8 @@ from hil.streams import Streams
 from hil.wiring import Mode, Power, Wiring
 from hil.world import NS_PER_S
 from mission.files import FILES_DIRECTORY
-from mission.profiles import LinkProfile, find_profile
+from mission.profile_file import open_profile
+from mission.profiles import LinkProfile
 from ports.errors import PortLostError
 
 # Two Python programs start within seconds; a loaded machine may need many.
@@ -94,7 +95,7 @@ class Rig:
         self._watch = watch
         self._wiring = wiring
         self._power = power
-        profile = find_profile(scenario.link.profile)
+        profile = open_profile(scenario.link.profile)
         streams = Streams(seed)
         outlook = scenario.outlook()
         self._stack = contextlib.ExitStack()

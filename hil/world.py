@@ -45,7 +45,8 @@ from hil.streams import Streams
 from hil.surroundings import Surroundings
 from hil.worker import Hand, VirtualWorker, hand_process
 from mission.files import FILES_DIRECTORY
-from mission.profiles import Contact, find_profile
+from mission.profile_file import open_profile
+from mission.profiles import Contact
 
 NS_PER_S = 1_000_000_000
 
@@ -87,7 +88,7 @@ class World:
         self.now_ns = 0
         self._end_ns = _ns(scenario.duration_s)
         link = scenario.link
-        profile = replace(find_profile(link.profile), contact=Contact(link.contact))
+        profile = replace(open_profile(link.profile), contact=Contact(link.contact))
         streams = Streams(seed)
         outlook = scenario.outlook()
         self._recording = Recording(link, folder)

@@ -12,6 +12,14 @@ SPACECRAFT_ID = 0x2A
 """The ten-bit spacecraft identifier in every TC and TM frame of this mission."""
 
 
+SPACECRAFT_ENTITY = 42
+"""The CFDP entity on board, unless a link profile says otherwise."""
+GROUND_ENTITY = 1
+"""The CFDP entity of the station, unless a link profile says otherwise."""
+ENTITY_MAX = 255
+"""Telecommands name an entity in one octet."""
+
+
 class Apid(IntEnum):
     """Application process identifiers on board (eleven bits)."""
 

@@ -13,9 +13,12 @@ from ccsds.sdls.association import Link
 from ccsds.sync import TmCodingConfig
 from ccsds.tc_segment import MAP_ID_MAX
 from ccsds.tm_frame import tm_overhead_octets
-from mission.channels import Uplink
+from mission.channels import ENTITY_MAX, GROUND_ENTITY, SPACECRAFT_ENTITY, Uplink
 
 NS_PER_S = 1_000_000_000
+
+# 232.1-B-2, 6.1.8.2.
+FARM_WINDOW_MAX = 254
 
 
 class Contact(Enum):
@@ -26,6 +29,17 @@ class Contact(Enum):
     TRAFFIC = "traffic"
     """Nothing tells it, as on a UART or behind a radio that passes octets on: there is contact while authentic frames
     come (without keys, valid ones), and the ground sends one each `LinkProfile.keep_alive_ns`, also into silence."""
+
+
+class CfdpDialect(Enum):
+    """Whose CFDP the two ends speak: what each believes of the other (`mission.files`)."""
+
+    STARLOOP = "starloop"
+    """Ours at both ends: CRC-32C, large files, NAKs that list all that is missing."""
+    NASA_CFS = "nasa_cfs"
+    """The other end is NASA cFS CF, or one of them is to be put in the place of it."""
+    YAMCS = "yamcs"
+    """The other end is Yamcs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +87,14 @@ class LinkProfile:
     """The link counts as lost when nothing valid has come for this long, at either end that goes by traffic."""
     beacon_ns: int = 300 * NS_PER_S
     """Between two beacons of plain text, out of contact and in SAFE; 0 for none."""
+    cfdp: CfdpDialect = CfdpDialect.STARLOOP
+    """Whose CFDP files go by."""
+    cfdp_keep_alive_ns: int = 0
+    """Between Keep Alive PDUs of a receiver, which tell its sender how far it is (727.0-B-5, 4.6.5); 0 for none."""
+    spacecraft_entity: int = SPACECRAFT_ENTITY
+    """The CFDP entity on board, 1 to 255, as telecommands name it."""
+    ground_entity: int = GROUND_ENTITY
+    """The CFDP entity of the station, 1 to 255."""
 
     def __post_init__(self) -> None:
         """Refuse what no link can be.
@@ -80,9 +102,33 @@ class LinkProfile:
         Raises:
             MisuseError: Naming the field, what was expected and what was found.
         """
-        for field in ("uplink_rate_bps", "downlink_rate_bps", "round_trip_ns", "keep_alive_ns", "silence_ns"):
+        if not self.name or not self.name.isprintable():
+            raise MisuseError(f"profile: expected a name, found {self.name!r}")
+        for field in (
+            "uplink_rate_bps",
+            "downlink_rate_bps",
+            "bits_per_octet",
+            "round_trip_ns",
+            "keep_alive_ns",
+            "silence_ns",
+            "transmission_limit",
+        ):
             if getattr(self, field) <= 0:
                 raise MisuseError(f"profile {self.name}: expected {field} above 0, found {getattr(self, field)}")
+        for field in ("beacon_ns", "cfdp_keep_alive_ns"):
+            if getattr(self, field) < 0:
+                raise MisuseError(f"profile {self.name}: expected {field} of 0 or more, found {getattr(self, field)}")
+        for field in ("spacecraft_entity", "ground_entity"):
+            if not 1 <= getattr(self, field) <= ENTITY_MAX:
+                raise MisuseError(
+                    f"profile {self.name}: expected {field} 1 to {ENTITY_MAX}, found {getattr(self, field)}"
+                )
+        if self.spacecraft_entity == self.ground_entity:
+            raise MisuseError(f"profile {self.name}: expected two CFDP entities, found {self.ground_entity} twice")
+        if not 2 <= self.farm_window <= FARM_WINDOW_MAX or self.farm_window % 2:
+            raise MisuseError(
+                f"profile {self.name}: expected an even farm_window of 2 to {FARM_WINDOW_MAX}, found {self.farm_window}"
+            )
         if self.contact is Contact.TRAFFIC and self.silence_ns <= self.keep_alive_ns:
             raise MisuseError(
                 f"profile {self.name}: expected silence_ns above keep_alive_ns = {self.keep_alive_ns}, "
@@ -96,7 +142,6 @@ class LinkProfile:
             raise MisuseError(
                 f"profile {self.name}: expected TC frames of 8 to 1024 octets, found {self.tc_frame_octets_max}"
             )
-
         if self.tc_map is not None and not 0 <= self.tc_map <= MAP_ID_MAX:
             raise MisuseError(f"profile {self.name}: expected a MAP of 0 to {MAP_ID_MAX}, found {self.tc_map}")
 

@@ -20,6 +20,17 @@ class TransferRole(IntEnum):
     RECEIVER = 2
 
 
+class FileChecksum(IntEnum):
+    """How a file is summed: `ccsds.cfdp.codes.ChecksumType`, with the registry's numbers."""
+
+    MODULAR = 0
+    CRC_32C = 2
+    CRC_32 = 3
+    NULL = 15
+    AS_PROFILE = 255
+    """As the link's profile has it."""
+
+
 class PduRefusal(IntEnum):
     """Why a PDU was not taken: `ccsds.cfdp.events.Rejection`."""
 

@@ -54,6 +54,7 @@ EDGES = {
     "ground/requests.py",
     "ground/serve.py",
     "ground/socket_server.py",
+    "mission/profile_file.py",
     "ports/drive.py",
     "ports/key_directory.py",
     "ports/pseudo_terminal.py",

@@ -130,6 +130,16 @@ class TransactionResumed(msgspec.Struct, frozen=True, tag=True):
         return f"CFDP {self.transaction}: {self.role.value} resumed at {self.progress_octets}"
 
 
+class ProgressReported(msgspec.Struct, frozen=True, tag=True):
+    """The receiver of a file was asked how far it is, and said it."""
+
+    transaction: TransactionId
+    progress_octets: int
+
+    def __str__(self) -> str:
+        return f"CFDP {self.transaction}: {self.progress_octets} octets are at the receiver"
+
+
 class TransactionFinished(msgspec.Struct, frozen=True, tag=True):
     """A transaction is over at this end."""
 
@@ -158,5 +168,6 @@ Event = (
     | FaultRaised
     | TransactionSuspended
     | TransactionResumed
+    | ProgressReported
     | TransactionFinished
 )

@@ -20,7 +20,7 @@ from ccsds.cfdp.codes import (
 )
 from ccsds.cfdp.contact_clock import RepeatTimer
 from ccsds.cfdp.directives import Ack, Directive, Eof, Finished, KeepAlive, Nak, Prompt
-from ccsds.cfdp.events import FileSent, Rejection, Role, TransactionFinished
+from ccsds.cfdp.events import FileSent, ProgressReported, Rejection, Role, TransactionFinished
 from ccsds.cfdp.far_end import FarEnd
 from ccsds.cfdp.host import SYNC_NS, SYNC_OCTETS, Host
 from ccsds.cfdp.pdu import Pdu
@@ -64,6 +64,7 @@ class Sender(TransactionEnd):
         self._retransmission = Retransmission(remote, far_end.round_trip)
         self._due[DirectiveCode.METADATA] = None
         self._prompt = PromptResponse.NAK
+        self._is_prompted = False
         self._finished: Finished | None = None
         self._ack_timer = RepeatTimer(1, remote.ack_interval_max_ns, remote.ack_limit)
         self._check_timer = RepeatTimer(remote.check_interval_ns, remote.check_interval_ns, remote.check_limit - 1)
@@ -124,6 +125,9 @@ class Sender(TransactionEnd):
                     self._condition = body.condition
                 self._apply(SenderEvent.FINISHED, time_ns)
             case KeepAlive():
+                if self._is_prompted:
+                    self._is_prompted = False
+                    self._host.tell(ProgressReported(self.identity, body.progress_octets))
                 behind = self._file.progress - body.progress_octets
                 if 0 < self._remote.keep_alive_limit_octets < behind:
                     self._fault(ConditionCode.KEEP_ALIVE_LIMIT_REACHED, f"{behind} octets behind", time_ns)
@@ -227,6 +231,7 @@ class Sender(TransactionEnd):
     def prompt(self, response: PromptResponse) -> None:
         """Ask the receiver for a NAK or a Keep Alive."""
         self._prompt = response
+        self._is_prompted = response is PromptResponse.KEEP_ALIVE
         self._want(DirectiveCode.PROMPT)
 
     def _directive(self, code: DirectiveCode, time_ns: int) -> Directive:

@@ -10,10 +10,11 @@ Source: ECSS-E-ST-70-41C 6.23.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from ccsds.cfdp.codes import ConditionCode
+from ccsds.cfdp.codes import ChecksumType, ConditionCode, PromptResponse
 from ccsds.cfdp.events import Role, TransactionId
 from ccsds.cfdp.filestore import directory_of, has_file, refusal_of, sync_names
 from ccsds.cfdp.records import PutRequest
+from ccsds.cfdp.tlv import FilestoreAction, FilestoreRequest
 from ccsds.cfdp.transfer import Transfer
 from ccsds.errors import MisuseError
 from flight.file_digests import FileDigest, FileDigests
@@ -21,8 +22,7 @@ from flight.files import Files
 from flight.reporter import Reporter, clip_reason
 from flight.services.service import Outcome
 from mission.dictionary import Command
-from mission.files import GROUND_ENTITY
-from mission.transfers import FileKind, TransferRole
+from mission.transfers import FileChecksum, FileKind, TransferRole
 from mission.words.files import PAGE_OCTETS_MAX, PAGE_ROWS_MAX
 
 Row = TypeVar("Row")
@@ -58,6 +58,7 @@ class FileService:
             "transfer.suspend": self._suspend,
             "transfer.resume": self._resume,
             "transfer.cancel": self._cancel,
+            "transfer.prompt": self._prompt,
             "transfer.report": self._report,
         }
 
@@ -116,13 +117,19 @@ class FileService:
         return Outcome(answers=(self._reporter.encode("file_list", report),))
 
     def _send(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
-        name = self._file(arguments["name"])
+        name, checksum = self._file(arguments["name"]), FileChecksum(arguments["checksum"])
         request = PutRequest(
-            destination=GROUND_ENTITY,
+            destination=self._files.ground_entity,
             source_name=name,
             destination_name=arguments["destination"] or name,
             mode=arguments["mode"],
+            closure_requested=True if arguments["closure"] else None,
+            checksum_type=None if checksum is FileChecksum.AS_PROFILE else ChecksumType[checksum.name],
             priority=arguments["priority"],
+            options=tuple(
+                FilestoreRequest(FilestoreAction(row["action"]), row["first"], row["second"])
+                for row in arguments["requests"]
+            ),
         )
         size = self._folder.size(name)
         transaction = self._files.entity.put(request, now_ns)
@@ -148,6 +155,11 @@ class FileService:
 
     def _cancel(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
         self._files.entity.cancel(_transaction(arguments), now_ns)
+        self._files.follow(now_ns)
+        return Outcome()
+
+    def _prompt(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
+        self._files.entity.prompt(_transaction(arguments), PromptResponse(arguments["response"]))
         self._files.follow(now_ns)
         return Outcome()
 

@@ -15,6 +15,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from ccsds.cfdp.codes import ChecksumType, TransmissionMode
 from ccsds.errors import MisuseError, StarloopError
 from ground import presentation
 from ground.cli.commands import arm_command, send_and_follow
@@ -22,12 +23,12 @@ from ground.cli.options import FAILED_STATUS, json_option, plain_errors, socket_
 from ground.cli.transfer_display import ENDS, TransferDisplay
 from ground.client import Client, StationGoneError
 from ground.events import FINAL, Stage
-from ground.files import PRIORITY_DEFAULT, parse_transaction
+from ground.files import parse_transaction
 from ground.history import History
 from ground.requests import ROWS_ASKED_MAX
+from ground.transfer_options import PRIORITY_DEFAULT, TransferOptions, parse_request
 from mission.definition import DICTIONARY
 from mission.dictionary import Hazard
-from mission.files import GROUND_ENTITY
 
 INTERRUPTED_STATUS = 130
 
@@ -54,6 +55,21 @@ _class_option = click.option(
     show_default=True,
     help="2 asks again for what is lost, 1 does not.",
 )
+_closure_option = click.option("--closure", is_flag=True, help="In class 1, ask for word of the end.")
+_checksum_option = click.option(
+    "--checksum",
+    type=click.Choice([each.name.lower() for each in ChecksumType]),
+    help="How the file is summed; else as the link profile has it.",
+)
+_then_option = click.option(
+    "--then",
+    "requests",
+    multiple=True,
+    metavar="'ACTION NAME [NAME]'",
+    help="Have the receiver do this once the file is there: create-file, delete-file, rename-file, append-file, "
+    "replace-file, create-directory, remove-directory, deny-file, deny-directory. May be given more than once; the "
+    "first that fails ends it.",
+)
 _no_wait_option = click.option("--no-wait", is_flag=True, help="Return once it is begun.")
 _timeout_option = click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds to watch it.")
 
@@ -63,6 +79,9 @@ _timeout_option = click.option("--timeout", "timeout_s", type=click.FloatRange(m
 @click.argument("remote", required=False)
 @_priority_option
 @_class_option
+@_closure_option
+@_checksum_option
+@_then_option
 @_no_wait_option
 @_timeout_option
 @json_option
@@ -72,6 +91,9 @@ def put(
     remote: str | None,
     priority: int,
     file_class: str,
+    closure: bool,
+    checksum: str | None,
+    requests: tuple[str, ...],
     no_wait: bool,
     timeout_s: float | None,
     as_json: bool,
@@ -81,10 +103,18 @@ def put(
 
     A copy of it is sent, so LOCAL may change meanwhile. Ctrl-C ends the watching, not the transfer.
     """
+    with plain_errors():
+        options = TransferOptions(
+            priority=priority,
+            mode=TransmissionMode.ACKNOWLEDGED if file_class == "2" else TransmissionMode.UNACKNOWLEDGED,
+            closure=True if closure else None,
+            checksum=ChecksumType[checksum.upper()] if checksum else None,
+            requests=tuple(parse_request(each) for each in requests),
+        )
     with plain_errors(), Client.connect(socket_path) as client:
         state = client.subscribe()
         name = _named(remote, local.name)
-        transaction = client.put_file(local, name, priority=priority, is_acknowledged=file_class == "2")
+        transaction = client.put_file(local, name, options)
         if no_wait:
             click.echo(to_json({"transaction": transaction}) if as_json else f"transfer {transaction}: begun")
             return
@@ -101,6 +131,9 @@ def put(
 @click.argument("local", required=False, type=click.Path(path_type=Path))
 @_priority_option
 @_class_option
+@_closure_option
+@_checksum_option
+@_then_option
 @_no_wait_option
 @_timeout_option
 @json_option
@@ -110,6 +143,9 @@ def get(
     local: Path | None,
     priority: int,
     file_class: str,
+    closure: bool,
+    checksum: str | None,
+    requests: tuple[str, ...],
     no_wait: bool,
     timeout_s: float | None,
     as_json: bool,
@@ -120,12 +156,22 @@ def get(
     Ctrl-C ends the watching, not the transfer: the station has the file under its name once it is whole.
     """
     console = Console()
+    with plain_errors():
+        rows = [parse_request(each) for each in requests]
     with plain_errors(), Client.connect(socket_path) as client:
         state = client.subscribe()
         known = {each["transaction"] for each in client.transfers(ROWS_ASKED_MAX)}
         arguments = {"name": remote, "priority": priority}
         if file_class == "1":
             arguments["mode"] = "UNACKNOWLEDGED"
+        if closure:
+            arguments["closure"] = 1
+        if checksum:
+            arguments["checksum"] = checksum.upper()
+        if rows:
+            arguments["requests"] = [
+                {"action": each.action.name, "first": each.first_name, "second": each.second_name} for each in rows
+            ]
         command_id = client.send("file.send", arguments)
         if no_wait:
             click.echo(to_json({"command_id": command_id}) if as_json else f"file.send {command_id}: queued")
@@ -229,29 +275,42 @@ def transfers(limit: int, archive_path: Path | None, as_json: bool, socket_path:
 
 
 @click.command()
-@click.argument("action", type=click.Choice(["suspend", "resume", "cancel", "watch"]))
+@click.argument("action", type=click.Choice(["suspend", "resume", "cancel", "prompt", "watch"]))
 @click.argument("transaction", metavar="TRANSFER")
+@click.option(
+    "--for",
+    "response",
+    type=click.Choice(["keep-alive", "nak"]),
+    default="keep-alive",
+    show_default=True,
+    help="What a prompt wants: how far the receiver is, or what it misses.",
+)
 @json_option
 @socket_option
-def transfer(action: str, transaction: str, as_json: bool, socket_path: Path) -> None:
+def transfer(action: str, transaction: str, response: str, as_json: bool, socket_path: Path) -> None:
     """Act on TRANSFER, by the number that ``ground transfers`` shows.
 
     \b
     suspend  let it stand still, at the end that sends
     resume   let it go on
     cancel   end it at both ends
+    prompt   have the end that sends ask the other one about it
     watch    show how far it is until it is over
     """  # noqa: D301  click takes the mark for text that it must not wrap
     with plain_errors():
         identity = parse_transaction(transaction)
-        if action in ("suspend", "resume") and identity.source != GROUND_ENTITY:
+        with Client.connect(socket_path) as client:
+            state = client.subscribe()
+        if action in ("suspend", "resume", "prompt") and identity.source != state["files"]["entity"]:
             # The sending end decides whether data flows; the station's own end only asks for what it misses.
-            arguments = {"source_entity": identity.source, "sequence": identity.sequence}
+            arguments: dict[str, Any] = {"source_entity": identity.source, "sequence": identity.sequence}
+            if action == "prompt":
+                arguments["response"] = response.upper().replace("-", "_")
             _act(f"transfer.{action}", arguments, as_json, socket_path)
             return
         with Client.connect(socket_path) as client:
             if action != "watch":
-                client.act_on_transfer(action, transaction)
+                client.act_on_transfer("prompt-nak" if (action, response) == ("prompt", "nak") else action, transaction)
                 return
             state = client.subscribe()
             found = next(

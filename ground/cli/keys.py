@@ -7,14 +7,17 @@ import click
 from rich.console import Console
 
 from ccsds.errors import MisuseError
-from ccsds.sdls.association import Suite
+from ccsds.sdls.association import HeaderMask, Suite
 from ccsds.sdls.key_file import GENERATIONS_DEFAULT, GENERATIONS_MAX, End, generate_keys
 from ground import presentation
 from ground.cli.options import json_option, plain_errors, socket_option, to_json
 from ground.client import Client
 from mission.channels import PROTECTED_CHANNELS
-from mission.profiles import find_profile
+from mission.profile_file import open_profile
 from ports.key_directory import create_key_file
+
+# COP-1 numbers a frame after it was protected, so on this link nobody can authenticate the whole of a header.
+_MASKS = (HeaderMask.SETTLED_HEADER, HeaderMask.CHANNEL_ONLY)
 
 
 @click.group()
@@ -40,7 +43,14 @@ def keys() -> None:
     help="Keys of each channel: one in use, one to recover with, the others to change to.",
 )
 @click.option("--profile", default="serial", show_default=True, help="Of the link: whether commands go in segments.")
-def keys_new(ground_file: Path, spacecraft_file: Path, suite: str, generations: int, profile: str) -> None:
+@click.option(
+    "--mask",
+    type=click.Choice([each.value for each in _MASKS]),
+    default=HeaderMask.SETTLED_HEADER.value,
+    show_default=True,
+    help="What of a frame's header is authenticated: all that is not set after protection, or the least there may be.",
+)
+def keys_new(ground_file: Path, spacecraft_file: Path, suite: str, generations: int, profile: str, mask: str) -> None:
     """Make a new pair: GROUND_FILE stays here, SPACECRAFT_FILE is moved to the board.
 
     Files that exist are never overwritten. Keep no copy of either.
@@ -51,7 +61,8 @@ def keys_new(ground_file: Path, spacecraft_file: Path, suite: str, generations: 
             secrets.token_bytes,
             generations=generations,
             suite=Suite(suite),
-            segmented=find_profile(profile).segmented_channels,
+            mask=HeaderMask(mask),
+            segmented=open_profile(profile).segmented_channels,
         )
         create_key_file(ground_file, files[End.GROUND].encode())
         try:

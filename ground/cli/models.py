@@ -13,7 +13,8 @@ from ground.cli.options import json_option, plain_errors, to_json
 from ground.file_source import FileSource, write_whole
 from ground.presentation import octets_text
 from ground.transfer_plan import plan_transfer
-from mission.profiles import PROFILES, find_profile
+from mission.profile_file import open_profile
+from mission.profiles import PROFILES
 from packing.container import Kind, read_head
 from packing.exact import pack as pack_exactly
 from packing.exact import unpack as unpack_exactly
@@ -93,7 +94,7 @@ def plan_transfer_command(
 ) -> None:
     """Say how many passes FILE takes over each link profile, up and down."""
     with plain_errors(), FileSource(file) as source:
-        profiles = [find_profile(name)] if name is not None else list(PROFILES.values())
+        profiles = [open_profile(name)] if name is not None else list(PROFILES.values())
         plans = plan_transfer(
             source.length_octets, profiles, pass_s=pass_minutes * 60, passes_a_day=passes_a_day, share=share
         )

@@ -13,7 +13,8 @@ from ground import presentation
 from ground.cli.options import json_option, plain_errors, socket_option, to_json
 from ground.client import Client
 from ground.serve import ServeConfig, default_archive_path, run
-from mission.profiles import PROFILES, find_profile
+from mission.profile_file import open_profile
+from mission.profiles import PROFILES
 from mission.words.link import LINK_STRUCTURE
 from ports.key_directory import require_choice
 from ports.url import parse_url
@@ -29,7 +30,12 @@ _UNINTERESTING = frozenset({"FrameReceived", "ReportReceived", "HousekeepingRece
 
 @click.command()
 @click.option("--link", required=True, help="serial:/dev/ttyUSB0?baud=115200, tcp:host:port, pty:, ...")
-@click.option("--profile", default="serial", show_default=True, help=f"How the link is run: {', '.join(PROFILES)}.")
+@click.option(
+    "--profile",
+    default="serial",
+    show_default=True,
+    help=f"How the link is run: {', '.join(PROFILES)}, or the path of a .toml file.",
+)
 @click.option(
     "--archive",
     "archive_path",
@@ -66,7 +72,7 @@ def serve(
     console = Console(stderr=True)
     with plain_errors():
         parse_url(link)
-        link_profile = find_profile(profile)
+        link_profile = open_profile(profile)
         require_choice(keys_path, insecure)
         config = ServeConfig(
             link=link,

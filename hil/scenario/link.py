@@ -59,6 +59,7 @@ class LinkTable(Table, frozen=True, kw_only=True):
     """The link between the two."""
 
     profile: str = "sband"
+    """The name of a profile, or the path of a TOML file with one."""
     contact: Literal["modem", "traffic"] = "modem"
     """In virtual time, whatever the profile says: whether both ends are told of passes, as by a modem with lock, or
     have a line all the time and must find contact by traffic. In real time the programs go by the profile."""

@@ -27,7 +27,7 @@ from hil.scenario.procedure import StepTable, check_procedure
 from hil.scenario.spacecraft import SpacecraftTable, StationTable, check_files
 from hil.scenario.table import Label, Table
 from mission.definition import DICTIONARY
-from mission.profiles import find_profile
+from mission.profile_file import open_profile
 
 
 class Scenario(Table, frozen=True, kw_only=True):
@@ -133,7 +133,7 @@ def build_scenario(tables: Mapping[str, Any], where: str) -> Scenario:
 
 def _check(scenario: Scenario) -> None:
     """Refuse what is well-formed but makes no sense."""
-    find_profile(scenario.link.profile)
+    open_profile(scenario.link.profile)
     check_directions(scenario.link)
     check_files(scenario.spacecraft.files, "spacecraft.files")
     check_files(scenario.station.files, "station.files")

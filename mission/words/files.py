@@ -1,14 +1,15 @@
 """The words of ST[23] file management, and of the transfers by CFDP that it begins. Data only.
 
 Subtypes up to 24 are those of the standard; a name is one text in place of its repository path and file name. The
-mission's own are [23,130] and [23,131]. What the standard calls a file copy operation is a CFDP transaction here, known
+mission's own are [23,130] to [23,132]. What the standard calls a file copy operation is a CFDP transaction here, known
 by its source entity and sequence number.
 
 Source: ECSS-E-ST-70-41C 6.23 and 8.23; CCSDS 727.0-B-5.
 """
 
-from ccsds.cfdp.codes import ConditionCode, TransmissionMode
+from ccsds.cfdp.codes import ConditionCode, PromptResponse, TransmissionMode
 from ccsds.cfdp.filestore import NAME_OCTETS_MAX
+from ccsds.cfdp.tlv import FilestoreAction
 from mission.dictionary import (
     Command,
     EventDefinition,
@@ -23,7 +24,7 @@ from mission.dictionary import (
 )
 from mission.field_types import Enumerated, Octets, Text, UInt
 from mission.fields import REQUIRED, Field, Layout, Rows
-from mission.transfers import FileKind, PduRefusal, TransferRole
+from mission.transfers import FileChecksum, FileKind, PduRefusal, TransferRole
 
 NS_PER_S = 1_000_000_000
 
@@ -73,10 +74,21 @@ _SIZE = Field("size", UInt(64), "its length", unit="octets")
 _CONDITION = Field("condition", Enumerated(ConditionCode), "condition code of CFDP")
 _REASON = Field("reason", Text(200), "why")
 _TRANSFER = (_SOURCE_ENTITY, _SEQUENCE)
+_RESPONSE = Field("response", Enumerated(PromptResponse), "what it is to say", default=PromptResponse.KEEP_ALIVE)
 _FILE_NAME = Field("name", Text(NAME_OCTETS_MAX), "of the file on board")
 _FIRST = Field("first", UInt(32), "number of the first row in this report")
 _CHOSEN_FIRST = Field("first", UInt(32), "number of the first row wanted", default=0)
 _TOTAL = Field("total", UInt(32), "rows that there are")
+
+STORE_REQUESTS_MAX = 8
+"""Requests with one file: an operator types them."""
+_STORE_REQUEST = Layout(
+    (
+        Field("action", Enumerated(FilestoreAction), "what is done", default=REQUIRED),
+        Field("first", Text(NAME_OCTETS_MAX), "the name that it is done to", default=REQUIRED),
+        Field("second", Text(NAME_OCTETS_MAX), "the other name, of those that take two", default=""),
+    )
+)
 
 TRANSFER_STARTED = EventDefinition(
     id=230,
@@ -148,6 +160,13 @@ TRANSFERS_FORGOTTEN = EventDefinition(
         )
     ),
 )
+TRANSFER_ANSWERED = EventDefinition(
+    id=238,
+    name="transfer_answered",
+    severity=Severity.INFORMATIVE,
+    text="the receiver of transfer {source_entity}-{sequence} has {progress} octets",
+    fields=Layout((*_TRANSFER, Field("progress", UInt(64), "how far it is", unit="octets"))),
+)
 
 WORDS = Words(
     commands=(
@@ -210,6 +229,26 @@ WORDS = Words(
                         "class 2 (acknowledged) asks again for what is lost, class 1 does not",
                         default=TransmissionMode.ACKNOWLEDGED,
                     ),
+                    Field(
+                        "closure",
+                        UInt(8),
+                        "1 asks for word of the end in class 1; class 2 has it anyway",
+                        minimum=0,
+                        maximum=1,
+                        default=0,
+                    ),
+                    Field(
+                        "checksum",
+                        Enumerated(FileChecksum),
+                        "how the file is summed",
+                        default=FileChecksum.AS_PROFILE,
+                    ),
+                    Field(
+                        "requests",
+                        Rows(_STORE_REQUEST, STORE_REQUESTS_MAX, 0),
+                        "done at the ground once the file is there, in order, until one fails",
+                        default=(),
+                    ),
                 )
             ),
             repeat=Repeat.ONCE,
@@ -246,6 +285,14 @@ WORDS = Words(
             arguments=Layout(_TRANSFER),
             repeat=Repeat.IDEMPOTENT,
             hazard=Hazard.LOSES_WORK,
+        ),
+        Command(
+            name="transfer.prompt",
+            service=23,
+            subtype=132,
+            description="Ask the receiver of a file that is sent from the spacecraft how far it is, or what it misses.",
+            arguments=Layout((*_TRANSFER, _RESPONSE)),
+            repeat=Repeat.IDEMPOTENT,
         ),
         Command(
             name="transfer.report",
@@ -364,5 +411,6 @@ WORDS = Words(
         TRANSFER_RESUMED,
         PDUS_WERE_REFUSED,
         TRANSFERS_FORGOTTEN,
+        TRANSFER_ANSWERED,
     ),
 )

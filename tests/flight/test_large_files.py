@@ -21,9 +21,8 @@ from flight.journal import Journal
 from flight.reporter import Reporter
 from hil.keys import lay_keys
 from hil.streams import Streams
-from mission.channels import Downlink
+from mission.channels import GROUND_ENTITY, Downlink
 from mission.definition import DICTIONARY
-from mission.files import GROUND_ENTITY
 from mission.profiles import PROFILES
 from ports.key_directory import opened_keys
 

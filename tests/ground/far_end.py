@@ -18,8 +18,8 @@ from ccsds.tc_frame import TcFrame
 from ccsds.tm_frame import ONLY_IDLE, TmFrame
 from ccsds.tm_packets import TmFramer
 from ground.station import Station
-from mission.channels import SPACECRAFT_ID, Apid, Downlink, Uplink
-from mission.files import GROUND_ENTITY, spacecraft_mib
+from mission.channels import GROUND_ENTITY, SPACECRAFT_ID, Apid, Downlink, Uplink
+from mission.files import spacecraft_mib
 from mission.profiles import LinkProfile
 
 NS_PER_MS = 1_000_000

@@ -73,6 +73,8 @@ FIELDS = {
     "destination_name": "pictures/photo",
     "size_octets": 100,
     "done_octets": 50,
+    "received_octets": 40,
+    "requests": ("delete-file old: done",),
     "contact_ns": 8,
     "file_status": FileStatus.RETAINED,
     "condition": ConditionCode.FILE_SIZE_ERROR,

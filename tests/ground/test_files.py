@@ -23,10 +23,12 @@ from ground.transfer_events import (
     TransferStarted,
     TransferSuspended,
 )
+from ground.transfer_options import TransferOptions
 from mission.channels import Apid, Downlink
 from mission.profiles import PROFILES, Contact
 from tests.ground.far_end import FarEnd, FileLadder
 
+CLASS_1 = TransferOptions(mode=TransmissionMode.UNACKNOWLEDGED)
 CONTENT = random.Random(1).randbytes(60_000)
 
 
@@ -87,7 +89,7 @@ def test_both_ways_at_once_over_a_line_that_loses_a_fifth(ladder, seed):
 
 
 def test_class_1_does_not_ask_again(ladder):
-    ladder.station.put_file("photo", "up", mode=TransmissionMode.UNACKNOWLEDGED, now_ns=0)
+    ladder.station.put_file("photo", "up", CLASS_1, now_ns=0)
     assert ladder.run(60, lambda: "up" in ladder.far.store.list())
     (finished,) = ladder.of(TransferFinished)
     assert str(finished).endswith("finished, 60000 octets, unconfirmed")

@@ -4,6 +4,7 @@ import contextlib
 import sqlite3
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -340,6 +341,22 @@ def test_a_new_pair_has_a_file_for_each_end_that_only_its_owner_may_read(tmp_pat
     assert again.exit_code == 2
     assert "found some, which are never overwritten" in again.output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["g.keys", "s.keys"]
+
+
+@pytest.mark.parametrize("mask", ["settled-header", "channel-only"])
+def test_a_new_pair_authenticates_what_it_is_told_of_headers(tmp_path, mask):
+    paths = [str(tmp_path / "g.keys"), str(tmp_path / "s.keys")]
+    assert CliRunner().invoke(main, ["keys", "new", *paths, "--mask", mask]).exit_code == 0
+    for path in paths:
+        entries = KeyFile.decode(Path(path).read_bytes()).keys
+        assert {entry.association.mask.value for entry in entries} == {mask}
+
+
+def test_a_mask_that_no_frame_of_this_link_can_have_is_refused(tmp_path):
+    paths = [str(tmp_path / "g.keys"), str(tmp_path / "s.keys")]
+    result = CliRunner().invoke(main, ["keys", "new", *paths, "--mask", "whole-header"])
+    assert result.exit_code == 2
+    assert "'whole-header' is not one of 'settled-header', 'channel-only'" in result.output
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a key file\n", b"# crc32c 00000000\n"])

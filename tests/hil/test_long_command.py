@@ -4,6 +4,7 @@ import contextlib
 import random
 from collections import deque
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -27,10 +28,12 @@ from ground.station_config import StationConfig
 from hil.keys import lay_keys
 from hil.streams import Streams
 from mission.channels import Uplink
+from mission.profile_file import open_profile
 from mission.profiles import Contact, find_profile
 from ports.key_directory import opened_keys
 
 MS = 1_000_000
+EXAMPLE = Path(__file__).parent.parent.parent / "docs" / "profiles" / "uart_small.toml"
 STEP_NS = 50 * MS
 DELAY_NS = 100 * MS
 NARROW = replace(find_profile("serial"), name="narrow", contact=Contact.MODEM, tc_frame_octets_max=80, tc_map=5)
@@ -56,9 +59,10 @@ class Worker:
 class Pair:
     """Both ends, a delay each way, and a line up that may lose frames."""
 
-    def __init__(self, folder, stack, security):
+    def __init__(self, folder, stack, security, profile=NARROW):
+        self.profile = profile
         self.folder = folder / "store"
-        self.keys = lay_keys(folder, Streams(3), NARROW) if security == "keys" else {}
+        self.keys = lay_keys(folder, Streams(3), profile) if security == "keys" else {}
         self.held = {end: stack.enter_context(contextlib.ExitStack()) for end in End}
         self.corpus = CorpusFile(
             name="text", path=folder, sha256="cd" * 32, length_octets=9, origin=Origin.PATH, notice=""
@@ -73,14 +77,14 @@ class Pair:
         self.boot()
         store = self.open(End.GROUND)
         self.station = Station(
-            StationConfig(profile=NARROW, source_id=9, tries_max=20, response_timeout_ns=3_000 * MS),
+            StationConfig(profile=profile, source_id=9, tries_max=20, response_timeout_ns=3_000 * MS),
             security=None if store is None else Security(store),
         )
         self.station.contact(True, 0)
         self.run(2)
 
     def boot(self):
-        config = SpacecraftConfig(profile=NARROW, tai_offset_ns=10**18)
+        config = SpacecraftConfig(profile=self.profile, tai_offset_ns=10**18)
         keys = self.open(End.SPACECRAFT)
         self.spacecraft = Spacecraft(config, RealDisk(self.folder), Worker(), {"text": self.corpus}, keys=keys)
         self.spacecraft.contact(True, self.now_ns)
@@ -209,6 +213,21 @@ def test_a_command_is_delivered_when_its_last_frame_is_and_begins_anew_when_the_
     assert of_commands(pair.frames[count:])[0].data[0] >> 6 == 0b01
     assert [each.where for each in pair.rejected] == ["segment"]
     assert len(pair.changes(JobSubmitted)) == 1
+
+
+@pytest.mark.parametrize("security", ["keys", "none"])
+def test_a_long_command_crosses_a_link_whose_profile_is_in_a_file(tmp_path, security):
+    profile = open_profile(str(EXAMPLE))
+    with contextlib.ExitStack() as stack:
+        pair = Pair(tmp_path, stack, security, profile)
+        number = pair.send()
+        pair.run(60, lambda: pair.is_complete(number))
+        assert pair.is_complete(number)
+        frames = of_commands(pair.frames)
+        assert len(frames) > 4
+        assert max(len(each.encode()) for each in frames) <= profile.tc_frame_octets_max
+        assert len(pair.changes(JobSubmitted)) == 1
+        assert pair.rejected == []
 
 
 def test_a_command_longer_than_any_row_of_segments_is_refused(pair):

@@ -92,6 +92,7 @@ class PeerEnd:
         closure: Whether puts ask for closure.
         immediate_nak: Whether gaps are asked for at once.
         checksum_type: Of the files that it sends.
+        packet_octets: The longest PDU, to which NAKs are split.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class PeerEnd:
         closure: bool = False,
         immediate_nak: bool = True,
         checksum_type: ChecksumType = ChecksumType.CRC_32,
+        packet_octets: int = 4096,
     ) -> None:
         self.user = _User()
         self._clock = clock
@@ -117,7 +119,7 @@ class PeerEnd:
                 RemoteEntityConfig(
                     entity_id=self._far,
                     max_file_segment_len=segment_octets,
-                    max_packet_len=4096,
+                    max_packet_len=packet_octets,
                     closure_requested=closure,
                     crc_on_transmission=False,
                     default_transmission_mode=self._mode,

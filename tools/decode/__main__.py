@@ -17,7 +17,8 @@ from rich.text import Text
 
 from ccsds.errors import MisuseError
 from ccsds.tc_frame import FRAME_OCTETS_MAX
-from mission.profiles import PROFILES, LinkProfile, find_profile
+from mission.profile_file import open_profile
+from mission.profiles import PROFILES, LinkProfile
 from tools.decode.cfdp import read_pdus
 from tools.decode.form import Form, distinct_profiles, guess, guess_profile, is_tm_frame
 from tools.decode.node import Node
@@ -156,7 +157,7 @@ def main(
     """
     try:
         decoder = Decoder(
-            None if form == _AUTO else Form(form), find_profile(profile) if profile else None, Protection(security)
+            None if form == _AUTO else Form(form), open_profile(profile) if profile else None, Protection(security)
         )
         parts = [(name, _octets_of(name)) for name in inputs or ("-",)]
         if pcap and any(_is_file(name) and pcap.resolve() == Path(name).resolve() for name in inputs):

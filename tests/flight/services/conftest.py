@@ -27,11 +27,11 @@ from flight.spacecraft import Spacecraft, SpacecraftConfig
 from hil.disk import PowerCut, SimulatedDisk
 from hil.keys import lay_keys
 from hil.streams import Streams
-from mission.channels import SPACECRAFT_ID, Apid, Downlink, Uplink
+from mission.channels import SPACECRAFT_ENTITY, SPACECRAFT_ID, Apid, Downlink, Uplink
 from mission.definition import DICTIONARY
 from mission.dictionary import Hazard
-from mission.files import SPACECRAFT_ENTITY, ground_mib
-from mission.profiles import Contact, find_profile
+from mission.files import ground_mib
+from mission.profiles import Contact, LinkProfile, find_profile
 from ports.key_directory import opened_keys
 
 SECOND = 1_000_000_000
@@ -59,7 +59,8 @@ class Sky:
     """A spacecraft, the ground's entity, and lines that carry one frame a step each way."""
 
     def __init__(self, folder, profile, with_keys, stack, seed, disk):
-        self.profile = replace(find_profile(profile), contact=Contact.MODEM)
+        profile = profile if isinstance(profile, LinkProfile) else find_profile(profile)
+        self.profile = replace(profile, contact=Contact.MODEM)
         self.folder = folder
         self.disk = disk or SimulatedDisk(folder / "store", Streams(seed))
         self.paths = lay_keys(folder, Streams(3)) if with_keys else None

@@ -32,7 +32,7 @@ CONFIGURATION = b'call_sign = "NEW"\n'
 # What only a spacecraft with keys, or with a transfer or something confirmed, can do: it is accepted, and refused then.
 REFUSED_ON_THIS_TABLE = {
     "key.activate", "key.deactivate", "key.destroy", "key.report", "transfer.suspend", "transfer.resume",
-    "transfer.cancel", "slot.confirm",
+    "transfer.cancel", "transfer.prompt", "slot.confirm",
 }  # fmt: skip
 
 
@@ -127,6 +127,7 @@ EXAMPLES = {
     "transfer.suspend": ((), TRANSFER),
     "transfer.resume": ((), TRANSFER),
     "transfer.cancel": ((), TRANSFER),
+    "transfer.prompt": ((), TRANSFER),
     "transfer.report": ((), {}),
     "procedure.load_direct": ((), PROCEDURE[1]),
     "procedure.load": ((), {"procedure": "cold"}),

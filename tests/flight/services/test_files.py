@@ -9,8 +9,7 @@ from ccsds.cfdp.codes import ConditionCode
 from ccsds.sdls.key_file import End
 from ccsds.sdls.key_state import KeyOperation
 from flight.file_digests import DIGESTS_MAX, SLICE_OCTETS
-from mission.channels import Downlink
-from mission.files import SPACECRAFT_ENTITY
+from mission.channels import SPACECRAFT_ENTITY, Downlink
 from mission.transfers import FileKind, TransferRole
 
 # The second keys of the live channel and of that of files.

@@ -18,8 +18,7 @@ from flight.journal import Journal
 from flight.receipts import INTERVAL_NS, RESERVED_FRAMES_MAX
 from hil.disk import SimulatedDisk
 from hil.streams import Streams
-from mission.channels import Apid, Uplink
-from mission.files import GROUND_ENTITY, SPACECRAFT_ENTITY
+from mission.channels import GROUND_ENTITY, SPACECRAFT_ENTITY, Apid, Uplink
 
 CONTENT = random.Random(4).randbytes(60_000)
 CLASS_1 = TransmissionMode.UNACKNOWLEDGED
