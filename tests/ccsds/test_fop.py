@@ -1,73 +1,34 @@
-"""FOP-1: window, timer, directives, throttle, and what it tells its owner; its rows are in `test_fop_table`."""
+"""FOP-1: window, timer, throttle, and what it tells its owner; its rows are in `test_fop_table`."""
 
 import msgspec
 import pytest
 
-from ccsds.clcw import Clcw
 from ccsds.cop1.fop import (
     Acknowledged,
     Alert,
     AlertReason,
-    CommandTransmitted,
     Confirmed,
     Directive,
     DirectiveRejected,
-    Fop,
-    FopConfig,
     FopState,
-    Initialised,
     Rejected,
     Service,
     Suspended,
     Transmitted,
 )
 from ccsds.errors import MisuseError
-from ccsds.tc_frame import UNLOCK, TcFrame, TcFrameKind, set_vr
-
-CHANNEL = 3
-T1_NS = 1_000
-LIMIT = 3
-
-
-def new_fop(limit: int = LIMIT, vs: int = 0, window: int = 1) -> Fop:
-    config = FopConfig(
-        spacecraft_id=0x2A, virtual_channel=CHANNEL, t1_initial_ns=T1_NS, transmission_limit=limit, window=window
-    )
-    fop = Fop(config)
-    fop.contact(True, 0)
-    fop.directive(Directive.SET_VS, 0, vs)
-    assert fop.take_events() == [Confirmed(Directive.SET_VS, vs)]
-    return fop
-
-
-def active_fop(limit: int = LIMIT, vs: int = 0, window: int = 1) -> Fop:
-    fop = new_fop(limit, vs, window)
-    fop.directive(Directive.INITIATE_WITHOUT_CLCW, 0)
-    assert fop.take_events() == [Initialised(Directive.INITIATE_WITHOUT_CLCW, vs)]
-    return fop
-
-
-def sending_fop(limit: int = LIMIT, vs: int = 0) -> Fop:
-    """Give a FOP with a window of one, frame 7 on its way since time 0 and frame 8 in the Wait_Queue behind it."""
-    fop = active_fop(limit, vs)
-    fop.transfer(b"seven", Service.AD, 7, 0)
-    fop.transfer(b"eight", Service.AD, 8, 0)
-    assert fop.transmit(0) == ad(vs, b"seven")
-    assert fop.take_events() == [Transmitted(7, Service.AD, 1)]
-    return fop
-
-
-def ad(sequence: int, data: bytes) -> TcFrame:
-    return TcFrame(TcFrameKind.AD, 0x2A, CHANNEL, sequence, data)
-
-
-def bc(command: bytes) -> TcFrame:
-    return TcFrame(TcFrameKind.BC, 0x2A, CHANNEL, 0, command)
-
-
-def clcw(report_value: int = 0, **flags: bool) -> Clcw:
-    return Clcw(virtual_channel=CHANNEL, report_value=report_value, **flags)
-
+from ccsds.tc_frame import TcFrame, TcFrameKind
+from tests.ccsds.fop_end import (
+    CHANNEL,
+    T1_NS,
+    active_fop,
+    ad,
+    clcw,
+    new_fop,
+    pull,
+    send,
+    sending_fop,
+)
 
 # AD
 
@@ -137,26 +98,6 @@ def test_t1_stands_still_out_of_contact_and_nothing_is_sent():
     fop.contact(True, 2_000_000)
     assert fop.next_deadline() == 2_000_600
     assert fop.transmit(2_000_000) == TcFrame(TcFrameKind.BD, 0x2A, CHANNEL, 0, b"nine")
-
-
-def send(fop: Fop, *tags: int, now_ns: int = 0) -> list[int]:
-    """Transfer and transmit frames, and give their numbers."""
-    numbers = []
-    for tag in tags:
-        assert fop.is_ready(Service.AD)
-        fop.transfer(bytes([tag]), Service.AD, tag, now_ns)
-        frame = fop.transmit(now_ns)
-        assert frame is not None
-        numbers.append(frame.sequence)
-    return numbers
-
-
-def pull(fop: Fop, now_ns: int = 0) -> list[int]:
-    """Take all that is there for the transmitter, and give the numbers."""
-    numbers = []
-    while (frame := fop.transmit(now_ns)) is not None:
-        numbers.append(frame.sequence)
-    return numbers
 
 
 def test_as_many_frames_as_the_window_has_are_on_their_way_and_no_more():
@@ -443,179 +384,3 @@ def test_bd_data_survives_an_alert():
     frame = fop.transmit(2)
     assert frame is not None
     assert frame.data == b"nine"
-
-
-# Directives
-
-
-def test_with_clcw_check_the_service_comes_up_with_a_clcw_that_fits():
-    fop = new_fop(vs=5)
-    fop.directive(Directive.INITIATE_WITH_CLCW_CHECK, 0)
-    assert fop.state is FopState.INITIALISING_WITHOUT_BC
-    assert fop.transmit(1) is None
-    fop.receive(clcw(5), 10)
-    assert fop.take_events() == [Initialised(Directive.INITIATE_WITH_CLCW_CHECK, 5)]
-    assert (fop.state, fop.next_deadline()) == (FopState.ACTIVE, None)
-
-
-@pytest.mark.parametrize(
-    ("word", "reason"),
-    [
-        (clcw(6), AlertReason.NNR),
-        (clcw(5, lockout=True), AlertReason.LOCKOUT),
-        (clcw(5, wait=True), AlertReason.CLCW),
-        (clcw(5, retransmit=True), AlertReason.SYNCH),
-    ],
-)
-def test_with_clcw_check_a_clcw_that_does_not_fit_alerts(word, reason):
-    fop = new_fop(vs=5)
-    fop.directive(Directive.INITIATE_WITH_CLCW_CHECK, 0)
-    fop.receive(word, 10)
-    assert fop.take_events() == [Alert(reason, ())]
-
-
-def test_with_clcw_check_silence_alerts_after_t1():
-    fop = new_fop()
-    fop.directive(Directive.INITIATE_WITH_CLCW_CHECK, 0)
-    fop.advance(T1_NS)
-    assert fop.take_events() == [Alert(AlertReason.T1, ())]
-
-
-@pytest.mark.parametrize(
-    ("directive", "value", "command", "report_value"),
-    [
-        (Directive.INITIATE_WITH_UNLOCK, None, UNLOCK, 5),
-        (Directive.INITIATE_WITH_SET_VR, 99, set_vr(99), 99),
-    ],
-)
-def test_a_control_command_is_repeated_until_the_clcw_shows_it(directive, value, command, report_value):
-    fop = new_fop(vs=5)
-    fop.directive(directive, 0, value)
-    assert fop.transmit(0) == bc(command)
-    fop.receive(clcw(5, lockout=True), 500)
-    fop.receive(clcw(6), 500)
-    assert fop.transmit(500) is None
-    fop.advance(T1_NS)
-    assert fop.transmit(T1_NS) == bc(command)
-    fop.receive(clcw(report_value), 1_500)
-    assert fop.take_events() == [
-        CommandTransmitted(directive, 1),
-        CommandTransmitted(directive, 2),
-        Initialised(directive, report_value),
-    ]
-    assert fop.next_deadline() is None
-
-
-def test_a_control_command_without_effect_alerts_after_the_last_transmission():
-    fop = new_fop()
-    fop.directive(Directive.INITIATE_WITH_UNLOCK, 0)
-    now_ns = 0
-    for _ in range(LIMIT):
-        assert fop.transmit(now_ns) == bc(UNLOCK)
-        now_ns += T1_NS
-        fop.advance(now_ns)
-    assert fop.take_events()[-1] == Alert(AlertReason.T1, ())
-    assert fop.transmit(now_ns) is None
-
-
-def test_termination_gives_everything_up():
-    fop = sending_fop()
-    fop.directive(Directive.TERMINATE, 1)
-    assert fop.take_events() == [Alert(AlertReason.TERMINATED, (7, 8)), Confirmed(Directive.TERMINATE, None)]
-    fop.directive(Directive.TERMINATE, 2)
-    assert fop.take_events() == [Confirmed(Directive.TERMINATE, None)]
-
-
-def test_after_a_loss_the_service_comes_up_again_with_the_number_of_the_last_clcw():
-    fop = sending_fop()
-    fop.directive(Directive.TERMINATE, 1)
-    fop.directive(Directive.SET_VS, 1, 0)
-    fop.directive(Directive.INITIATE_WITH_CLCW_CHECK, 1)
-    fop.receive(clcw(0), 2)
-    fop.transfer(b"seven", Service.AD, 7, 3)
-    assert fop.transmit(3) == ad(0, b"seven")
-
-
-@pytest.mark.parametrize(
-    ("directive", "value"),
-    [
-        (Directive.INITIATE_WITHOUT_CLCW, None),
-        (Directive.INITIATE_WITH_CLCW_CHECK, None),
-        (Directive.INITIATE_WITH_UNLOCK, None),
-        (Directive.INITIATE_WITH_SET_VR, 1),
-        (Directive.SET_VS, 1),
-        (Directive.RESUME, None),
-    ],
-)
-def test_what_begins_or_numbers_the_service_is_rejected_while_it_is_up(directive, value):
-    fop = sending_fop()
-    fop.directive(directive, 1, value)
-    assert fop.take_events() == [DirectiveRejected(directive, FopState.ACTIVE)]
-    assert (fop.next_sequence, fop.waiting_count) == (1, 2)
-
-
-@pytest.mark.parametrize(
-    ("directive", "value"),
-    [
-        (Directive.SET_VS, None),
-        (Directive.SET_VS, 256),
-        (Directive.INITIATE_WITH_SET_VR, -1),
-        (Directive.INITIATE_WITH_UNLOCK, 1),
-        (Directive.SET_WINDOW, 0),
-        (Directive.SET_WINDOW, 128),
-        (Directive.SET_T1, 0),
-        (Directive.SET_TRANSMISSION_LIMIT, 0),
-        (Directive.SET_TRANSMISSION_LIMIT, 256),
-        (Directive.SET_TIMEOUT_TYPE, 2),
-        (Directive.SET_TIMEOUT_TYPE, None),
-        (Directive.RESUME, 1),
-    ],
-)
-def test_a_directive_with_the_wrong_value_is_refused(directive, value):
-    with pytest.raises(MisuseError, match=f"expected .*, found {value}"):
-        new_fop().directive(directive, 0, value)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"spacecraft_id": 1024},
-        {"virtual_channel": 64},
-        {"t1_initial_ns": 0},
-        {"transmission_limit": 0},
-        {"window": 0},
-        {"window": 17, "positive_window": 16},
-        {"positive_window": 128},
-        {"timeout_type": 2},
-    ],
-)
-def test_a_configuration_that_the_standard_has_not_is_refused(wrong):
-    with pytest.raises(MisuseError, match="FOP-1: expected"):
-        FopConfig(**({"spacecraft_id": 1, "virtual_channel": 0, "t1_initial_ns": 1} | wrong))
-
-
-def test_every_event_says_itself_in_one_line():
-    events = [
-        Transmitted(1, Service.AD, 2),
-        Acknowledged(1),
-        Rejected(1, "why"),
-        Initialised(Directive.INITIATE_WITH_UNLOCK, 3),
-        CommandTransmitted(Directive.INITIATE_WITH_UNLOCK, 1),
-        DirectiveRejected(Directive.SET_VS, FopState.ACTIVE),
-        Alert(AlertReason.T1, (1, 2)),
-        Confirmed(Directive.SET_WINDOW, 4),
-        Confirmed(Directive.RESUME, None),
-        Suspended(FopState.ACTIVE),
-    ]
-    assert [str(event) for event in events] == [
-        "AD frame 1 transmitted (2)",
-        "AD frame 1 acknowledged",
-        "frame 1 rejected: why",
-        "AD service up after: initiate AD with Unlock; the next frame is 3",
-        "initiate AD with Unlock: BC frame transmitted (1)",
-        "set V(S): rejected in state S1 ACTIVE",
-        "AD service down, no acknowledgement came after the last transmission allowed; 2 frames given up",
-        "set window: done, 4",
-        "resume AD: done",
-        "AD service suspended in state S1 ACTIVE",
-    ]
