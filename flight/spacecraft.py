@@ -129,6 +129,7 @@ class Spacecraft:
         self._booted_ns = now_ns
         self._contact = GroundContact(config.profile)
         self._is_in_contact = False
+        self._advanced_ns = now_ns
         self._events: list[Event] = []
         self._ledger = Ledger(disk)
         self._clock = Clock(
@@ -238,6 +239,7 @@ class Spacecraft:
 
     def advance(self, now_ns: int) -> None:
         """Do what is due."""
+        self._advanced_ns = now_ns
         self._contact.advance(now_ns)
         self._follow_contact(now_ns)
         self._watchdog.advance(now_ns)
@@ -284,7 +286,10 @@ class Spacecraft:
             deadlines.append(self._governor.next_deadline())
         if self._config.is_watched:
             deadlines.append(self._watchdog.next_deadline())
-        deadlines.append(self._downlink_deadline())
+        frame_ns = self._downlink_deadline()
+        if frame_ns is not None and frame_ns > self._advanced_ns:
+            # One that is due already waits for the transmitter, which may be busy: with a beacon, as contact comes.
+            deadlines.append(frame_ns)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def transmit(self, now_ns: int) -> bytes | None:

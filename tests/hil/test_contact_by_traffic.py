@@ -7,6 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from ccsds.cltu import cltu_encode
+from ccsds.packet import PACKET_OCTETS_MIN, idle_packet
+from ccsds.tc_frame import TcFrame, TcFrameKind
 from flight.disk import RealDisk
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from ground.events import LinkChanged
@@ -25,6 +28,7 @@ from hil.scenario.scenario import parse_scenario
 from hil.streams import Streams
 from hil.world import World
 from mission.beacon import decode_beacon
+from mission.channels import SPACECRAFT_ID, Uplink
 from mission.profiles import Contact, find_profile
 from ports.drive import drive
 from ports.port import open_port
@@ -147,6 +151,42 @@ def test_no_replayed_keep_alive_holds_contact_up_nor_does_another_key(tmp_path):
         world.up.send, world.down.send = send_up, send_down
         world.run()
         assert bool(frames) is finds, keys
+
+
+@pytest.mark.parametrize("contact", ["modem", "traffic"])
+def test_contact_that_comes_while_a_beacon_is_on_the_line_waits_for_its_end(tmp_path, contact):
+    text = f"""
+name = "beacon"
+duration_s = 320
+[spacecraft]
+corpora = []
+[link]
+profile = "uhf"
+contact = "{contact}"
+security = "none"
+passes = [{{ at_s = 300.01, duration_s = 15 }}]
+[[procedure]]
+wait_s = 319
+"""
+    prepare_folder(tmp_path / "run", force=False)
+    world = World(parse_scenario(text, "beacon"), 1, tmp_path / "run", {}, lambda source, event: None)
+    sent = []
+
+    def send(data, now_ns, send=world.down.send):
+        if now_ns >= 300 * NS_PER_S:
+            sent.append((now_ns, len(data)))
+        send(data, now_ns)
+
+    world.down.send = send
+    if contact == "traffic":
+        # A keep-alive comes a hundredth of a second after the beacon began.
+        frame = TcFrame(TcFrameKind.BD, SPACECRAFT_ID, Uplink.FILES, 0, idle_packet(PACKET_OCTETS_MIN))
+        hear = cltu_encode(frame.encode())
+        world._agenda.add(300 * NS_PER_S + NS_PER_S // 100, lambda: world.spacecraft.receive(hear, world.now_ns))
+    world.run()
+    (beacon_ns, beacon_octets), (frame_ns, frame_octets), *_ = sent
+    assert beacon_octets < 200 < frame_octets
+    assert frame_ns == beacon_ns + beacon_octets * 8 * NS_PER_S // 9600
 
 
 class Mutable:

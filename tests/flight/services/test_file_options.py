@@ -3,8 +3,8 @@
 import random
 from dataclasses import replace
 
-from ccsds.cfdp.codes import ConditionCode
-from ccsds.cfdp.directives import KeepAlive
+from ccsds.cfdp.codes import ChecksumType, ConditionCode
+from ccsds.cfdp.directives import KeepAlive, Metadata
 from ccsds.cfdp.pdu import Pdu
 from mission.channels import SPACECRAFT_ENTITY
 from mission.profiles import find_profile
@@ -22,11 +22,21 @@ def test_a_file_goes_down_as_its_command_says(make_sky):
         {"action": "RENAME_FILE", "first": "out", "second": "kept"},
     ]
     words = {"mode": "UNACKNOWLEDGED", "closure": 1, "checksum": "MODULAR", "requests": requests}
+    bodies = []
+    receive = sky.ground.receive
+
+    def hear(pdu, now_ns):
+        bodies.append(Pdu.decode(bytes(pdu)).body)
+        receive(pdu, now_ns)
+
+    sky.ground.receive = hear
     assert sky.command("file.send", name="out", **words) == [("executed", "")]
     assert sky.run()
+    (metadata,) = {body for body in bodies if isinstance(body, Metadata)}
+    assert metadata.closure_requested
+    assert metadata.checksum_type == ChecksumType.MODULAR
     assert sky.store.list() == ["kept"]
     assert sky.store.read("kept") == CONTENT
-    # Class 1, and yet it knows: it asked for word of the end.
     (finished,) = sky.told("transfer_finished")
     assert finished["size"] == len(CONTENT)
 
