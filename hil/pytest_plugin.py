@@ -36,7 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--hil-link", metavar="LINK", help="loopback (the default), pty, tcp, /dev/ttyX, or the link URL of a board"
     )
-    group.addoption("--hil-profile", metavar="NAME", help="link profile: serial (the default), uhf, sband, xband")
+    group.addoption(
+        "--hil-profile", metavar="NAME", help="link profile: serial (the default), uhf, sband, xband, or a .toml file"
+    )
     group.addoption("--hil-seed", metavar="N", help="seed of every random choice; 1 by default")
     group.addoption("--hil-keys", metavar="FILE", help="the ground's key file, if there is a board")
     group.addoption("--hil-insecure", action="store_true", help="the board has no keys and believes every frame")
@@ -213,7 +215,7 @@ def _read_options(config: pytest.Config) -> tuple[Wiring, str, int]:
     """
     from ccsds.errors import MisuseError
     from hil.wiring import Wiring
-    from mission.profiles import find_profile
+    from mission.profile_file import open_profile
 
     seed = config.getoption("--hil-seed") or str(DEFAULTS["seed"])
     if not seed.isdecimal():
@@ -223,7 +225,8 @@ def _read_options(config: pytest.Config) -> tuple[Wiring, str, int]:
         raise pytest.UsageError(f"--hil-keys {keys}: expected the ground's key file, found none")
     link = _shown_link(config)
     try:
-        profile = find_profile(config.getoption("--hil-profile") or DEFAULTS["profile"]).name
+        profile = str(config.getoption("--hil-profile") or DEFAULTS["profile"])
+        open_profile(profile)
         if config.stash.get(_WIRING, None) is None:
             config.stash[_WIRING] = Wiring.of(
                 link, keys_path=Path(keys) if keys else None, is_insecure=bool(config.getoption("--hil-insecure"))

@@ -3,7 +3,7 @@
 from ccsds.errors import MisuseError
 from hil.scenario.scenario import Scenario
 from hil.wiring import Wiring
-from mission.profiles import find_profile
+from mission.profile_file import open_profile
 
 # What can be done to two programs and the line between them; the rest happens inside them, in virtual time.
 REAL_TIME_FAULTS = ("kill_worker", "hang_worker", "reboot_spacecraft", "reboot_station", "pull_cable")
@@ -34,7 +34,7 @@ def check_real_time(scenario: Scenario, wiring: Wiring) -> None:
         raise MisuseError("spacecraft.files: expected none on a board, whose disk cannot be reached from here")
     if any(step.put_file is not None for step in scenario.procedure):
         raise MisuseError("put_file: expected none on a board, where nobody can compare what arrived")
-    profile = find_profile(scenario.link.profile)
+    profile = open_profile(scenario.link.profile)
     rate_bps = max(profile.uplink_rate_bps, profile.downlink_rate_bps)
     if wiring.baud is not None and wiring.baud < rate_bps:
         raise MisuseError(

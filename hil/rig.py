@@ -457,7 +457,8 @@ class Rig:
             for end, path in lay_keys(self._folder, streams, profile).items():
                 security[end] = ["--keys", str(path)]
         ground = [
-            "serve", "--link", _far_url(self._station), "--profile", profile.name, "--socket", str(self._socket_path),
+            "serve", "--link", _far_url(self._station), "--profile", self._scenario.link.profile,
+            "--socket", str(self._socket_path),
             "--archive", str(self._folder / "archive.sqlite"), "--files", str(self.files), *security[End.GROUND],
         ]  # fmt: skip
         station = Program("ground", ground, self._folder / "ground.log")
@@ -470,7 +471,8 @@ class Rig:
             for part in ("--corpus", f"{corpus.name}={corpus.path}")
         ]
         flight = [
-            "--link", _far_url(self._board), "--profile", profile.name, "--store", str(self._folder / "store"),
+            "--link", _far_url(self._board), "--profile", self._scenario.link.profile,
+            "--store", str(self._folder / "store"),
             *security[End.SPACECRAFT], *on_board,
         ]  # fmt: skip
         return Program("flight", flight, self._folder / "flight.log"), station
