@@ -173,7 +173,9 @@ def test_lost_frames_cost_time_and_nothing_acts_twice_or_in_part(pair, service):
     pair.run(400, lambda: pair.is_complete(*numbers))
     assert pair.is_complete(*numbers)
     assert sorted(each.job_id for each in pair.changes(JobSubmitted)) == [1, 2, 3, 4, 5]
-    assert len(pair.changes(Executed)) == len(numbers)
+    # The station may have confirmed what came of the stores meanwhile, which is a command of its own.
+    executed = [each.identity for each in pair.changes(Executed)]
+    assert len(set(executed)) == len(executed) >= len(numbers)
     if service is Service.BD:
         assert any(each.where == "segment" for each in pair.rejected)
 
