@@ -1,22 +1,35 @@
 """Whatever is done to a spacecraft, each due command acts once or is reported skipped: never twice, never lost.
 
-A state machine inserts, moves, deletes and disables, lets time go on, sets the clock, reboots, and cuts power in the
-middle of whatever the store is doing. Its own account is kept apart from all of that.
+A state machine inserts, moves, deletes and disables, by time, by passes, by orbit events and by groups, lets time go
+on, lets passes come and go, sets the clock, reboots, and cuts power in the middle of whatever the store is doing. Its
+own account is kept apart from all of that. A second one does the same to a whole spacecraft, whose clock is set by
+command.
 """
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from ccsds.pus.telecommand import Telecommand
 from flight.services.schedule import key_of
+from hil.disk import PowerCut, SimulatedDisk
+from hil.operator import Operator
+from hil.streams import Streams
 from mission.channels import Apid
+from mission.definition import DICTIONARY
 from mission.dictionary import Repeat
-from mission.schedule import Anchor, Fate, Late
+from mission.schedule import Anchor, Fate, Late, Switch
 
 SECOND = 1_000_000_000
 EPOCH = 10**18
 SOURCE = 9
+EVENTS = (7, 8)
+GROUPS = (1, 2)
 SKIPS = (Fate.SKIPPED_LATE, Fate.SKIPPED_DISABLED)
 
 
@@ -93,6 +106,47 @@ class ScheduledSpacecraft(RuleBasedStateMachine):
         self.cuts = 0
         self.board = type(self).make_board(self.disk, done=self.done)
         assert self.board.send("schedule.enable") == ""
+        groups = [{"group": number, "status": Switch.ENABLED} for number in GROUPS]
+        assert self.board.send("schedule.create_groups", groups=groups) == ""
+
+    @rule(
+        kind=st.sampled_from([each.value for each in Repeat]),
+        anchor=st.sampled_from([Anchor.AOS, Anchor.LOS, Anchor.EVENT]),
+        offset_s=st.integers(-20, 20),
+        event=st.sampled_from(EVENTS),
+        group=st.sampled_from([0, *GROUPS]),
+        late=st.sampled_from(Late),
+    )
+    def insert_anchored(self, kind, anchor, offset_s, event, group, late):
+        number = len(self.kinds) + 1
+        if number > 200:
+            return
+        row = {
+            "anchor": anchor,
+            "offset": 1_000 * (offset_s if anchor is Anchor.EVENT else abs(offset_s)),
+            "orbit_event": event if anchor is Anchor.EVENT else 0,
+            "group": group,
+            "late": late,
+            "limit": 30 if late is Late.RUN else 0,
+            "request": self.board.packet(f"act.{kind}", number, number=number),
+        }
+        if self.board.send("schedule.insert_relative", activities=[row]) == "":
+            self.kinds[number] = kind
+
+    @rule(event=st.sampled_from(EVENTS), after_s=st.integers(1, 200))
+    def an_orbit_event_is_told(self, event, after_s):
+        times = [{"orbit_event": event, "time": self.board.tai_ns + after_s * SECOND}]
+        self.board.send("schedule.set_orbit_events", events=times)
+
+    @rule(is_up=st.booleans())
+    def a_pass_comes_or_goes(self, is_up):
+        self.board.autonomy.contact(is_up, self.board.now_ns)
+        self.note(self.board.run_to(self.board.now_ns))
+
+    @rule(group=st.sampled_from(GROUPS), is_on=st.booleans())
+    def switch_group(self, group, is_on):
+        name = "schedule.enable_groups" if is_on else "schedule.disable_groups"
+        assert self.board.send(name, groups=[group]) == ""
 
     @rule(
         kind=st.sampled_from([each.value for each in Repeat]),
@@ -212,4 +266,94 @@ def test_each_due_command_acts_once_or_is_reported_skipped_whatever_happens(make
     machine = type("Machine", (ScheduledSpacecraft,), {"make_board": staticmethod(make_board)})
     case = machine.TestCase
     case.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+    case().runTest()
+
+
+class ScheduledByTheClock(RuleBasedStateMachine):
+    """A whole spacecraft, whose activities make directories; its clock is set and adjusted by command."""
+
+    def __init__(self):
+        super().__init__()
+        self.folder = TemporaryDirectory()
+        self.disk = SimulatedDisk(Path(self.folder.name) / "store", Streams(1))
+        self.operator = Operator(self.disk, clock_id="bench")
+        self.inserted = 0
+        self.cuts = 0
+        assert self.operator.command("schedule.enable") is None
+
+    def teardown(self):
+        self.folder.cleanup()
+
+    @property
+    def tai_ns(self):
+        return self.operator.spacecraft._clock.tai_ns(self.operator.now_ns)
+
+    @rule(after_s=st.integers(1, 60), late=st.sampled_from(Late))
+    def insert(self, after_s, late):
+        number = self.inserted + 1
+        name = DICTIONARY.command("directory.make")
+        data = name.arguments.encode({"name": f"due-{number}"})
+        packet = Telecommand(Apid.CORE, number, name.service, name.subtype, SOURCE, data=data).encode()
+        row = {
+            "anchor": Anchor.ABSOLUTE,
+            "release_time": self.tai_ns + after_s * SECOND,
+            "late": late,
+            "limit": 30 if late is Late.RUN else 0,
+            "request": packet,
+        }
+        assert self.operator.command("schedule.insert_relative", activities=[row]) is None
+        self.inserted = number
+
+    @rule(seconds=st.integers(1, 60))
+    def time_goes_on(self, seconds):
+        self.operator.run(seconds)
+
+    @rule(seconds=st.integers(-80, 80))
+    def the_clock_is_adjusted(self, seconds):
+        assert self.operator.command("time.adjust", offset=seconds * SECOND) is None
+
+    @rule(seconds=st.integers(-80, 80))
+    def the_clock_is_set(self, seconds):
+        assert self.operator.command("time.set", tai=self.tai_ns + seconds * SECOND) is None
+
+    @rule(is_known=st.booleans())
+    def reboot(self, is_known):
+        self.operator.config = replace(self.operator.config, clock_id="bench" if is_known else "")
+        self.operator.boot()
+
+    @rule(operations=st.integers(1, 12), seconds=st.integers(1, 60))
+    def power_goes_while_time_goes_on(self, operations, seconds):
+        self.disk.cut_at(self.disk.operations + operations)
+        try:
+            self.operator.run(seconds)
+        except PowerCut:
+            self.cuts += 1
+            self.disk.power_on()
+            self.operator.boot()
+            return
+        self.disk._cut_at = None
+
+    @invariant()
+    def each_waits_or_has_come_to_one_end(self):
+        book = self.operator.spacecraft._ledger.schedule
+        ended = {key & 0xFFFF: fate for key, fate, _ in book.fates}
+        waiting = {key & 0xFFFF for key in book.activities}
+        assert book.counts.total() == len(ended)
+        assert sorted([*ended, *waiting]) == list(range(1, self.inserted + 1))
+        made = {int(each.removeprefix("files/due-")) for each in self.disk.list_directories("files")}
+        for number, fate in ended.items():
+            match fate:
+                case Fate.EXECUTED:
+                    assert number in made
+                case Fate.SKIPPED_LATE:
+                    assert number not in made
+                case _:
+                    # A directory that is there already would be refused: it never is.
+                    assert (fate, bool(self.cuts)) == (Fate.OUTCOME_UNKNOWN, True)
+
+
+@pytest.mark.timeout(300)
+def test_by_its_own_clock_set_and_adjusted_each_activity_acts_once_or_is_reported_skipped():
+    case = ScheduledByTheClock.TestCase
+    case.settings = settings(max_examples=8, stateful_step_count=12, deadline=None)
     case().runTest()
