@@ -3,6 +3,8 @@
 Exit status: 0 pass, 1 fail, 2 bad input.
 """
 
+import contextlib
+import signal
 import sys
 import time
 from pathlib import Path
@@ -11,6 +13,8 @@ import click
 from rich.console import Console
 
 from ccsds.errors import MisuseError, StarloopError
+from hil.bridge_display import BridgeDisplay
+from hil.bridging import BridgeService, bridge_link
 from hil.corpora import find_corpora
 from hil.display import Display, show_result
 from hil.real_time import check_real_time
@@ -19,6 +23,7 @@ from hil.scenario.scenario import load_scenario, shipped_scenarios
 from hil.soak.command import soak_command
 from hil.validation.command import validate
 from hil.wiring import Mode, Wiring
+from mission.profiles import PROFILES
 from ports.errors import PortLostError
 
 # Click's own number for a usage error is 2 as well.
@@ -120,6 +125,59 @@ def run(
         sys.exit(1)
     show_result(console, result, folder)
     sys.exit(0 if result.is_pass else 1)
+
+
+@main.command()
+@click.argument("board")
+@click.argument("ground")
+@click.option(
+    "--profile", "profile_name", help=f"Link profile: {', '.join(PROFILES)}; serial unless a scenario says more."
+)
+@click.option("--scenario", help="Take the [link] table of a scenario, by name or path.")
+@click.option("--delay", "delay_s", type=click.FloatRange(0), help="Delay each way in seconds.")
+@click.option("--bit-error-rate", type=click.FloatRange(0, 0.5), help="Probability that a bit is inverted, each way.")
+@click.option("--frame-loss", type=click.FloatRange(0, 1, max_open=True), help="Share of frames that fades take.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Seed of every random choice.")
+@click.option("--out", "folder", type=click.Path(path_type=Path), help="Directory for captures and the event log.")
+@click.option("--force", is_flag=True, help="Overwrite an earlier run in that directory.")
+@click.option("--duration", "duration_s", type=click.FloatRange(0, min_open=True), help="End after so many seconds.")
+def bridge(
+    board: str,
+    ground: str,
+    profile_name: str | None,
+    scenario: str | None,
+    delay_s: float | None,
+    bit_error_rate: float | None,
+    frame_loss: float | None,
+    seed: int,
+    folder: Path | None,
+    force: bool,
+    duration_s: float | None,
+) -> None:
+    """Sit between two ports, BOARD and GROUND, with the emulated link in the middle, until interrupted.
+
+    Both are link URLs: serial:/dev/ttyUSB0?baud=115200, tcp-listen:127.0.0.1:9001, pty:/tmp/station, ...
+    """
+    console = Console(highlight=False)
+    display = BridgeDisplay(console)
+    try:
+        impairments = {"delay_s": delay_s, "bit_error_rate": bit_error_rate, "frame_loss": frame_loss}
+        link = bridge_link(
+            scenario, profile_name, {key: value for key, value in impairments.items() if value is not None}
+        )
+        if folder is not None:
+            prepare_folder(folder, force=force)
+        service = BridgeService(board, ground, link, seed, folder, display.tell)
+    except (MisuseError, OSError) as error:
+        click.echo(f"hil: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    end_ns = None if duration_s is None else round(duration_s * 1e9)
+    # Asked to end by a service manager, it ends as on Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with service:
+        with display, contextlib.suppress(KeyboardInterrupt):
+            service.run(lambda: end_ns is not None and service.now_ns >= end_ns, lambda: display.look(service))
+    display.summary(service)
 
 
 @main.command("list")

@@ -71,6 +71,17 @@ class Evidence:
         """The highest temperature of the compute device, if there is an environment."""
         self.limits: Counter[tuple[str, str]] = Counter()
         """How often the governor came to allow jobs only this, and what for, by telemetry: allowance and cause."""
+        self.contacts: list[tuple[float, float | None]] = []
+        """Begin and end in s of each contact; None if it lasts to the end, nothing at all if contact is never lost."""
+        self.modes: list[tuple[float, str]] = []
+        """(mission time in s, mode) at each change of the spacecraft's mode."""
+        self.job_states: dict[int, list[tuple[float, str]]] = {}
+        """For each job, (mission time in s, state) at each change: on board if it can be seen, else as it was told."""
+        self.transfers: dict[str, Counter[str]] = {"UP": Counter(), "DOWN": Counter()}
+        """For each direction, how many files were started, finished and failed, and the octets of those finished."""
+        self.station_state: dict[str, Any] = {}
+        """All that the station knows at the end, as `ground.station.Station.snapshot` gives it."""
+        self._sees_on_board = False
         self.files: dict[str, tuple[str, str]] = {}
         """For each file that was laid before the run, its SHA-256 and that of what is at the other end."""
         self.line_counts: dict[str, dict[str, int]] = {}
@@ -90,6 +101,9 @@ class Evidence:
         if source == "station":
             self._note_station(event, seconds)
         elif source == "spacecraft":
+            self._sees_on_board = True
+            if kind == "Announced":
+                self._note_state(event["name"], event["values"], seconds)
             if kind == "CommandAnswered" and event["outcome"] == "executed":
                 self.executed[event["source_id"], event["sequence_count"]] += 1
         elif kind == "OctetsLost":
@@ -99,7 +113,9 @@ class Evidence:
         elif kind == "Forged":
             self.forged += 1
             self.strikes.append(f"{seconds:.3f} s: {event['text']}")
-        elif source == "hil" or kind == "OctetsFaded":
+        elif kind == "ContactChanged":
+            self._note_contact(event["text"].startswith("acquisition"), seconds)
+        elif source in ("hil", "port") or kind == "OctetsFaded":
             if kind == "EnvironmentChanged":
                 self.environment_changes[event["change"]] += 1
             if kind == "FaultStruck":
@@ -143,17 +159,40 @@ class Evidence:
                 self._note_losses(seconds, values)
             case {"type": "ReportReceived", "name": "job_sample", "values": values}:
                 self.samples[values["job_id"]] = values["text"]
-            case {"type": "TransferFinished", "destination_name": name}:
-                self.files_arrived_s.setdefault(name, seconds)
-            case {"type": "TransferFailed", "text": text}:
-                self.transfers_failed.append(text)
             case {"type": "HousekeepingReceived"}:
                 self.housekeeping[event["name"]] = dict(event["values"])
+            case {"type": "TransferStarted" | "TransferFinished" | "TransferFailed"}:
+                self._note_transfer(event, seconds)
             case {"type": "EventReported", "name": name, "text": text}:
                 if name == "allowance_changed":
                     self.limits[event["values"]["after"], event["values"]["cause"]] += 1
+                if not self._sees_on_board:
+                    self._note_state(name, event["values"], seconds)
                 self.counts[f"event.{name}"] += 1
                 self.marks.append((seconds, f"event.{name}", text))
+
+    def _note_transfer(self, event: Mapping[str, Any], seconds: float) -> None:
+        kind = event["type"].removeprefix("Transfer").lower()
+        counts = self.transfers[event["direction"]]
+        counts[kind] += 1
+        if kind == "finished":
+            counts["octets"] += event["size_octets"] or 0
+            self.files_arrived_s.setdefault(event["destination_name"], seconds)
+        elif kind == "failed":
+            self.transfers_failed.append(event["text"])
+
+    def _note_state(self, name: str, values: Mapping[str, Any], seconds: float) -> None:
+        if name == "mode_changed":
+            self.modes.append((seconds, values["after"]))
+        elif name == "job_changed":
+            states = self.job_states.setdefault(values["job_id"], [(seconds, values["before"])])
+            states.append((seconds, values["after"]))
+
+    def _note_contact(self, is_up: bool, seconds: float) -> None:
+        if is_up:
+            self.contacts.append((seconds, None))
+        elif self.contacts:
+            self.contacts[-1] = (self.contacts[-1][0], seconds)
 
     def _note_losses(self, seconds: float, values: Mapping[str, Any]) -> None:
         loss, validation_loss = values["loss"], values["validation_loss"]

@@ -204,6 +204,9 @@ class Rig:
 
     def finish(self) -> Evidence:
         """Take what is left to be told, and compare the files that were laid before the run or sent down in it."""
+        if self._client is not None:
+            with contextlib.suppress(StationGoneError):
+                self.evidence.station_state = self._client.state()
         self._bridge.finish()
         self._tell()
         for line in (self.up, self.down):

@@ -21,7 +21,7 @@ from hil.checks import Check, Reference, judge
 from hil.evidence import Evidence
 from hil.recording import load_truths
 from hil.reference import ReferenceRun
-from hil.report import write_report
+from hil.report.page import write_report
 from hil.rig import Rig
 from hil.scenario.scenario import Scenario
 from hil.soak.invariants import Aftermath, breaches

@@ -214,6 +214,8 @@ class World:
     def finish(self) -> Evidence:
         """Take what is left to be told, and compare files that were laid before the run or sent down in it."""
         self._collect()
+        if self.station.is_on:
+            self.evidence.station_state = self.station.core.snapshot()
         for line in (self.up, self.down):
             line.finish()
             self._collect_line(line)

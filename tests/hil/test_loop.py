@@ -73,7 +73,9 @@ def test_the_files_say_what_happened(virtual):
     assert len(written["link_sha256"]) == 64
     assert written["validation_loss"] < 4
     report = (folder / "report.html").read_text()
-    assert report.count("<svg") == 2
+    assert report.count("<svg class='chart'") == 3
+    for name in ("expected", "timeline", "training", "link", "layers", "commands", "sample", "events"):
+        assert f"<section id='{name}'>" in report
     assert written["weights_sha256"][:16] in report
     assert "http-equiv" not in report
     assert "src=" not in report
