@@ -102,7 +102,6 @@ class Rig:
         recording = Recording(scenario.link, folder)
         self._stack.callback(recording.close)
         self.up, self.down = make_lines(scenario.link, profile, streams, outlook, recording)
-        self.evidence = Evidence(folder / "events.jsonl")
         self.procedure = Procedure(scenario.procedure, self.send, self._before, self._put)
         self.now_ns = 0
         self._end_ns = _ns(scenario.duration_s)
@@ -111,9 +110,6 @@ class Rig:
         self._faults = [fault for fault in scenario.faults if fault.job_step is not None]
         self._agenda = Agenda()
         self._plan = ContactPlan.of_tables(scenario.link.passes) if outlook is None else contact_plan(outlook)
-        if outlook is not None:
-            self.evidence.spans += sky_spans(outlook)
-            self.evidence.looks += look_samples(outlook)
         self._has_contact = True
         self._client: Client | None = None
         # Commands whose end was not heard of yet; a station that starts again knows what became of them.
@@ -122,6 +118,10 @@ class Rig:
         for root, files in zip(self._file_roots, (scenario.spacecraft.files, scenario.station.files), strict=True):
             lay_files(root, files, streams, corpora)
         self._board, self._station = self._open_plugs()
+        self.evidence = Evidence(folder / "events.jsonl")
+        if outlook is not None:
+            self.evidence.spans += sky_spans(outlook)
+            self.evidence.looks += look_samples(outlook)
         self._bridge = Bridge(
             self._station,
             self._board,
@@ -173,6 +173,8 @@ class Rig:
                 raise NoStationError(f"expected a station within {START_WAIT_S_MAX:g} s, found none")
             time.sleep(0.05)
         self._started_ns = time.monotonic_ns()
+        if self._plan.passes and self._plan.is_up(0):
+            self._tell_contact(True)
         for dropout in self._scenario.link.dropouts:
             if dropout.at_s is not None:
                 self._line(dropout.direction).drop(_ns(dropout.at_s), _ns(dropout.duration_s))
@@ -348,6 +350,9 @@ class Rig:
             for line in (self.up, self.down):
                 line.drop(self.now_ns, gap_ns)
         self.procedure.contact(is_up, self.now_ns)
+        self._tell_contact(is_up)
+
+    def _tell_contact(self, is_up: bool) -> None:
         text = "acquisition of signal" if is_up else "loss of signal"
         self._note("hil", {"type": "ContactChanged", "time_ns": self.now_ns, "text": text})
 
