@@ -85,7 +85,7 @@ arguments = { name = "down.bin" }
 [[procedure]]
 wait_for_file = "down.bin"
 [[procedure]]
-command = "housekeeping.report"
+command = "housekeeping.once"
 arguments = { structures = [1] }
 """
 
