@@ -7,9 +7,10 @@ import time
 import pytest
 
 from ccsds.errors import MisuseError
+from hil.corpora import find_corpora
 from hil.real_time import check_real_time
 from hil.rig import Rig
-from hil.run import find_corpora, prepare_folder, run_scenario
+from hil.run import prepare_folder, run_scenario
 from hil.scenario.scenario import load_scenario, parse_scenario
 from hil.wiring import Mode, Wiring
 from ports.errors import PortLostError
