@@ -5,8 +5,9 @@ The stream is of random octets, so that a few of them say where they are. Nothin
 
 import numpy as np
 
-# So many octets that follow a gap are looked for in the stream; fewer if the next gap is nearer.
-KEY_OCTETS = (8, 6, 5, 4, 3)
+# So many octets that follow a gap are looked for in the stream, and how far; fewer of them if the next gap is near, and
+# not so far, since fewer octets stand in more places by chance.
+_KEYS = ((8, 1 << 24), (6, 1 << 20), (5, 1 << 16), (4, 1 << 14), (3, 1 << 11))
 
 # Octets compared at once.
 _STRIDE = 1 << 16
@@ -34,12 +35,14 @@ def find_gaps(sent: bytes, arrived: bytes) -> list[tuple[int, int]]:
         if there == len(arrived):
             break
         found = -1
-        for length in KEY_OCTETS:
-            found = sent.find(arrived[there : there + length], here + 1)
+        for length, reach in _KEYS:
+            found = sent.find(arrived[there : there + length], here + 1, here + reach)
             if found >= 0:
                 break
         if found < 0:
-            break
+            # Gaps on both sides of an octet or two: they are taken for part of one.
+            there += 1
+            continue
         gaps.append((here, found))
         here = found
     if here < len(sent):
