@@ -39,6 +39,7 @@ OVERRIDES = (
 )
 
 _WORKER_KINDS = ("kill_worker", "hang_worker", "slow_worker", "starve_worker", "flip")
+_OF_CHECKPOINTS = ("truncate_checkpoint", "corrupt_checkpoint")
 _OTHER_KINDS = (
     "reboot_spacecraft",
     "reboot_spacecraft",
@@ -47,8 +48,7 @@ _OTHER_KINDS = (
     "flip_store",
     "fill_disk",
     "wear_disk",
-    "truncate_checkpoint",
-    "corrupt_checkpoint",
+    *_OF_CHECKPOINTS,
     "jump_clock",
     "drift_clock",
     "pull_cable",
@@ -162,7 +162,11 @@ def _faults(
             kind = str(_pick(chance, _WORKER_KINDS))
         else:
             kind = str(_pick(chance, _OTHER_KINDS))
-        faults.append({"kind": kind, **_options(chance, kind), **_trigger(chance, quiet_s, has_job, passes)})
+        options, trigger = _options(chance, kind), _trigger(chance, quiet_s, has_job, passes)
+        faults.append({"kind": kind, **options, **trigger})
+        if kind in _OF_CHECKPOINTS and of_worker < WORKER_FAULTS_MAX:
+            # Nobody reads a checkpoint but the next worker.
+            faults.append({"kind": "kill_worker", **trigger})
     return faults
 
 

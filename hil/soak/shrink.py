@@ -20,19 +20,19 @@ Piece = tuple[str, int]
 """What can be left out: the kind of it, and its number there."""
 
 
-def shrink(scenario: Scenario, breaks: Callable[[Scenario], bool], flights_max: int = FLIGHTS_MAX) -> Scenario:
+def shrink(scenario: Scenario, breaks: Callable[[Scenario], bool], flights_max: int | None = None) -> Scenario:
     """Leave out of a scenario what its failure does not need.
 
     Args:
         scenario: One that fails.
         breaks: Flies a scenario, and tells whether it fails in the same way.
-        flights_max: How often it may be asked.
+        flights_max: How often it may be asked; `FLIGHTS_MAX`, if it is not said.
 
     Returns:
         A scenario that fails, of which nothing more can be left out as far as was tried.
     """
     kept = pieces_of(scenario)
-    left = flights_max
+    left = FLIGHTS_MAX if flights_max is None else flights_max
     parts = 2
     while kept and left > 0:
         size = -(-len(kept) // parts)

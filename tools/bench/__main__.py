@@ -26,7 +26,7 @@ BENCHES = {
         "cut_day",
     ),
     "models": ("packing",),
-    "loop": ("validate",),
+    "loop": ("validate", "silence", "soak"),
     "exact": ("checkpoint", "flips", "guard", "kills", "ranks"),
 }
 
