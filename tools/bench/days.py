@@ -27,11 +27,13 @@ from typing import Any
 from ccsds.pus.telecommand import Telecommand
 from ccsds.time import tai_ns_from_unix
 from flight.jobs.corpus import CorpusFile, Origin
+from hil.faulty_disk import FaultyDisk
 from hil.scenario.link import LinkTable, PassTable
 from hil.scenario.procedure import StepTable
 from hil.scenario.scenario import Scenario
 from hil.scenario.spacecraft import FileTable, SpacecraftTable, StationTable, WorkDurations
 from hil.trivial_hand import TrivialHand
+from hil.worker import VirtualWorker
 from hil.world import World
 from mission.channels import Apid
 from mission.definition import DICTIONARY
@@ -116,9 +118,7 @@ class Days:
         corpus = CorpusFile(
             name="text", path=Path("text"), sha256="cd" * 32, length_octets=9, origin=Origin.PATH, notice=""
         )
-        self.world = World(
-            scenario, 1, folder, {"text": corpus}, self._watch, lambda disk: TrivialHand(disk, JOB_STEPS)
-        )
+        self.world = _World(scenario, 1, folder, {"text": corpus}, self._watch)
 
     def run(self) -> float:
         """Let it happen, and give the wall time it took."""
@@ -266,6 +266,13 @@ class Days:
     def _send(self) -> None:
         if self._commands:
             self.world.station.command(*self._commands.pop(), self.world.now_ns)
+
+
+class _World(World):
+    """A world whose job work is trivial."""
+
+    def _make_worker(self, disk: FaultyDisk) -> VirtualWorker:
+        return VirtualWorker(TrivialHand(disk, JOB_STEPS), self._scenario.spacecraft.work)
 
 
 def _request(name: str, arguments: Mapping[str, Any], number: int) -> bytes:
