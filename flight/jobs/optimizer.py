@@ -143,8 +143,9 @@ class AdamW:
             flight.jobs.guard.finding.StruckError: A stretch or its gradients are not what they were, or it did not come
                 out twice; those before it are updated already.
         """
-        step = torch.tensor(float(steps_done + 1))
-        share = (self._training.gradient_norm_max / (torch.tensor(gradient_norm) + _NORM_EPSILON)).clamp(max=1.0)
+        step, share = self._scalars(steps_done, gradient_norm)
+        # Numbers of their own for the second way, or what strikes them would come out twice.
+        step_again, share_again = self._scalars(steps_done, gradient_norm) if twice else (step, share)
         for index, stretch in enumerate(self._stretches):
             if witness is None:
                 torch.mul(stretch.gradients_n, share, out=stretch.gradient_place_n)
@@ -153,7 +154,7 @@ class AdamW:
             self._work(index, stretch, share, step, learning_rate, witness)
             if twice or witness.is_odd(index, stretch.rows[0], stretch.place[0]):
                 first = witness.digest(stretch.place_octets)
-                self._work(index, stretch, share, step, learning_rate, witness)
+                self._work(index, stretch, share_again, step_again, learning_rate, witness)
                 if witness.wrote(index, stretch.place_octets) != first:
                     raise StruckError(Struck.UPDATE, stretch.name)
             else:
@@ -180,6 +181,11 @@ class AdamW:
     def name_of(self, stretch: int) -> str:
         """Name the parameters that have a part in a stretch."""
         return self._stretches[stretch].name
+
+    def _scalars(self, steps_done: int, gradient_norm: float) -> tuple[Tensor, Tensor]:
+        """Give the number of the update, and what is left of each gradient."""
+        share = (self._training.gradient_norm_max / (torch.tensor(gradient_norm) + _NORM_EPSILON)).clamp(max=1.0)
+        return torch.tensor(float(steps_done + 1)), share
 
     def _work(
         self, index: int, stretch: "_Stretch", share: Tensor, step: Tensor, learning_rate: float, witness: Witness

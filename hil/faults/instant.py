@@ -1,7 +1,8 @@
 """When a strike falls: after one of the operators that torch is asked for, those that take long as often as they take.
 
 `Operators` counts them and, given a clock, learns how long each takes; `Profile` draws an instant of a run that is
-uniform in time. Without a clock each operator counts alike.
+uniform in time. Without a clock an operator counts as long as what it comes to has elements, which is the same in equal
+runs.
 """
 
 from collections.abc import Callable
@@ -34,7 +35,7 @@ class Operators(TorchDispatchMode):
     """Sees every operator, and lets something happen after one of them.
 
     Args:
-        now_ns: A clock, to learn durations from; without it each operator takes one nanosecond.
+        now_ns: A clock, to learn durations from; without it each takes a nanosecond an element that it comes to.
         only: The operators that count; all, if empty.
     """
 
@@ -44,7 +45,7 @@ class Operators(TorchDispatchMode):
         self._only = only
         self._durations_ns: list[int] = []
         self._last_ns = 0 if now_ns is None else now_ns()
-        self._due: dict[int, Callable[[Any], None]] = {}
+        self._due: dict[int, Callable[[Any], object]] = {}
         self._count = 0
 
     @property
@@ -57,7 +58,7 @@ class Operators(TorchDispatchMode):
         """Whether all that was to happen has happened."""
         return not self._due
 
-    def after(self, operator: int, happens: Callable[[Any], None]) -> None:
+    def after(self, operator: int, happens: Callable[[Any], object]) -> None:
         """Let something happen after an operator.
 
         Args:
@@ -73,7 +74,8 @@ class Operators(TorchDispatchMode):
             return result
         self._count += 1
         if self._now_ns is None:
-            self._durations_ns.append(1)
+            told = outcome(result)
+            self._durations_ns.append(1 if told is None else told.numel())
         else:
             now_ns = self._now_ns()
             self._durations_ns.append(max(now_ns - self._last_ns, 1))

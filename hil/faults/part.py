@@ -16,3 +16,13 @@ class Part(StrEnum):
     CORPUS = "corpus"
     COPIES = "copies"
     """The guard's copies of State in memory."""
+    GRADIENTS = "gradients"
+    """Where gradients lie between the backward pass and the update."""
+    PLACE = "place"
+    """Where the optimiser works on a stretch of State and its gradients."""
+    ACTIVATIONS = "activations"
+    """Whatever an operator has just come to."""
+
+
+KEPT = tuple(part for part in Part if part not in (Part.GRADIENTS, Part.PLACE, Part.ACTIVATIONS))
+"""What the guard watches from level ``state`` on, at any instant; the rest it covers where all is done twice."""

@@ -11,6 +11,7 @@ from ccsds.errors import MisuseError
 from flight.jobs.guard.guarded_job import GuardedJob
 from flight.jobs.state import tensor_octets
 from hil.faults.flip import Flip, Spread, draw_flip
+from hil.faults.instant import outcome
 from hil.faults.part import Part
 
 
@@ -48,6 +49,10 @@ def names_of(guarded: GuardedJob, part: Part) -> list[str]:
         case Part.COPIES:
             copies = guarded._snapshots._copies if guarded._snapshots is not None else []
             return [f"{number}/{block}" for number, copy in enumerate(copies) for block in range(len(copy.blocks))]
+        case Part.GRADIENTS:
+            return [str(number) for number in range(len(job.optimizer.blocks))]
+        case Part.PLACE:
+            return ["0", "1", "2", "gradients"]
         case _:
             return [part.value]
 
@@ -64,6 +69,21 @@ def strike_memory(guarded: GuardedJob, strike: MemoryStrike) -> None:
             state = job._batch_generator.get_state()
             tensor_octets(state)[_GENERATOR_WORDS] = np.frombuffer(octets, dtype="<u4").astype("<u8").tobytes()
             job._batch_generator.set_state(state)
+
+
+def strike_outcome(result: object, chance: np.random.Generator, spread: Spread) -> str:
+    """Flip bits of what an operator came to.
+
+    Returns:
+        What was struck; empty if the operator came to no numbers that lie together.
+    """
+    tensor = outcome(result)
+    if tensor is None:
+        return ""
+    octets = tensor_octets(tensor)
+    flip = draw_flip(chance, spread, len(octets))
+    flip.strike(octets)
+    return f"{flip} of {tuple(tensor.shape)}"
 
 
 def _octets(guarded: GuardedJob, part: Part, name: str) -> memoryview:
@@ -84,5 +104,13 @@ def _octets(guarded: GuardedJob, part: Part, name: str) -> memoryview:
                 raise MisuseError("copies: expected a job that is guarded, found level off")
             number, block = map(int, name.split("/"))
             return tensor_octets(guarded._snapshots._copies[number].blocks[block])
+        case Part.GRADIENTS:
+            return tensor_octets(job.optimizer.blocks[int(name)].gradients_N)
+        case Part.PLACE:
+            # The first stretch is the longest there is: all are worked on in the room that it has.
+            stretch = job.optimizer._stretches[0]
+            return tensor_octets(stretch.gradient_place_n if name == "gradients" else stretch.place[int(name)])
+        case Part.ACTIVATIONS:
+            raise MisuseError("activations: expected what an operator came to, which lies nowhere for long")
         case _:
             return tensor_octets(job.state().tensors[name])

@@ -14,16 +14,15 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from flight.disk import RealDisk
-from flight.jobs.messages import MessageStream, Reply, Request, Step, encode
+from flight.jobs.guard.guarded_job import GuardedJob
+from flight.jobs.messages import MessageStream, Reply, Request, Start, Step, encode
 from flight.jobs.parent import end_with_parent
 from flight.jobs.worker import RECEIVE_OCTETS, Worker, take_channel
-from hil.faults.instant import Operators
-from hil.faults.place import draw_memory_strike, strike_memory
+from hil.faults.instant import Operators, Profile
+from hil.faults.part import Part
+from hil.faults.place import draw_memory_strike, strike_memory, strike_outcome
 from hil.faults.strike import FlipStrike, StarveStrike, Strike
 from hil.streams import Streams
-
-# A step of the smallest recipe has 245 operators: a strike falls into the first step of its request.
-OPERATORS_MAX = 200
 
 # More than any computer has.
 _ALL_MEMORY_OCTETS = 1 << 60
@@ -33,6 +32,8 @@ class StruckWorker(Worker):
     """A worker that is struck when it is told so."""
 
     _next: Strike | None = None
+    _profile: Profile | None = None
+    """Of a step of the job that is open."""
 
     def strike_next(self, strike: Strike) -> None:
         """Let something befall the next step."""
@@ -40,20 +41,43 @@ class StruckWorker(Worker):
 
     def answer(self, request: Request) -> Reply:
         """See `flight.jobs.worker.Worker.answer`."""
+        if isinstance(request, Start):
+            self._profile = None
         if self._next is None or self._open is None or not isinstance(request, Step):
             return super().answer(request)
         strike, self._next = self._next, None
         match strike:
-            case FlipStrike(part=part, spread=spread, seed=seed):
-                guarded = self._open.guarded
-                chance = Streams(seed).block("strike", 0)
-                drawn = draw_memory_strike(chance, guarded, part, spread)
+            case FlipStrike():
+                if self._profile is None:
+                    self._profile = profile_of(self._open.guarded)
                 with Operators() as operators:
-                    operators.after(1 + int(chance.integers(OPERATORS_MAX)), lambda _: strike_memory(guarded, drawn))
+                    # In the first step of the request: the others may be of another length.
+                    set_strike(operators, self._open.guarded, strike, self._profile)
                     return super().answer(request)
             case StarveStrike():
                 with _Starved():
                     return super().answer(request)
+
+
+def profile_of(guarded: GuardedJob) -> Profile:
+    """Do a step, take it back, and give its operators; what is done after it comes out as if it had not been done."""
+    job = guarded.job
+    before = job.state().clone()
+    with Operators() as operators:
+        job.step()
+    job.load(before)
+    return operators.profile
+
+
+def set_strike(operators: Operators, guarded: GuardedJob, strike: FlipStrike, profile: Profile) -> None:
+    """Draw the place and the instant of a strike, and let it happen then."""
+    chance = Streams(strike.seed).block("strike", 0)
+    operator = profile.draw(chance)
+    if strike.part is Part.ACTIVATIONS:
+        operators.after(operator, lambda result: strike_outcome(result, chance, strike.spread))
+        return
+    drawn = draw_memory_strike(chance, guarded, strike.part, strike.spread)
+    operators.after(operator, lambda _: strike_memory(guarded, drawn))
 
 
 class _Starved(TorchDispatchMode):

@@ -1,6 +1,7 @@
 """One strike against one job, and what came of it: found, without effect, or missed."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from ccsds.errors import MalformedError
@@ -10,11 +11,10 @@ from flight.jobs.guard.finding import Finding, LostError, UnfitError
 from flight.jobs.guard.guarded_job import GuardedJob
 from flight.jobs.manifest import Identity
 from flight.jobs.messages import CheckpointReference
-from flight.jobs.state import tensor_octets
-from hil.faults.flip import Spread, draw_flip
-from hil.faults.instant import PRODUCTS, Operators, Profile, outcome
+from hil.faults.flip import Spread
+from hil.faults.instant import PRODUCTS, Operators, Profile
 from hil.faults.part import Part
-from hil.faults.place import draw_memory_strike, strike_memory
+from hil.faults.place import draw_memory_strike, strike_memory, strike_outcome
 from hil.faults.stored import draw_stored_strike, strike_stored
 from hil.streams import Streams
 
@@ -27,7 +27,7 @@ class Verdict(Enum):
     HARMLESS = "harmless"
     """Nobody told of it, and nothing came of it: it was overwritten, or hit what is not used."""
     RESTARTED = "restarted"
-    """The guard gave the memory up; a new worker goes on from the last checkpoint."""
+    """The guard gave the memory up; a new worker went on from the last checkpoint, to the same weights."""
     MISSED = "missed"
     """Weights came out other than they must."""
     BROKEN = "broken"
@@ -45,33 +45,53 @@ class Trial:
     detail: str = ""
 
 
-def strike_state(guarded: GuardedJob, steps: int, clean_sha256: str, profile: Profile, streams: Streams) -> Trial:
-    """Strike a part of memory at an instant, train to the end, and compare the weights with those of a clean run.
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """What a struck job is judged by."""
+
+    steps: int
+    """The step to train to."""
+    clean_sha256: str
+    """The digest of the weights there, in a run that nobody disturbed."""
+    successor: Callable[[tuple[Finding, ...]], GuardedJob] | None = None
+    """Makes what a new worker goes on with, given what was found, where the guard gives the memory up."""
+
+
+def strike_part(guarded: GuardedJob, parts: Sequence[Part], end: End, profile: Profile, streams: Streams) -> Trial:
+    """Strike a part of memory, or what an operator comes to, at an instant, and see how the job ends.
 
     Args:
         guarded: A job of which at least one step is left.
-        steps: The step to train to.
-        clean_sha256: The digest of the weights there.
+        parts: Of which one is struck.
+        end: What it is judged by.
         profile: The operators of the steps from here in which it may fall.
         streams: Of this trial.
     """
     chance = streams.block("strike", 0)
-    part, spread = list(Part)[int(chance.integers(len(Part)))], list(Spread)[int(chance.integers(len(Spread)))]
+    part, spread = parts[int(chance.integers(len(parts)))], list(Spread)[int(chance.integers(len(Spread)))]
+    told: list[str] = []
+    when = f"from step {guarded.job.steps_done}"
+    if part is Part.ACTIVATIONS:
+        operator = profile.draw(chance)
+        what = f"{part} after operator {operator} {when}"
+        with Operators() as operators:
+            operators.after(operator, lambda result: told.append(strike_outcome(result, chance, spread)))
+            trial = _judge(guarded, end, streams.seed, what)
+        return replace(trial, what=", ".join((trial.what, *filter(None, told))))
     strike = draw_memory_strike(chance, guarded, part, spread)
     operator = profile.draw(chance)
-    what = f"{strike.part} {strike.name}, {strike.flip}, after operator {operator} from step {guarded.job.steps_done}"
+    what = f"{strike.part} {strike.name}, {strike.flip}, after operator {operator} {when}"
     with Operators() as operators:
         operators.after(operator, lambda _: strike_memory(guarded, strike))
-        return _judge(guarded, steps, clean_sha256, streams.seed, what)
+        return _judge(guarded, end, streams.seed, what)
 
 
-def strike_product(guarded: GuardedJob, steps: int, clean_sha256: str, products: int, streams: Streams) -> Trial:
-    """Strike the outcome of a matrix product, forward or backward, train to the end, and compare the weights.
+def strike_product(guarded: GuardedJob, end: End, products: int, streams: Streams) -> Trial:
+    """Strike the outcome of a matrix product, forward or backward, and see how the job ends.
 
     Args:
         guarded: A job of which at least one step is left.
-        steps: The step to train to.
-        clean_sha256: The digest of the weights there.
+        end: What it is judged by.
         products: How many products from here on it may be.
         streams: Of this trial.
     """
@@ -79,19 +99,10 @@ def strike_product(guarded: GuardedJob, steps: int, clean_sha256: str, products:
     spread = list(Spread)[int(chance.integers(len(Spread)))]
     number = 1 + int(chance.integers(products))
     told: list[str] = []
-
-    def happens(result: object) -> None:
-        tensor = outcome(result)
-        assert tensor is not None  # A product is one tensor of floats.
-        octets = tensor_octets(tensor)
-        flip = draw_flip(chance, spread, len(octets))
-        flip.strike(octets)
-        told.append(f"{flip} of {tuple(tensor.shape)}")
-
     with Operators(only=PRODUCTS) as operators:
-        operators.after(number, happens)
-        trial = _judge(guarded, steps, clean_sha256, streams.seed, f"product {number}")
-    return Trial(seed=trial.seed, what=f"{trial.what}, {' '.join(told)}", verdict=trial.verdict, detail=trial.detail)
+        operators.after(number, lambda result: told.append(strike_outcome(result, chance, spread)))
+        trial = _judge(guarded, end, streams.seed, f"product {number}")
+    return replace(trial, what=f"{trial.what}, {' '.join(told)}")
 
 
 def strike_checkpoint(
@@ -125,17 +136,30 @@ def strike_checkpoint(
     return Trial(seed=streams.seed, what=str(strike), verdict=verdict, detail=detail)
 
 
-def _judge(guarded: GuardedJob, steps: int, clean_sha256: str, seed: int, what: str) -> Trial:
+def _judge(guarded: GuardedJob, end: End, seed: int, what: str) -> Trial:
+    detail = ""
+    verdict = Verdict.FOUND
     try:
-        while guarded.job.steps_done < steps:
-            guarded.step()
-        guarded.verify()
+        _train(guarded, end.steps)
     except (LostError, UnfitError) as error:
-        return Trial(seed=seed, what=what, verdict=Verdict.RESTARTED, detail=str(error))
+        detail, verdict = str(error), Verdict.RESTARTED
     except Exception as error:  # Whatever it is: a strike must not raise it.
         return Trial(seed=seed, what=what, verdict=Verdict.BROKEN, detail=f"{type(error).__name__}: {error}")
     findings: tuple[Finding, ...] = guarded.take_findings()
-    if guarded.job.weights_sha256() != clean_sha256:
-        return Trial(seed=seed, what=what, verdict=Verdict.MISSED, detail="; ".join(map(str, findings)))
-    verdict = Verdict.FOUND if findings else Verdict.HARMLESS
-    return Trial(seed=seed, what=what, verdict=verdict, detail="; ".join(map(str, findings)))
+    if verdict is Verdict.RESTARTED:
+        if end.successor is None:
+            return Trial(seed=seed, what=what, verdict=verdict, detail=detail)
+        guarded = end.successor(findings)
+        _train(guarded, end.steps)
+    else:
+        detail = "; ".join(map(str, findings))
+        verdict = Verdict.FOUND if findings else Verdict.HARMLESS
+    if guarded.job.weights_sha256() != end.clean_sha256:
+        verdict = Verdict.MISSED
+    return Trial(seed=seed, what=what, verdict=verdict, detail=detail)
+
+
+def _train(guarded: GuardedJob, steps: int) -> None:
+    while guarded.job.steps_done < steps:
+        guarded.step()
+    guarded.verify()

@@ -4,7 +4,7 @@ import numpy as np
 
 from hil.faults.flip import Spread
 from hil.faults.hands import Hands
-from hil.faults.part import Part
+from hil.faults.part import KEPT
 from hil.faults.strike import FlipStrike, StarveStrike, Strike
 from hil.scenario.faults import FaultTable
 
@@ -42,7 +42,8 @@ def strike_worker(hands: Hands, fault: FaultTable, chance: np.random.Generator, 
 def _draw_strike(fault: FaultTable, chance: np.random.Generator) -> Strike:
     if fault.kind == "starve_worker":
         return StarveStrike()
-    parts, spreads = list(Part), list(Spread)
+    # Whatever is drawn is covered at any level of the guard; the rest has to be asked for.
+    parts, spreads = KEPT, list(Spread)
     part = parts[int(chance.integers(len(parts)))]
     spread = spreads[int(chance.integers(len(spreads)))]
     return FlipStrike(part=fault.part or part, spread=fault.spread or spread, seed=int(chance.integers(_SEEDS)))

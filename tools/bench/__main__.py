@@ -27,7 +27,7 @@ BENCHES = {
     ),
     "models": ("packing",),
     "loop": ("validate", "silence", "soak"),
-    "exact": ("checkpoint", "flips", "guard", "kills", "ranks"),
+    "exact": ("checkpoint", "flips", "guard", "kills", "ranks", "minutely"),
 }
 
 

@@ -1,9 +1,11 @@
 """Bits that flip at random instants of a step, in State and in matrix products, and what the guard makes of each.
 
-State is struck at level ``state``: the weights at the end must be those of a run that nobody disturbed. Products of the
-0.8 M model are struck at ``double``, with the same promise, and at ``compute``, where a product that nobody found is
-followed: both it and its unflipped twin train on, and the loss on a fixed set of batches tells how far it moved.
-Checkpoints are struck on the store: each must be refused, and the one before be there.
+State is struck at level ``state``: the weights at the end must be those of a run that nobody disturbed, also where the
+guard gives the memory up and a new worker goes on from the last checkpoint. Gradients, the place that the optimiser
+works in and whatever operators come to are struck at ``double`` (kind ``working``), with the same promise. Products of
+the 0.8 M model are struck at ``double``, too, and at ``compute``, where a product that nobody found is followed: both
+it and its unflipped twin train on, and the loss on a fixed set of batches tells how far it moved. Checkpoints are
+struck on the store: each must be refused, and the one before be there.
 
 Every strike is drawn from its seed; a miss is told with the seed, the place and the operator. ``python -m
 tools.bench.flips KIND FIRST COUNT`` runs some seeds of one kind, so that a long count can be done in pieces.
@@ -14,31 +16,35 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
 from ccsds.errors import MisuseError
 from flight.disk import RealDisk
-from flight.jobs.checkpoint import SLOTS, save_checkpoint
+from flight.jobs.checkpoint import SLOTS, load_checkpoint, save_checkpoint
 from flight.jobs.corpus import CorpusSources, find_corpus
+from flight.jobs.guard.finding import Finding
 from flight.jobs.guard.guarded_job import GuardedJob
 from flight.jobs.manifest import Identity
 from flight.jobs.messages import CheckpointReference
-from flight.jobs.recipe import load_recipe
+from flight.jobs.recipe import GuardLevel, load_recipe
 from flight.jobs.train import Batch, TrainJob
 from hil.faults.instant import PRODUCTS, Operators
-from hil.faults.trial import Trial, Verdict, strike_checkpoint, strike_product, strike_state
+from hil.faults.part import KEPT, Part
+from hil.faults.trial import End, Trial, Verdict, strike_checkpoint, strike_part, strike_product
 from hil.streams import Streams
 from tools.bench.row import Row
 
 SEED = 1337
-_SLICE = {"state": 100, "compute": 40, "double": 40, "checkpoint": 100}
-_CAMPAIGN = {"state": 1_000, "compute": 1_000, "double": 1_000, "checkpoint": 1_000}
+_SLICE = {"state": 100, "working": 60, "compute": 40, "double": 40, "checkpoint": 100}
+_CAMPAIGN = {"state": 1_000, "working": 1_000, "compute": 1_000, "double": 1_000, "checkpoint": 1_000}
 
-# Struck within the first four steps of seven; a copy in memory is taken at each fourth.
-_STATE_STEPS, _STRUCK_STEPS = 7, 4
-_TINY = 'model.dropout = 0.1\nguard.level = "state"\nguard.snapshot_interval = 4'
+# Struck within four steps after the first; a copy in memory is taken at each fourth.
+_STATE_STEPS, _STRUCK_STEPS = 8, 4
+_TINY = "model.dropout = 0.1\nguard.snapshot_interval = 4"
+
+WORKING = tuple(part for part in Part if part not in KEPT)
 
 # Enough for the bounds on loss and gradient norm to be learned.
 _WARM_STEPS = 30
@@ -81,7 +87,7 @@ def trials_of(kind: str, first: int, count: int) -> Iterator[Trial]:
     """Strike some seeds.
 
     Args:
-        kind: ``state``, ``compute``, ``double`` or ``checkpoint``.
+        kind: ``state``, ``working``, ``compute``, ``double`` or ``checkpoint``.
         first: The first seed.
         count: How many.
 
@@ -89,7 +95,8 @@ def trials_of(kind: str, first: int, count: int) -> Iterator[Trial]:
         MisuseError: There is no such kind.
     """
     kinds: dict[str, Callable[[], Callable[[int], Trial]]] = {
-        "state": _state_trials,
+        "state": lambda: _MemoryTrials(GuardLevel.STATE, KEPT).strike,
+        "working": lambda: _MemoryTrials(GuardLevel.DOUBLE, WORKING).strike,
         "compute": lambda: _ProductTrials("compute").strike,
         "double": lambda: _ProductTrials("double").strike,
         "checkpoint": lambda: _CheckpointTrials().strike,
@@ -106,25 +113,44 @@ def _job(recipe: str, overrides: str) -> GuardedJob:
     return GuardedJob(TrainJob(load_recipe(recipe).override(overrides), corpus.read_text(), SEED))
 
 
-def _state_trials() -> Callable[[int], Trial]:
-    job = _job("tiny", _TINY).job
-    start = job.state().clone()
-    # The second way, warmed up, is the one whose durations count.
-    for now_ns in (None, time.perf_counter_ns):
-        job.load(start)
-        guarded = GuardedJob(job)
-        with Operators(now_ns) as operators:
-            _train_to(guarded, _STRUCK_STEPS)
-    _train_to(guarded, _STATE_STEPS)
-    clean, profile = job.weights_sha256(), operators.profile
-    corpus = job.train_tokens.clone()
+class _MemoryTrials:
+    """The tiny job, from a checkpoint of step 1 on; each trial strikes a part within its next steps."""
 
-    def strike(seed: int) -> Trial:
-        job.train_tokens.copy_(corpus)
-        job.load(start)
-        return strike_state(GuardedJob(job), _STATE_STEPS, clean, profile, Streams(seed).scoped("state"))
+    def __init__(self, level: GuardLevel, parts: Sequence[Part]) -> None:
+        self._parts = parts
+        self._overrides = f'{_TINY}\nguard.level = "{level}"'
+        guarded = _job("tiny", self._overrides)
+        self._job = job = guarded.job
+        guarded.step()
+        self._folder = tempfile.TemporaryDirectory(prefix="bench-")
+        self._disk = RealDisk(self._folder.name)
+        self._identity = Identity(job_id=1, recipe_digest=job.recipe.digest, corpus_sha256="00" * 32, seed=SEED)
+        written = save_checkpoint(self._disk, SLOTS[0], self._identity, 1, job.state())
+        self._reference = CheckpointReference(slot=SLOTS[0], step=1, sha256=written.sha256)
+        self._start = job.state().clone()
+        # The second way, warmed up, is the one whose durations count.
+        for now_ns in (None, time.perf_counter_ns):
+            job.load(self._start)
+            guarded = GuardedJob(job)
+            with Operators(now_ns) as operators:
+                _train_to(guarded, 1 + _STRUCK_STEPS)
+        _train_to(guarded, _STATE_STEPS)
+        self._profile = operators.profile
+        self._end = End(steps=_STATE_STEPS, clean_sha256=job.weights_sha256(), successor=self._successor)
+        self._corpus = job.train_tokens.clone()
 
-    return strike
+    def strike(self, seed: int) -> Trial:
+        """Strike it once."""
+        self._job.train_tokens.copy_(self._corpus)
+        self._job.load(self._start)
+        streams = Streams(seed).scoped("state")
+        return strike_part(GuardedJob(self._job), self._parts, self._end, self._profile, streams)
+
+    def _successor(self, findings: tuple[Finding, ...]) -> GuardedJob:
+        """Give what a new worker goes on with: a job of its own, from the corpus and the checkpoint."""
+        job = _job("tiny", self._overrides).job
+        job.load(load_checkpoint(self._disk, self._reference, self._identity).state)
+        return GuardedJob(job, findings)
 
 
 def _train_to(guarded: GuardedJob, step: int) -> None:
@@ -151,7 +177,8 @@ class _ProductTrials:
         """Strike one product, and follow it if nobody found it."""
         guarded = self._guarded
         self._back()
-        trial = strike_product(guarded, _WARM_STEPS + 1, self._clean, self._products, Streams(seed).scoped("product"))
+        end = End(steps=_WARM_STEPS + 1, clean_sha256=self._clean)
+        trial = strike_product(guarded, end, self._products, Streams(seed).scoped("product"))
         if trial.verdict is not Verdict.MISSED or not self._follows:
             return trial
         struck_loss = self._loss_later()

@@ -1,9 +1,9 @@
 """Kills -9 of the worker or of the process that looks after it, at random instants, until the job has ended.
 
 The board is a process of its own (``python -m tools.bench.kills FOLDER CORPUS``): ledger, engine and the real worker
-process, without a link. It grants steps one by one and writes down each reply, so that what a kill cost is counted:
-the steps that were done after the checkpoint which the next worker went on from. Of the step that was under way when
-the kill came nothing is known; it is not counted.
+process, which is the flight program less its link and services. It grants steps one by one and writes down each reply,
+so that what a kill cost is counted: the steps that were done after the checkpoint which the next worker went on from.
+Of the step that was under way when the kill came nothing is known; it is not counted.
 """
 
 import contextlib

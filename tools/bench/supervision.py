@@ -1,8 +1,9 @@
 """A training job under the flight program beside the same loop run bare, and the memory of the flight program.
 
 The flight program runs for real on a pseudo-terminal, with its worker process, telemetry each second and a checkpoint
-every hundred steps. The rate is taken between two progress reports, by their on-board time, so that start-up counts for
-neither side; the bare loop times its steps alone. Evaluation and sampling count for neither.
+every hundred steps, or as `tools.bench.minutely` asks. The rate is taken between two progress reports, by their
+on-board time, so that start-up counts for neither side; the bare loop times its steps alone. Evaluation and sampling
+count for neither.
 """
 
 import contextlib
@@ -36,8 +37,8 @@ def run() -> list[Row]:
     """Measure."""
     rates, bare_rates, peaks, has_torch = [], [], [], False
     for _ in range(PAIRS):
-        bare_rates.append(_bare_tokens_per_s())
-        rate, peak_mb, torch_loaded = _supervised()
+        bare, rate, peak_mb, torch_loaded = pair()
+        bare_rates.append(bare)
         rates.append(rate)
         peaks.append(peak_mb)
         has_torch |= torch_loaded
@@ -65,17 +66,27 @@ def run() -> list[Row]:
     ]
 
 
-def _overrides() -> str:
-    return f"training.steps = {STEPS}\ntraining.evaluation_interval = {STEPS}"
+def pair(steps: int = STEPS, more: str = "") -> tuple[float, float, float, bool]:
+    """Measure the bare loop, then the supervised one.
+
+    Args:
+        steps: Of the job.
+        more: Further overrides of the recipe, for both.
+
+    Returns:
+        Tokens a second bare and supervised, the flight process's peak memory in MB, and whether torch is in it.
+    """
+    overrides = f"training.steps = {steps}\ntraining.evaluation_interval = {steps}\n{more}"
+    return _bare_tokens_per_s(overrides), *_supervised(overrides)
 
 
-def _bare_tokens_per_s() -> float:
+def _bare_tokens_per_s(overrides: str) -> float:
     command = [sys.executable, "-m", "flight.jobs.reference", "nanogpt", "--corpus", CORPUS, "--json"]
-    output = subprocess.run([*command, "--override", _overrides()], check=True, capture_output=True).stdout
+    output = subprocess.run([*command, "--override", overrides], check=True, capture_output=True).stdout
     return json.loads(output)["tokens_per_s"]
 
 
-def _supervised() -> tuple[float, float, bool]:
+def _supervised(overrides: str) -> tuple[float, float, bool]:
     """Give tokens a second, the flight process's peak memory in MB, and whether torch is mapped into it."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
@@ -92,7 +103,7 @@ def _supervised() -> tuple[float, float, bool]:
             "--socket", str(folder / "s"), "--archive", str(folder / "a.sqlite"), "--insecure",
         )  # fmt: skip
         client = stack.enter_context(_connect(folder / "s", board, station))
-        arguments = {"job_id": 1, "recipe": "nanogpt", "corpus": CORPUS, "overrides": _overrides()}
+        arguments = {"job_id": 1, "recipe": "nanogpt", "corpus": CORPUS, "overrides": overrides}
         client.send("job.submit", arguments)
         progress = _watch(client, board, station)
         peak_mb = _status_of(flight.pid, "VmHWM") / 1024

@@ -74,7 +74,8 @@ class GuardedJob:
         self._data_digest = job.data_digest()
         self._findings: list[Finding] = []
         self._history = list(findings)
-        self._pass_repeats = 0
+        self.pass_repeats = 0
+        """Passes that were done again because of how they looked."""
         self._raised_until = -1
         for (_, where), count in Counter((each.struck, each.where) for each in findings).items():
             if count >= RAISE_FINDINGS:
@@ -87,9 +88,9 @@ class GuardedJob:
         return GuardLevel.DOUBLE if self.job.steps_done < self._raised_until else self._level
 
     @property
-    def repeats(self) -> int:
-        """Passes and updates of a stretch that were done twice because their figures looked odd."""
-        return self._pass_repeats + self._witness.odd_updates
+    def odd_updates(self) -> int:
+        """Updates of a stretch that were done twice because of their size."""
+        return self._witness.odd_updates
 
     def trust(self) -> None:
         """Take State as it is for right: at the start, or after the job has loaded another."""
@@ -213,7 +214,7 @@ class GuardedJob:
             suspicious = _ARITHMETIC
         is_suspicious = job.any_rank(bool(suspicious))
         if is_suspicious:
-            self._pass_repeats += 1
+            self.pass_repeats += 1
             # Rather the memory than the arithmetic: struck weights would give the same wrong loss twice.
             self._verify_blocks()
         if is_suspicious or self._is_due_twice(report.step):

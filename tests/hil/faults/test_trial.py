@@ -8,13 +8,14 @@ from flight.jobs.guard.checksums import Checksums
 from flight.jobs.guard.finding import LostError
 from flight.jobs.guard.guarded_job import GuardedJob
 from flight.jobs.guard.state_witness import StateWitness
+from flight.jobs.optimizer import AdamW
 from flight.jobs.recipe import load_recipe
 from flight.jobs.train import TrainJob
 from hil.faults.flip import Flip, Spread
 from hil.faults.instant import PRODUCTS, Operators, Profile
-from hil.faults.part import Part
+from hil.faults.part import KEPT, Part
 from hil.faults.place import MemoryStrike, draw_memory_strike, names_of, strike_memory
-from hil.faults.trial import Verdict, strike_product, strike_state
+from hil.faults.trial import End, Verdict, strike_part, strike_product
 from hil.streams import Streams
 
 STEPS, STRUCK_STEPS = 7, 4
@@ -46,8 +47,13 @@ def profile():
     return operators.profile
 
 
+def end_of(clean):
+    """Give what a trial is judged by; what is given up begins anew in a job of its own."""
+    return End(steps=STEPS, clean_sha256=clean, successor=lambda findings: guarded())
+
+
 def state_verdicts(seeds, clean, profile):
-    return [strike_state(guarded(), STEPS, clean, profile, Streams(seed)) for seed in seeds]
+    return [strike_part(guarded(), KEPT, end_of(clean), profile, Streams(seed)) for seed in seeds]
 
 
 def test_nothing_that_strikes_memory_at_any_instant_changes_the_weights(clean, profile):
@@ -57,11 +63,11 @@ def test_nothing_that_strikes_memory_at_any_instant_changes_the_weights(clean, p
 
 
 def test_equal_seeds_strike_alike(clean, profile):
-    first, second = (strike_state(guarded(), STEPS, clean, profile, Streams(3)) for _ in range(2))
+    first, second = (strike_part(guarded(), KEPT, end_of(clean), profile, Streams(3)) for _ in range(2))
     assert first == second
 
 
-@pytest.mark.parametrize("part", Part)
+@pytest.mark.parametrize("part", KEPT)
 def test_every_part_of_memory_can_be_struck(part):
     job = guarded()
     assert names_of(job, part)
@@ -79,6 +85,42 @@ def test_every_part_of_memory_can_be_struck(part):
         assert changed == [strike.name]
 
 
+WORKING = tuple(part for part in Part if part not in KEPT)
+
+
+@pytest.fixture(scope="module")
+def profile_of_double():
+    with Operators() as operators:
+        train(guarded("double"), STRUCK_STEPS)
+    return operators.profile
+
+
+@pytest.mark.parametrize("part", WORKING)
+def test_where_all_is_done_twice_nothing_that_is_worked_on_can_be_struck_unseen(clean, profile_of_double, part):
+    trials = [
+        strike_part(guarded("double"), [part], end_of(clean), profile_of_double, Streams(seed)) for seed in range(12)
+    ]
+    assert [trial for trial in trials if trial.verdict not in GOOD] == []
+    assert [part for trial in trials if part not in trial.what] == []
+
+
+def test_an_update_that_is_done_once_is_seen_by_what_is_struck_in_its_place(clean, monkeypatch):
+    apply, due = AdamW._apply, []
+
+    def apply_then_strike(self, stretch, rows, *how):
+        apply(self, stretch, rows, *how)
+        if due:
+            strike_memory(
+                due.pop(), MemoryStrike(part=Part.PLACE, name="1", flip=Flip(spread=Spread.BIT, masks=((2, 64),)))
+            )
+
+    monkeypatch.setattr(AdamW, "_apply", apply_then_strike)
+    for level, is_seen in (("double", True), ("state", False)):
+        job = train(guarded(level), 3)
+        due.append(job)
+        assert (train(job, STEPS).job.weights_sha256() == clean) is is_seen
+
+
 def products_of_a_step(level):
     job = train(guarded(level), 3)
     with Operators(only=PRODUCTS) as operators:
@@ -89,7 +131,7 @@ def products_of_a_step(level):
 @pytest.mark.parametrize("seed", range(10))
 def test_with_every_step_done_twice_no_struck_product_changes_the_weights(clean, seed):
     count = products_of_a_step("double")
-    trial = strike_product(train(guarded("double"), 3), STEPS, clean, count, Streams(seed))
+    trial = strike_product(train(guarded("double"), 3), end_of(clean), count, Streams(seed))
     assert trial.verdict in GOOD
 
 
@@ -182,5 +224,5 @@ def test_checksums_that_skip_the_way_back_are_seen(clean, monkeypatch):
 def test_doing_all_twice_and_comparing_the_loss_alone_is_seen(clean, monkeypatch):
     monkeypatch.setattr(GuardedJob, "_fingerprint", lambda self, passed: (repr(passed.report.loss), b"", {}))
     count = products_of_a_step("double")
-    trials = [strike_product(train(guarded("double"), 3), STEPS, clean, count, Streams(seed)) for seed in range(10)]
+    trials = [strike_product(train(guarded("double"), 3), end_of(clean), count, Streams(seed)) for seed in range(10)]
     assert Verdict.MISSED in [trial.verdict for trial in trials]
