@@ -12,5 +12,7 @@ def reference_weights(recipe: str, overrides: str, steps: int, seed: int, corpus
     from flight.jobs.recipe import load_recipe
     from flight.jobs.reference import run_reference
 
-    chosen = load_recipe(recipe).override("\n".join(filter(None, (overrides, f"training.steps = {steps}"))))
+    changes = [overrides] if overrides else []
+    changes += [f"training.steps = {steps}"] if steps else []  # As the recipe has it, if it is not said.
+    chosen = load_recipe(recipe).override("\n".join(changes))
     return run_reference(chosen, corpus, seed).weights_sha256

@@ -19,6 +19,7 @@ from flight.spacecraft import Spacecraft
 from flight.uplink import UplinkReceiver
 from ground.tracker import Tracker
 from hil.__main__ import main
+from hil.corpora import find_corpora
 from hil.faults.flip import Spread
 from hil.faulty_disk import FaultyDisk
 from hil.scenario.faults import FaultTable
@@ -28,6 +29,7 @@ from hil.soak.campaign import fly_seed, keep
 from hil.soak.generator import draw_mission
 from hil.soak.invariants import INVARIANTS
 from hil.soak.mission import RAISES, REPEATS, fly
+from hil.soak.references import reference_weights
 from hil.soak.shrink import pieces_of, shrink, without
 from hil.streams import Streams
 
@@ -198,6 +200,13 @@ def test_a_planted_bug_is_caught_within_few_seeds(monkeypatch, plant, name, firs
 
 def test_for_each_invariant_a_bug_is_planted():
     assert {name for _, name, _ in PLANTED} == {*INVARIANTS, RAISES, REPEATS}
+
+
+def test_a_job_that_says_no_number_of_steps_is_compared_with_one_of_its_recipe():
+    corpus = find_corpora(draw_mission(1))["verses"]
+    small = "model.layers = 1\nmodel.width = 16"
+    said = reference_weights("tiny", small, 5, 3, corpus)
+    assert reference_weights("tiny", f"{small}\ntraining.steps = 5", 0, 3, corpus) == said
 
 
 def test_a_failure_is_shrunk_to_what_it_needs():
