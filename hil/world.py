@@ -60,6 +60,10 @@ EPILOGUE_NS = 10 * NS_PER_S
 SAMPLE_NS = NS_PER_S // 10
 
 
+ACQUIRED = "acquisition of signal"
+"""What is told when contact comes."""
+
+
 class StalledError(StarloopError):
     """Virtual time does not go on: a core asks for a deadline that it does not meet."""
 
@@ -390,7 +394,7 @@ class World:
                 end.contact(is_up, self.now_ns)
         self.procedure.contact(is_up, self.now_ns)
         if self._plan.passes:
-            text = "acquisition of signal" if is_up else "loss of signal"
+            text = ACQUIRED if is_up else "loss of signal"
             self._note("hil", {"type": "ContactChanged", "time_ns": self.now_ns, "text": text})
             self.faults.instant("aos" if is_up else "los")
 

@@ -3,9 +3,10 @@
 In the first contact 10,000 activities go into the schedule, 200 monitors are defined, a procedure is loaded that the
 schedule starts each day, a reaction answers its end, a job is submitted, a setting is set and housekeeping is asked
 for each minute, by telecommand, over the link with keys. In the middle of the mission the schedule puts the clock
-forward and starts the flight software anew. Files go up and come down. From the first contact on the spacecraft is left
-to itself: it releases, watches, reacts, keeps housekeeping and events in its packet stores, plays them back, and
-scrubs; and in the end the ground's archive has every packet up to the last contact.
+forward and starts the flight software anew. Files go up and come down. In each further contact the ground asks whether
+it is there. Otherwise the spacecraft is left to itself: it releases, watches, reacts, keeps housekeeping and events in
+its packet stores, plays them back, and scrubs; and in the end the ground's archive has every packet up to the last
+contact.
 
 The passes are of five minutes, 20 minutes a day: the least that a low orbit gives. Time is the wall time of the whole
 run: both ends, the disks, the keys, the archive, the link and the evidence, on one core. Memory is what the spacecraft
@@ -34,7 +35,7 @@ from hil.scenario.scenario import Scenario
 from hil.scenario.spacecraft import FileTable, SpacecraftTable, StationTable, WorkDurations
 from hil.trivial_hand import TrivialHand
 from hil.worker import VirtualWorker
-from hil.world import World
+from hil.world import ACQUIRED, World
 from mission.channels import Apid
 from mission.definition import DICTIONARY
 from mission.dictionary import Setting
@@ -59,9 +60,9 @@ CORE = 1
 HOUSEKEEPING_INTERVAL_MS = 60_000
 # An idle frame at least so often: the longest that may be set.
 KEEP_ALIVE_MS = 2_500
-# Put forward by the schedule: less than what is still on time.
 # All that the flight process may take is 150 MB, the interpreter and its libraries among it.
 HELD_OCTETS_MAX = 64_000_000
+# Put forward by the schedule: less than what is still on time.
 CLOCK_FORWARD_NS = 2_000_000_000
 JOB_STEPS = 1_000
 STEP_S = 5.0
@@ -212,9 +213,12 @@ class Days:
                     self._send()
             case "spacecraft", "Announced":
                 self.told[event["name"]] += 1
-            case "hil", "ContactChanged" if self._files and not self.commands_open:
-                name = self._files.pop()
-                self.world.station.put_file(name, name, self.world.now_ns)
+            case "hil", "ContactChanged" if event["text"] == ACQUIRED and not self.commands_open:
+                # Somebody is there: a week without a word from the ground would lead to SAFE.
+                self.world.station.command("test.connection", {}, self.world.now_ns)
+                if self._files:
+                    name = self._files.pop()
+                    self.world.station.put_file(name, name, self.world.now_ns)
             case "station", "TransferFinished":
                 self._go_on_with(event)
             case "station", "ReportReceived" if event["name"] == "job_report":
