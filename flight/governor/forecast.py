@@ -3,8 +3,8 @@
 Compute in the light comes first, since what goes through the battery is worth less and a full battery takes nothing;
 what the light cannot spend is spread over the eclipse. Pure arithmetic of what is known; it keeps nothing.
 
-    sunset:  what is left then is the reserve and the base load of the eclipse; compute in the light takes the rest.
-    sunrise: what is left then is the reserve; compute in the eclipse takes the rest.
+    sunset:  what is left is the reserve and what an eclipse takes with jobs held; compute in the light takes the rest.
+    sunrise: what is left is the reserve; compute in the eclipse takes the rest.
 """
 
 import math
@@ -28,8 +28,10 @@ class Outlook:
     """What is to be left at sunrise."""
     solar_w: float
     """What comes in while in the light."""
+    held_w: float
+    """What is drawn while jobs are held."""
     base_w: float
-    """What is drawn without compute."""
+    """What is drawn while a worker is there and has nothing to do."""
     compute_w: float
     """What compute draws above that at full duty."""
     light_s: float
@@ -94,23 +96,20 @@ def forecast(outlook: Outlook, deadline_in_s: float = math.inf) -> Forecast:
         outlook: What is known; all of it (`Outlook.is_whole`).
         deadline_in_s: When the job has to be done. What a stretch may spend is spent before, not spread beyond.
     """
-    # What cannot be in the battery at sunset cannot be asked for: then it is to be full.
-    sunset_j = min(outlook.reserve_j + outlook.base_w * outlook.eclipse_s, outlook.capacity_j)
-    gained_j = (outlook.solar_w - outlook.base_w) * outlook.light_s
     compute_w = outlook.compute_w
-    light = _spread(
-        outlook.charge_j + gained_j - sunset_j,
-        compute_w,
-        outlook.light_s,
-        min(deadline_in_s, outlook.light_s),
-        LIGHT_S_MIN,
-    )
-    at_sunset_j = outlook.charge_j + gained_j - light.energy_j
+    # What cannot be in the battery at sunset cannot be asked for: then it is to be full.
+    sunset_j = min(outlook.reserve_j + outlook.held_w * outlook.eclipse_s, outlook.capacity_j)
+    in_light_j = outlook.charge_j + (outlook.solar_w - outlook.base_w) * outlook.light_s - sunset_j
+    light_in_s = min(deadline_in_s, outlook.light_s)
+    light = _spread(in_light_j, compute_w, outlook.light_s, light_in_s, LIGHT_S_MIN)
+    at_sunset_j = outlook.charge_j - light.energy_j
     if outlook.light_s:
-        at_sunset_j = min(at_sunset_j, outlook.capacity_j)
-    at_sunrise_j = at_sunset_j - outlook.base_w * outlook.eclipse_s
+        gained_w = outlook.solar_w - (outlook.base_w if light.duty else outlook.held_w)
+        at_sunset_j = min(at_sunset_j + gained_w * outlook.light_s, outlook.capacity_j)
+    in_eclipse_j = at_sunset_j - outlook.base_w * outlook.eclipse_s - outlook.reserve_j
     dark_in_s = min(deadline_in_s - outlook.light_s, outlook.eclipse_s)
-    dark = _spread(at_sunrise_j - outlook.reserve_j, compute_w, outlook.eclipse_s, dark_in_s, ECLIPSE_S_MIN)
+    dark = _spread(in_eclipse_j, compute_w, outlook.eclipse_s, dark_in_s, ECLIPSE_S_MIN)
+    in_eclipse_w = outlook.base_w if dark.duty else outlook.held_w
     spent_j = light.energy_j + dark.energy_j
     ahead_s, orbit_s = outlook.light_s + outlook.eclipse_s, outlook.orbit_light_s + outlook.orbit_eclipse_s
     left_j = outlook.solar_w * outlook.orbit_light_s - outlook.base_w * orbit_s
@@ -121,7 +120,7 @@ def forecast(outlook: Outlook, deadline_in_s: float = math.inf) -> Forecast:
         eclipse=dark,
         orbit_duty=min(max(left_j / (compute_w * orbit_s), 0.0), 1.0),
         budget_j=spent_j,
-        sunrise_j=at_sunrise_j - dark.energy_j,
+        sunrise_j=at_sunset_j - in_eclipse_w * outlook.eclipse_s - dark.energy_j,
     )
 
 

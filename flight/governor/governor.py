@@ -31,6 +31,10 @@ NS_PER_S = 1_000_000_000
 # Of the duty that the forecast allows, in permille: less is not worth a worker that is kept in memory.
 FORECAST_LEVELS = Levels(50, 900, 100)
 
+# Of busy time and of steps, until sunrise: less is not worth that a job which was held goes on.
+RESUME_BUSY_S_MIN = 300.0
+RESUME_STEPS_MIN = 5
+
 # While no job is at work, the sensors are looked at so many times more seldom.
 IDLE_PERIODS = 5
 
@@ -83,7 +87,7 @@ class Governor:
 
     def advance(self, now_ns: int) -> None:
         """Look at the sensors, if it is time to, and let the engine know."""
-        if now_ns < self._looks.due_ns:
+        if now_ns < self.next_deadline():
             return
         config = self._settings.config
         span_ns = self._looks.take(config.period_ns * (IDLE_PERIODS if self._engine.running is None else 1), now_ns)
@@ -96,8 +100,9 @@ class Governor:
         self._tell_lateness(work, now_ns)
 
     def next_deadline(self) -> int:
-        """Give when it looks next."""
-        return self._looks.due_ns
+        """Give when it looks next: at once, if a worker was started since."""
+        is_begun = self._engine.running is not None and self._metered is None
+        return 0 if is_begun else self._looks.due_ns
 
     def _measure(self, span_ns: int, now_ns: int) -> None:
         """Take note of what the device took, and whether a job kept it busy meanwhile."""
@@ -110,6 +115,7 @@ class Governor:
             bus_load_w=self.panel.value(Sensor.BUS_LOAD),
             solar_w=self.panel.value(Sensor.SOLAR_POWER),
             is_light=self.daylight.is_light,
+            has_worker=running is not None,
             busy_ns=busy_ns - self._busy_ns if is_steady else None,
             span_s=span_ns / NS_PER_S,
         )
@@ -155,8 +161,9 @@ class Governor:
         value = self._value(quantity)
         if not math.isnan(value):
             levels = self._levels(quantity)
-            share = value if quantity is Quantity.FORECAST else max(levels.share(value) * FULL_PERMILLE, least)
-            return levels.place(value), share
+            if quantity is Quantity.FORECAST:
+                return Trigger.LOW if self._is_too_little() else levels.place(value), value
+            return levels.place(value), max(levels.share(value) * FULL_PERMILLE, least)
         gauges = [self.panel.gauge(sensor) for sensor in GAUGES[quantity]]
         standings = {gauge.standing for gauge in gauges}
         if Standing.LOST not in standings or Standing.ABSENT in standings:
@@ -164,6 +171,13 @@ class Governor:
         if quantity is Quantity.FORECAST and config.lost_allowance is Allowance.HOLD:
             return Trigger.DIM, least  # Charge and temperatures still hold jobs at their own levels.
         return _TRIGGERS[config.lost_allowance], least
+
+    def _is_too_little(self) -> bool:
+        """Tell whether what may be spent is not worth a worker that is started for it."""
+        if self.watches[Quantity.FORECAST].allowance is not Allowance.HOLD or self.forecast is None:
+            return False
+        busy_s = self.forecast.budget_j / self.meter.compute_w
+        return busy_s < max(RESUME_BUSY_S_MIN, RESUME_STEPS_MIN * self._busy_per_step_ns / NS_PER_S)
 
     def _value(self, quantity: Quantity) -> float:
         """Give a quantity as it is watched: the more the better."""
@@ -192,6 +206,7 @@ class Governor:
             capacity_j=capacity_j,
             reserve_j=self._settings.config.reserve * capacity_j,
             solar_w=0.0 if math.isnan(meter.solar.value) else meter.solar.value,
+            held_w=meter.held_w,
             base_w=meter.base_w,
             compute_w=meter.compute_w,
             light_s=daylight.light_left_s,

@@ -13,6 +13,9 @@ BASE_TAU_S = 120.0
 # A device goes idle in milliseconds; what it draws then changes with its temperature, slowly.
 IDLE_TAU_S = 30.0
 
+# A device counts as idle after so long without work: what a sensor tells may be the average of some seconds before.
+SETTLE_S = 20.0
+
 # The Sun is seen at a slowly changing angle.
 SOLAR_TAU_S = 120.0
 
@@ -46,23 +49,49 @@ class Meter:
     def __init__(self) -> None:
         self.base = Average(BASE_TAU_S)
         """Watts that are drawn without the device."""
-        self.idle = Average(IDLE_TAU_S)
-        """Watts that the device draws while it has nothing to do."""
+        self.off = Average(IDLE_TAU_S)
+        """Watts that the device draws without a worker."""
+        self.ready = Average(IDLE_TAU_S)
+        """Watts that it draws while a worker has nothing to do."""
         self.solar = Average(SOLAR_TAU_S)
         """Watts that come in while in the light."""
-        self.compute_w = math.nan
-        """What a job that is always busy draws above an idle device."""
+        self.busy_w = math.nan
+        """What it draws while a job keeps it busy."""
         self._busy_s = 0.0
-        self._elapsed_s = 0.0
+        self._span_s = 0.0
         self._energy_j = 0.0
+        self._quiet_s = 0.0
+        self._had_worker = False
+
+    @property
+    def held_w(self) -> float:
+        """What is drawn while jobs are held."""
+        return self.base.value + _first_known(self.off.value, self.ready.value)
 
     @property
     def base_w(self) -> float:
-        """What is drawn without compute, the idle device included."""
-        return self.base.value + (0.0 if math.isnan(self.idle.value) else self.idle.value)
+        """What is drawn while a worker has nothing to do."""
+        return self.base.value + self._ready_w
+
+    @property
+    def compute_w(self) -> float:
+        """What a job that is always busy draws above that."""
+        return max(self.busy_w - self._ready_w, 0.0) if not math.isnan(self.busy_w) else math.nan
+
+    @property
+    def _ready_w(self) -> float:
+        return _first_known(self.ready.value, self.off.value)
 
     def add(
-        self, *, device_w: float, bus_load_w: float, solar_w: float, is_light: bool, busy_ns: int | None, span_s: float
+        self,
+        *,
+        device_w: float,
+        bus_load_w: float,
+        solar_w: float,
+        is_light: bool,
+        has_worker: bool,
+        busy_ns: int | None,
+        span_s: float,
     ) -> float:
         """Take in what was measured; give what the device took meanwhile, in joules.
 
@@ -71,6 +100,7 @@ class Meter:
             bus_load_w: All that is drawn.
             solar_w: What comes in.
             is_light: Whether the spacecraft is in the light.
+            has_worker: Whether there is a worker.
             busy_ns: How long a job kept the device busy since the look before; None if that cannot be said.
             span_s: How long a time this look stands for.
         """
@@ -81,20 +111,26 @@ class Meter:
         if bus_load_w >= device_w:
             self.base.add(bus_load_w - device_w, span_s)
         energy_j = device_w * span_s
-        if busy_ns == 0:
-            self.idle.add(device_w, span_s)
-        elif busy_ns is not None:
+        is_quiet = busy_ns == 0 and has_worker is self._had_worker
+        self._quiet_s, self._had_worker = self._quiet_s + span_s if is_quiet else 0.0, has_worker
+        if is_quiet and self._quiet_s >= SETTLE_S:
+            (self.ready if has_worker else self.off).add(device_w, span_s)
+        if busy_ns:
             self._measure(energy_j, span_s, busy_ns / 1e9)
         return energy_j
 
     def _measure(self, energy_j: float, span_s: float, busy_s: float) -> None:
         self._busy_s += busy_s
-        self._elapsed_s += span_s
+        self._span_s += span_s
         self._energy_j += energy_j
-        if self._busy_s < (FIRST_WINDOW_S if math.isnan(self.compute_w) else WINDOW_S):
+        if self._busy_s < (FIRST_WINDOW_S if math.isnan(self.busy_w) else WINDOW_S):
             return
-        idle_w = 0.0 if math.isnan(self.idle.value) else self.idle.value
-        measured_w = max((self._energy_j - idle_w * self._elapsed_s) / self._busy_s, 0.0)
-        before_w = measured_w if math.isnan(self.compute_w) else self.compute_w
-        self.compute_w = before_w + (measured_w - before_w) * WINDOW_WEIGHT
-        self._busy_s = self._elapsed_s = self._energy_j = 0.0
+        rested_s = max(self._span_s - self._busy_s, 0.0)
+        measured_w = max((self._energy_j - self._ready_w * rested_s) / self._busy_s, 0.0)
+        before_w = measured_w if math.isnan(self.busy_w) else self.busy_w
+        self.busy_w = before_w + (measured_w - before_w) * WINDOW_WEIGHT
+        self._busy_s = self._span_s = self._energy_j = 0.0
+
+
+def _first_known(*values: float) -> float:
+    return next((value for value in values if not math.isnan(value)), 0.0)

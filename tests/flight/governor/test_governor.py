@@ -416,6 +416,16 @@ def test_it_looks_once_in_each_period_at_all_its_phases_and_seldom_while_no_job_
     assert at_ns + 2 * IDLE_PERIODS * S <= bench.governor.next_deadline() <= at_ns + 4 * IDLE_PERIODS * S
 
 
+def test_a_worker_that_begins_is_looked_at_at_once(bench):
+    bench.govern(Table(battery_charge=0.9))
+    bench.fly(100)
+    bench.submit(LONG)
+    assert bench.engine.running is not None
+    assert bench.governor.next_deadline() == 0
+    bench.turn()
+    assert bench.now_ns < bench.governor.next_deadline() <= bench.now_ns + 4 * S
+
+
 @pytest.mark.parametrize("period_ms", [2_000, 1_000, 500])
 @pytest.mark.parametrize("duty", [500, 250, 100])
 def test_no_duty_cycle_that_goes_with_the_period_misleads_it_about_what_compute_draws(tmp_path, period_ms, duty):
