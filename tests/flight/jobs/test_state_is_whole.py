@@ -9,6 +9,7 @@ import types
 import pytest
 import torch
 
+from flight.jobs.group_job import ReplicatedJob
 from flight.jobs.recipe import load_recipe
 from flight.jobs.state import State, tensor_octets
 from flight.jobs.train import TrainJob
@@ -87,6 +88,45 @@ def make(text):
 
 def test_all_that_changes_while_a_job_trains_is_in_its_state(make):
     assert left_out(make) == []
+
+
+class Alone:
+    """The ranks of a group as the only one of them sees them."""
+
+    rank, size = 0, 1
+
+    def collect(self, own):
+        return [own]
+
+    def any(self, flag):
+        return flag
+
+    def mean(self, value):
+        return value.item()
+
+
+@pytest.fixture
+def make_rank(text, monkeypatch):
+    """Make one rank's part without `DistributedDataParallel`, which keeps nothing but the model."""
+    monkeypatch.setattr("flight.jobs.group_job.DistributedDataParallel", lambda module, **_: module)
+    recipe = load_recipe("tiny").override("model.dropout = 0.1")
+    return lambda job=ReplicatedJob: job(recipe, text, 7, Alone())
+
+
+def test_all_that_changes_while_a_rank_of_a_group_trains_is_in_its_state(make_rank):
+    # What ranks brought together is written anew before anybody reads it.
+    assert [path for path in left_out(make_rank) if not path.startswith("job._others")] == []
+
+
+def test_a_generator_that_a_rank_leaves_out_of_state_is_found(make_rank):
+    class Forgetful(ReplicatedJob):
+        """A rank that takes its dropout from a generator of its own."""
+
+        def step(self):
+            self.own = torch.rand(2)
+            return super().step()
+
+    assert "job.own" in left_out(lambda: make_rank(Forgetful))
 
 
 def test_the_walk_reaches_weights_moments_generators_and_the_step(make):
