@@ -124,8 +124,9 @@ def test_a_latch_up_costs_the_worker_and_nothing_else(tmp_path, corpus, weights)
 
 
 def test_upsets_strike_the_memory_of_the_job_and_are_mended(tmp_path, corpus, weights):
+    # Under more of them one place is struck so often in so few steps that the guard takes it for a fault of the device.
     table = "[environment.battery]\ncapacity_wh = 9000\n[environment.thermal]\nradiator_m2 = 2\n"
-    table += "[environment.radiation]\nlatch_ups_per_day = 0\ninterrupts_per_day = 0\nstress = 50\n"
+    table += "[environment.radiation]\nlatch_ups_per_day = 0\ninterrupts_per_day = 0\nstress = 15\n"
     _, evidence = fly(tmp_path / "run", corpus, table)
     struck = told(evidence, "flip")
     assert len(struck) >= 5
