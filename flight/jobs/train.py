@@ -395,7 +395,7 @@ def prepare_torch(execution: ExecutionRecipe) -> None:
     torch.set_num_threads(execution.threads)
     torch.use_deterministic_algorithms(True)
     # Which would also fill all memory that is given out, in case somebody reads what nobody wrote; it costs some 3 %.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def generator_of(seed: int, purpose: str) -> torch.Generator:

@@ -174,6 +174,10 @@ def test_jobs_are_shown_with_their_loss(ground, served, client):
         "inexact": "",
         "weights_sha256": bytes(32),
         "failure": "",
+        "energy": 12.5,
+        "energy_per_token": 0.001,
+        "deadline": 0,
+        "late": float("nan"),
     }
     served.call(lambda: served.spacecraft.say(128, 130, DICTIONARY.report_of(128, 130).fields.encode(progress), 1))
     served.call(lambda: served.spacecraft.say(128, 131, DICTIONARY.report_of(128, 131).fields.encode(report), 2))
