@@ -120,7 +120,8 @@ class Evidence:
                 self.environment_changes[event["change"]] += 1
             if kind == "FaultStruck":
                 self.strikes.append(f"{seconds:.3f} s: {event['text']}")
-            self.marks.append((seconds, source, event["text"]))
+            # What the sky does is no fault.
+            self.marks.append((seconds, "sky" if kind == "SkyChanged" else source, event["text"]))
 
     def count(self, source: str, kind: str) -> None:
         """Count an event that says only that all is well, once a frame, and so is kept out of the log."""

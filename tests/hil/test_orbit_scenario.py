@@ -80,7 +80,7 @@ def test_the_sky_is_told_to_the_log_and_to_the_evidence(flown):
     told = events(folder, "SkyChanged")
     kinds = {each["kind"] for each in told}
     assert kinds == {"pass", "eclipse", "umbra", "anomaly", "polar"}
-    texts = {text for _, source, text in evidence.marks if source == "hil"}
+    texts = {text for _, source, text in evidence.marks if source == "sky"}
     assert {"the umbra begins", "an eclipse, in penumbra ends", "a pass over svalbard_78 begins"} <= texts
     assert {span.kind for span in evidence.spans} == kinds | {"north"}
     for kind in kinds:
