@@ -112,7 +112,7 @@ def _page(measurements: Sequence[Measurement], title: str, picture: str) -> str:
         for heading in ("profile", "effect", "quantity", "configured", "measured", "interval", "unit", "n", "by")
     )
     verdict = "pass" if is_ok else "fail"
-    style = (resources.files("hil") / "report.css").read_text()
+    style = (resources.files("hil.validation") / "report.css").read_text()
     return (
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>validation: {verdict}</title>"
         f"<style>{style}</style></head><body><header><p class='verdict {verdict}'>{verdict.upper()}</p>"

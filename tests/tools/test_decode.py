@@ -104,13 +104,14 @@ def test_the_arguments_of_a_telecommand_are_shown_with_their_places():
     (node,) = decode(SUBMIT)
     assert node.find("acknowledgement flags").meaning == "acceptance, start, progress, completion"
     assert node.find("source id").value == 9
-    assert [(each.name, each.octets.first, each.value) for each in node.children[-7:-1]] == [
+    assert [(each.name, each.octets.first, each.value) for each in node.children[-8:-1]] == [
         ("job_id", 11, 7),
         ("recipe", 15, "nanogpt"),
         ("corpus", 24, "tinyshakespeare"),
         ("seed", 41, 3),
         ("steps", 45, 0),
         ("overrides", 49, ""),
+        ("deadline", 51, 0),
     ]
 
 
