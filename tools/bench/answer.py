@@ -27,6 +27,7 @@ from ccsds.pus.verification import VerificationStage
 from ccsds.tc_frame import TcFrame, TcFrameKind
 from ground.downlink import Downlink, Item, Verified
 from ground.events import ReportReceived
+from ground.keep_alive import KeepAlive
 from mission.channels import SPACECRAFT_ID, Apid
 from mission.definition import DICTIONARY
 from mission.profiles import find_profile
@@ -65,6 +66,8 @@ class Bench:
             env=os.environ,
         )
         self._ground = Downlink(find_profile("serial"), DICTIONARY)
+        # Without it the spacecraft would take the silence between two commands for a loss of contact.
+        self._keep_alive = KeepAlive(find_profile("serial"), None)
         self._sequence_count = 0
 
     def close(self) -> None:
@@ -86,9 +89,7 @@ class Bench:
         packet = Telecommand(
             Apid.CORE, self._sequence_count, declared.service, declared.subtype, SOURCE_ID, data=data
         ).encode()
-        octets = cltu_encode(TcFrame(TcFrameKind.BD, SPACECRAFT_ID, 0, 0, packet).encode())
-        while octets:
-            octets = octets[self._port.write(octets) :]
+        self._send(TcFrame(TcFrameKind.BD, SPACECRAFT_ID, 0, 0, packet))
         start_s = time.perf_counter()
         while time.perf_counter() - start_s < ANSWER_S_MAX:
             for item in self.hear(0.01):
@@ -99,8 +100,19 @@ class Bench:
                         raise TimeoutError(f"{name} failed: {item.report}")
         raise TimeoutError(f"expected {name} to be completed within {ANSWER_S_MAX:g} s, found no answer")
 
+    def _send(self, frame: TcFrame) -> None:
+        self._keep_alive.sent(frame, time.monotonic_ns())
+        octets = cltu_encode(frame.encode())
+        while octets:
+            octets = octets[self._port.write(octets) :]
+
     def hear(self, wait_s: float) -> list[Item]:
         """Take what comes down within a time, or at once if something does."""
+        now_ns = time.monotonic_ns()
+        self._keep_alive.line(self._port.is_up, now_ns)
+        frame = self._keep_alive.next_frame(now_ns)
+        if frame is not None:
+            self._send(frame)
         descriptor = self._port.fileno()
         if descriptor is None:
             time.sleep(wait_s)
@@ -122,7 +134,7 @@ class Bench:
         items: list[Item] = []
         end_s = time.perf_counter() + duration_s
         while (left_s := end_s - time.perf_counter()) > 0:
-            items += self.hear(left_s)
+            items += self.hear(min(left_s, 0.5))
         return items
 
     def train(self) -> None:
