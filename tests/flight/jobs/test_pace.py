@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from ccsds.errors import MisuseError
 from flight.books.jobs import JobSubmitted
 from flight.jobs.messages import Evaluate, Failed, FailureKind, Join, Step
 from flight.jobs.pace import FULL, Pace
@@ -173,3 +174,9 @@ def test_a_worker_that_finds_too_little_memory_is_replaced(bench):
     bench.answer(Failed("MemoryError: ", FailureKind.MEMORY))
     assert bench.state is JobState.STARTING
     assert dict(bench.said)["worker_lost"]["reason"] == "MemoryError: "
+
+
+@pytest.mark.parametrize("duty_permille", [-1, 0, 1_001])
+def test_a_pace_that_is_none_is_refused(duty_permille):
+    with pytest.raises(MisuseError, match=f"expected a duty of 1 to 1000 permille, found {duty_permille}"):
+        Pace(duty_permille=duty_permille)
