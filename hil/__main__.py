@@ -13,16 +13,16 @@ import click
 from rich.console import Console
 
 from ccsds.errors import MisuseError, StarloopError
-from hil.bridge_display import BridgeDisplay
-from hil.bridging import BridgeService, bridge_link
-from hil.corpora import find_corpora
-from hil.display import Display, show_result
-from hil.real_time import check_real_time
-from hil.run import prepare_folder, run_scenario, with_recording
+from hil.bridge.display import BridgeDisplay
+from hil.bridge.service import BridgeService, bridge_link
+from hil.rig.real_time import check_real_time
+from hil.rig.wiring import Mode, Wiring
+from hil.run.corpora import find_corpora
+from hil.run.display import Display, show_result
+from hil.run.run import prepare_folder, run_scenario, with_recording
 from hil.scenario.scenario import load_scenario, shipped_scenarios
 from hil.soak.command import soak_command
 from hil.validation.command import validate
-from hil.wiring import Mode, Wiring
 from mission.profiles import PROFILES
 from ports.errors import PortLostError
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hil.bench.ground import Ground
     from hil.bench.link import Link
     from hil.bench.passes import Passes
-    from hil.wiring import Power, Wiring
+    from hil.rig.wiring import Power, Wiring
 
 DEFAULTS = {"link": "loopback", "profile": "serial", "seed": 1}
 FIXTURES = ("hil_world", "hil_link", "hil_flight", "hil_ground", "hil_passes")
@@ -214,7 +214,7 @@ def _read_options(config: pytest.Config) -> tuple[Wiring, str, int]:
         UsageError: One is wrong, in one line.
     """
     from ccsds.errors import MisuseError
-    from hil.wiring import Wiring
+    from hil.rig.wiring import Wiring
     from mission.profile_file import open_profile
 
     seed = config.getoption("--hil-seed") or str(DEFAULTS["seed"])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from hil.channel.path_loss import bit_error_rate_at
-from hil.contact_plan import ContactPlan, Pass
+from hil.link.contact_plan import ContactPlan, Pass
 from hil.orbit.outlook import Outlook
 from hil.orbit.spans import Span
 from hil.orbit.zones import Zone

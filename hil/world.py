@@ -20,30 +20,30 @@ from flight.jobs.uploaded_corpus import is_uploaded
 from flight.spacecraft import SpacecraftConfig
 from ground.events import FrameReceived, plain
 from hil.agenda import Agenda
-from hil.attacker import Forged
 from hil.channel.line import Line
-from hil.contact_plan import ContactPlan
-from hil.end import End
-from hil.evidence import Evidence
+from hil.disk.faulty_disk import FaultyDisk
+from hil.ends.end import End
+from hil.ends.keys import lay_keys
+from hil.ends.spacecraft_end import SpacecraftEnd
+from hil.ends.station_end import StationEnd
 from hil.faults.end_faults import cut_power
 from hil.faults.hands import RESTART_NS, Hands
 from hil.faults.instants import CHECKPOINT_BEGUN
 from hil.faults.timeline import FaultTimeline
-from hil.faulty_disk import FaultyDisk
-from hil.files import compare_files, lay_files
-from hil.keys import lay_keys
-from hil.lines import make_lines
-from hil.onslaught import Onslaught
-from hil.procedure import Procedure
-from hil.recording import Recording
+from hil.link.attacker import Forged
+from hil.link.contact_plan import ContactPlan
+from hil.link.lines import make_lines
+from hil.link.onslaught import Onslaught
+from hil.link.recording import Recording
+from hil.run.evidence import Evidence
+from hil.run.files import compare_files, lay_files
+from hil.run.procedure import Procedure
 from hil.scenario.faults import IN_WORKER_FAULTS
 from hil.scenario.scenario import Scenario
 from hil.sky import SkyChanged, contact_plan, look_samples, sky_changes, sky_spans
-from hil.spacecraft_end import SpacecraftEnd
-from hil.station_end import StationEnd
 from hil.streams import Streams
 from hil.surroundings import Surroundings
-from hil.worker import Hand, VirtualWorker, hand_process
+from hil.worker.virtual_worker import Hand, VirtualWorker, hand_process
 from mission.files import FILES_DIRECTORY
 from mission.profile_file import open_profile
 from mission.profiles import Contact
@@ -447,7 +447,7 @@ class World:
     def _make_worker(self, disk: FaultyDisk) -> VirtualWorker:
         spacecraft, around = self._scenario.spacecraft, self._surroundings
         if spacecraft.worker == "inline":
-            from hil.inline_worker import InlineWorker  # It brings torch into this process.
+            from hil.worker.inline_worker import InlineWorker  # It brings torch into this process.
 
             hand: Hand = InlineWorker(disk)
         else:

@@ -15,11 +15,11 @@ from hil.bench.link import Link
 from hil.bench.passes import Passes
 from hil.bench.setup import BenchSetup
 from hil.bench.waiting import WAIT_S, NotSeenError
-from hil.contact_plan import ContactPlan
-from hil.corpora import find_corpora
-from hil.rig import Rig
+from hil.link.contact_plan import ContactPlan
+from hil.rig.rig import Rig
+from hil.rig.wiring import Power
+from hil.run.corpora import find_corpora
 from hil.sky import contact_plan
-from hil.wiring import Power
 from hil.world import World
 
 NS_PER_S = 1_000_000_000

@@ -1,12 +1,12 @@
-"""The shape of a run that is gone on with bit by bit: `hil.world.World` in virtual time, `hil.rig.Rig` in real time."""
+"""The shape of a run that is gone on with bit by bit: `hil.world.World` in virtual time, `hil.rig.rig.Rig` in real."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from hil.channel.line import Line
-from hil.contact_plan import ContactPlan
-from hil.evidence import Evidence
+from hil.link.contact_plan import ContactPlan
+from hil.run.evidence import Evidence
 
 
 class Course(Protocol):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hil.bench.course import Course
 from hil.bench.waiting import NotSeenError
-from hil.wiring import Power
+from hil.rig.wiring import Power
 
 
 class NotHereError(NotSeenError):

@@ -2,7 +2,7 @@
 
 from hil.bench.course import Course
 from hil.channel.line import LineCounts
-from hil.wiring import Wiring
+from hil.rig.wiring import Wiring
 
 _DIRECTIONS = {"up": ("up",), "down": ("down",), "both": ("up", "down")}
 

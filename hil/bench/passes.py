@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from hil.bench.course import Course
 from hil.bench.waiting import WAIT_S, Clock
-from hil.contact_plan import ContactPlan, Pass
+from hil.link.contact_plan import ContactPlan, Pass
 
 NS_PER_S = 1_000_000_000
 

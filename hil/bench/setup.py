@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ccsds.errors import MisuseError
+from hil.rig.wiring import Wiring
 from hil.scenario.scenario import Scenario, build_scenario
-from hil.wiring import Wiring
 
 TABLES = ("spacecraft", "station", "link", "orbit", "stations")
 """What of a scenario file a test may say before it begins; what happens then, it does itself."""

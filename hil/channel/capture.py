@@ -12,7 +12,7 @@ from collections.abc import Callable
 from hil.channel.burst import Burst
 from hil.channel.channel import Channel, Effect
 from hil.channel.truth import Truth, join_truths
-from hil.pcapng import Direction, Interface, Packet, SectionHeader, read_pcapng
+from hil.link.pcapng import Direction, Interface, Packet, SectionHeader, read_pcapng
 
 # Octets of a received packet: the words of what became of each of them fit into the 65,535 octets of a comment.
 PACKET_OCTETS_MAX = 2048

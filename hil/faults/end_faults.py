@@ -4,7 +4,7 @@ import numpy as np
 
 from ccsds.errors import StarloopError
 from flight.crash import describe_exception
-from hil.end import End
+from hil.ends.end import End
 from hil.faults.flip import Spread
 from hil.faults.hands import NS_PER_S, RESTART_NS, Hands
 from hil.scenario.faults import DOWN_S, FaultTable

@@ -7,9 +7,9 @@ import msgspec
 
 from hil.agenda import Agenda
 from hil.channel.line import Line
-from hil.end import End
-from hil.spacecraft_end import SpacecraftEnd
-from hil.station_end import StationEnd
+from hil.ends.end import End
+from hil.ends.spacecraft_end import SpacecraftEnd
+from hil.ends.station_end import StationEnd
 
 NS_PER_S = 1_000_000_000
 

@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterator
 from typing import Any
 
-from hil.evidence import Evidence
+from hil.run.evidence import Evidence
 from hil.scenario.link import DirectionTable
 from hil.scenario.scenario import Scenario
 from mission.profiles import find_profile

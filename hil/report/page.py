@@ -18,7 +18,7 @@ from hil.report.timeline import timeline
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hil.run import Result
+    from hil.run.run import Result
 
 # Rows beyond this are in events.jsonl and result.json, which are there for programs.
 ROWS_MAX = 2_000

@@ -4,9 +4,9 @@ import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from hil.evidence import Evidence
 from hil.report.chart import MARKS_MAX, WIDTH, time_axis
 from hil.report.scale import Scale, clock
+from hil.run.evidence import Evidence
 
 LEFT, RIGHT = 120, 16
 LANE, GAP, TOP = 22, 8, 22

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from ccsds.errors import MisuseError
-from hil.attacker import Attack
+from hil.link.attacker import Attack
 from hil.scenario.table import Probability, Seconds, Table
 
 # One attack each ten milliseconds fills the fastest uplink.

@@ -1,7 +1,7 @@
 """A scenario: one TOML file that says all of a run, checked before anything starts.
 
 It says who flies, over which link, what goes wrong when, what the ground does, and what must come of it.
-The same file runs in virtual time (`hil.world`) and in real time between two processes (`hil.rig`).
+The same file runs in virtual time (`hil.world`) and in real time between two processes (`hil.rig.rig`).
 """
 
 import re
@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from ccsds.errors import MisuseError
-from hil.lines import check_lines
+from hil.link.lines import check_lines
 from hil.orbit.outlook import Outlook
 from hil.scenario.attacker import AttackerTable, check_attacker
 from hil.scenario.environment import EnvironmentTable, check_environment

@@ -17,8 +17,8 @@ from flight.packet_store import PENDING_PACKETS_MAX
 from flight.services.schedule import key_of
 from ground.events import FINAL
 from ground.tracker import COMMANDS_FINISHED_MAX, COMMANDS_OPEN_MAX
-from hil.evidence import Evidence
-from hil.files import digest_of
+from hil.run.evidence import Evidence
+from hil.run.files import digest_of
 from hil.scenario.scenario import Scenario
 from hil.soak.references import reference_weights
 from hil.world import World

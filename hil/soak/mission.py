@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hil.corpora import find_corpora
+from hil.run.corpora import find_corpora
 from hil.scenario.scenario import Scenario
 from hil.soak.invariants import Aftermath, breaches, measure
 from hil.world import World

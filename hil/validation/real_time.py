@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from hil.bridge import Bridge
+from hil.bridge.bridge import Bridge
 from hil.channel.burst import NS_PER_S
 from hil.channel.jitter import JitterConfig
 from hil.channel.line import Line, LineConfig
 from hil.channel.slips import SlipConfig
-from hil.plug import Plug
+from hil.rig.plug import Plug
 from hil.streams import Streams
 from hil.validation.alignment import hit_bits, random_octets
 from hil.validation.measurement import Interval, Measurement, of_mean, of_median, of_rate, within

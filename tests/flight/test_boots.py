@@ -8,10 +8,10 @@ from flight.disk import RealDisk
 from flight.ledger import Ledger
 from flight.services.boots import RESET_DELAY_NS, BootPolicy, note_crash
 from flight.survival import SurvivalConfig
-from hil.faulty_disk import FaultyDisk
-from hil.operator import NS_PER_S as SECOND
-from hil.operator import Operator
+from hil.disk.faulty_disk import FaultyDisk
 from hil.streams import Streams
+from hil.tabletop.operator import NS_PER_S as SECOND
+from hil.tabletop.operator import Operator
 from mission.boots import EXCEPTION_OCTETS_MAX, ResetReason
 from mission.failures import FailureCode
 from mission.modes import Mode

@@ -14,9 +14,9 @@ from ccsds.tc_frame import UNLOCK, TcFrame, TcFrameKind
 from flight.disk import RealDisk
 from flight.ground_contact import GroundContact
 from flight.spacecraft import Spacecraft, SpacecraftConfig
-from hil.keys import lay_keys
-from hil.operator import IdleWorker
+from hil.ends.keys import lay_keys
 from hil.streams import Streams
+from hil.tabletop.operator import IdleWorker
 from mission.channels import SPACECRAFT_ID, Uplink
 from mission.profiles import Contact, find_profile
 from ports.key_directory import opened_keys

@@ -19,7 +19,7 @@ from flight.downlink_channel import DownlinkChannel, Packing
 from flight.files import JOURNAL_PATH, Files
 from flight.journal import Journal
 from flight.reporter import Reporter
-from hil.keys import lay_keys
+from hil.ends.keys import lay_keys
 from hil.streams import Streams
 from mission.channels import GROUND_ENTITY, Downlink
 from mission.definition import DICTIONARY

@@ -27,8 +27,8 @@ from flight.events import Rejected, TelemetryHeld
 from flight.ledger import Ledger
 from flight.services.keys import REFUSALS_TOLD_NS_MIN
 from flight.spacecraft import Spacecraft, SpacecraftConfig
-from hil.disk import PowerCut, SimulatedDisk
-from hil.keys import lay_keys
+from hil.disk.simulated_disk import PowerCut, SimulatedDisk
+from hil.ends.keys import lay_keys
 from hil.streams import Streams
 from mission.channels import SPACECRAFT_ID, Apid, Downlink, Uplink
 from mission.definition import DICTIONARY

@@ -6,7 +6,7 @@ import pytest
 
 from flight.disk import RealDisk
 from flight.mode import ENTER, TABLE, Trigger, diagram, follow
-from hil.operator import Operator
+from hil.tabletop.operator import Operator
 from mission.failures import FailureCode
 from mission.modes import Mode
 

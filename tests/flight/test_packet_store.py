@@ -7,11 +7,11 @@ from flight.books.storage import StoreConfirmed
 from flight.disk import RealDisk
 from flight.ledger import Ledger
 from flight.packet_store import RESERVED_COUNT, PacketStore
-from hil.disk import PowerCut, SimulatedDisk
-from hil.operator import NS_PER_S as SECOND
-from hil.operator import Operator
+from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.streams import Streams
-from hil.trivial_hand import TrivialHand
+from hil.tabletop.operator import NS_PER_S as SECOND
+from hil.tabletop.operator import Operator
+from hil.worker.trivial_hand import TrivialHand
 from mission.channels import Apid
 from mission.definition import DICTIONARY
 from mission.storage import StoreId, store_of

@@ -8,8 +8,8 @@ from flight.disk import RealDisk
 from flight.services.parameters import ParameterService
 from flight.services.safeguards import ARMED_MAX, MARK_PERIOD_NS
 from ground.storage import CONFIRM
-from hil.operator import NS_PER_S as SECOND
-from hil.operator import Operator
+from hil.tabletop.operator import NS_PER_S as SECOND
+from hil.tabletop.operator import Operator
 from mission.channels import Apid
 from mission.definition import DICTIONARY
 from mission.dictionary import Hazard

@@ -14,9 +14,9 @@ from flight.services.boots import BootPolicy
 from flight.services.slots import SlotService
 from flight.slots import TABLE, TRIES_MAX, Begun, SlotState, SlotStore, Trigger
 from flight.survival import SurvivalConfig
-from hil.disk import PowerCut, SimulatedDisk
-from hil.operator import Operator
+from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.streams import Streams
+from hil.tabletop.operator import Operator
 from mission.definition import DICTIONARY
 from mission.modes import Mode
 from mission.slots import Phase, Slot, SlotKind

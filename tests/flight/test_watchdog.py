@@ -4,7 +4,7 @@ import pytest
 
 from flight.disk import RealDisk
 from flight.watchdog import PATIENCE_NS, PULSE_NS, Part, Watchdog
-from hil.operator import Operator
+from hil.tabletop.operator import Operator
 from mission.boots import ResetReason
 
 

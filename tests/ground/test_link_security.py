@@ -39,7 +39,7 @@ from ground.files import FilesHome
 from ground.station import Station
 from ground.station_config import StationConfig
 from ground.transfer_events import FilesHeld
-from hil.keys import lay_keys
+from hil.ends.keys import lay_keys
 from hil.streams import Streams
 from mission.channels import SPACECRAFT_ID, Apid
 from mission.channels import Downlink as Channel

@@ -25,7 +25,7 @@ from flight.spacecraft import Spacecraft, SpacecraftConfig
 from ground.events import CommandStaged, Stage
 from ground.station import Station
 from ground.station_config import StationConfig
-from hil.keys import lay_keys
+from hil.ends.keys import lay_keys
 from hil.streams import Streams
 from mission.definition import DICTIONARY
 from mission.profiles import find_profile

@@ -1,4 +1,4 @@
-"""Power cut at each single disk operation of a short day on board (`hil.cut_day`), one day for each of them.
+"""Power cut at each single disk operation of a short day on board (`hil.tabletop.cut_day`), one day for each of them.
 
 The suite runs a slice of the operations; the campaign runs all.
 """
@@ -6,7 +6,7 @@ The suite runs a slice of the operations; the campaign runs all.
 import tempfile
 from pathlib import Path
 
-from hil.cut_day import CutDay, differences
+from hil.tabletop.cut_day import CutDay, differences
 from tools.bench.row import Row
 
 _STRIDE = 10

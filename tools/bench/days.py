@@ -28,13 +28,13 @@ from typing import Any
 from ccsds.pus.telecommand import Telecommand
 from ccsds.time import tai_ns_from_unix
 from flight.jobs.corpus import CorpusFile, Origin
-from hil.faulty_disk import FaultyDisk
+from hil.disk.faulty_disk import FaultyDisk
 from hil.scenario.link import LinkTable, PassTable
 from hil.scenario.procedure import StepTable
 from hil.scenario.scenario import Scenario
 from hil.scenario.spacecraft import FileTable, SpacecraftTable, StationTable, WorkDurations
-from hil.trivial_hand import TrivialHand
-from hil.worker import VirtualWorker
+from hil.worker.trivial_hand import TrivialHand
+from hil.worker.virtual_worker import VirtualWorker
 from hil.world import ACQUIRED, World
 from mission.channels import Apid
 from mission.definition import DICTIONARY

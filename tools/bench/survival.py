@@ -1,13 +1,13 @@
 """Random resets, hangs, storage faults and commands against one spacecraft after another, in virtual time.
 
-What must come of it is in `hil.survival`: commandable again within its bound after each strike, and SAFE rather than a
-reset loop in the end. The suite runs a slice of the seeds.
+What must come of it is in `hil.tabletop.survival`: commandable again within its bound after each strike, and SAFE
+rather than a reset loop in the end. The suite runs a slice of the seeds.
 """
 
 import tempfile
 from pathlib import Path
 
-from hil.survival import COMMANDABLE_S_MAX, SurvivalRun
+from hil.tabletop.survival import COMMANDABLE_S_MAX, SurvivalRun
 from tools.bench.row import Row
 
 _SEEDS = 100

@@ -20,7 +20,7 @@ from ccsds.cfdp.header import PduHeader
 from ccsds.cfdp.mib import RemoteConfig
 from ccsds.cfdp.pdu import Pdu
 from ccsds.cfdp.tlv import FilestoreAction, FilestoreRequest
-from hil.disk import SimulatedDisk
+from hil.disk.simulated_disk import SimulatedDisk
 from hil.streams import Streams
 from tools.bench.cfdp_channel import NS
 

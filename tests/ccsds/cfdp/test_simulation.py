@@ -12,7 +12,7 @@ from ccsds.cfdp.mib import Mib, RemoteConfig
 from ccsds.cfdp.records import ClosedRecord, PutRequest, SequenceRecord, decode_record, transaction_of
 from ccsds.cfdp.tlv import FilestoreAction, FilestoreRequest
 from flight.journal import Journal
-from hil.disk import PowerCut, SimulatedDisk
+from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.streams import Streams
 from tools.bench.cfdp_channel import NS, Line, carry
 

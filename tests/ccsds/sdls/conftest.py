@@ -6,7 +6,7 @@ from ccsds.sdls.association import Link
 from ccsds.sdls.key_file import End, generate_keys
 from ccsds.sdls.key_store import KeyStore
 from ccsds.sdls.security import Security
-from hil.disk import SimulatedDisk
+from hil.disk.simulated_disk import SimulatedDisk
 from hil.streams import Streams
 
 CHANNELS = ((Link.TC, 0), (Link.TC, 1), (Link.TM, 0), (Link.TM, 2))

@@ -14,7 +14,7 @@ from ccsds.sdls.key_store import KeyStore, Standing
 from ccsds.sdls.security import Security
 from ccsds.sdls.sender import RESERVED_FRAMES
 from ccsds.tc_frame import TcFrame, TcFrameKind
-from hil.disk import PowerCut
+from hil.disk.simulated_disk import PowerCut
 from hil.streams import Streams
 
 CUTS_AT_CHANCE = 1_000

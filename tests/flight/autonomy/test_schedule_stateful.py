@@ -17,9 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from ccsds.pus.telecommand import Telecommand
 from flight.services.schedule import key_of
-from hil.disk import PowerCut, SimulatedDisk
-from hil.operator import Operator
+from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.streams import Streams
+from hil.tabletop.operator import Operator
 from mission.channels import Apid
 from mission.definition import DICTIONARY
 from mission.dictionary import Repeat

@@ -12,7 +12,7 @@ from flight.ledger import Ledger
 from flight.scrubbing.care import CaringDisk, is_cared_for
 from flight.scrubbing.scrubber import FIRST_PASS_NS, SEARCH_NS, SLICE_OCTETS, Scrubber
 from flight.scrubbing.second_copies import DIRECTORY, LABEL_OCTETS, Kind, place_of
-from hil.disk import PowerCut, SimulatedDisk
+from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.streams import Streams
 
 SECOND = 1_000_000_000

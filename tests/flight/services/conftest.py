@@ -24,8 +24,8 @@ from ccsds.tm_packets import PacketAssembler
 from flight.disk import directory_of
 from flight.events import Announced, CommandAnswered, Rejected
 from flight.spacecraft import Spacecraft, SpacecraftConfig
-from hil.disk import PowerCut, SimulatedDisk
-from hil.keys import lay_keys
+from hil.disk.simulated_disk import PowerCut, SimulatedDisk
+from hil.ends.keys import lay_keys
 from hil.streams import Streams
 from mission.channels import SPACECRAFT_ENTITY, SPACECRAFT_ID, Apid, Downlink, Uplink
 from mission.definition import DICTIONARY

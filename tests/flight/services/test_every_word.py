@@ -14,7 +14,7 @@ from ccsds.errors import MalformedError
 from ccsds.pus.telecommand import Telecommand
 from flight.disk import RealDisk
 from flight.slots import Begun, SlotStore
-from hil.operator import SOURCE_ID, Operator
+from hil.tabletop.operator import SOURCE_ID, Operator
 from mission.channels import Apid
 from mission.definition import DICTIONARY
 from mission.failures import FailureCode

@@ -4,8 +4,8 @@ import pytest
 
 from ccsds.pus.telemetry import Telemetry
 from flight.disk import RealDisk
-from hil.operator import NS_PER_S as SECOND
-from hil.operator import Operator
+from hil.tabletop.operator import NS_PER_S as SECOND
+from hil.tabletop.operator import Operator
 from mission.definition import DICTIONARY
 from mission.failures import FailureCode
 from mission.schedule import Switch

@@ -16,7 +16,7 @@ from hil.channel.line import Line, LineConfig
 from hil.channel.replay import OctetsReplayed
 from hil.channel.slips import SlipConfig
 from hil.channel.truth import Truth
-from hil.pcapng import Direction, read_pcapng
+from hil.link.pcapng import Direction, read_pcapng
 from hil.streams import Streams
 
 TIMING = {"delay_ns": 20_000_000, "jitter": JitterConfig(span_ns=5_000_000)}

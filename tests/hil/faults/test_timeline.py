@@ -6,7 +6,7 @@ import pytest
 
 from flight.jobs.recipe import load_recipe
 from flight.jobs.reference import run_reference
-from hil.corpora import find_corpora
+from hil.run.corpora import find_corpora
 from hil.scenario.scenario import parse_scenario
 from hil.world import World
 

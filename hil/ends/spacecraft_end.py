@@ -1,0 +1,204 @@
+"""The spacecraft of a run: its disk, its keys, its worker, and the core that is built from them at each boot.
+
+Its disk forgets what was not synced when power is cut (`hil.disk`), and so does the one of its keys. Power may go in
+the middle of an operation of the disk: then the core is gone in the middle of whatever it did. Its computer has a
+clock of its own.
+"""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from ccsds.sdls.key_store import KeyStore
+from flight.jobs.corpus import CorpusFile
+from flight.sensors import Sensors
+from flight.services.boots import note_crash
+from flight.spacecraft import Spacecraft, SpacecraftConfig
+from hil.disk.faulty_disk import FaultyDisk
+from hil.disk.simulated_disk import PowerCut, SimulatedDisk
+from hil.ends.end import End
+from hil.ends.own_time import OwnTime
+from hil.streams import Streams
+from hil.worker.virtual_worker import VirtualWorker, WorkerLostError
+
+
+class _Powered:
+    """Something that is done as long as there is power: `with` it, and a cut ends it.
+
+    Args:
+        lose: What follows of a cut.
+    """
+
+    def __init__(self, lose: Callable[[PowerCut], None]) -> None:
+        self._lose = lose
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """End, by a cut or not."""
+        if not isinstance(error, PowerCut):
+            return False
+        self._lose(error)
+        return True
+
+
+class SpacecraftEnd(End[Spacecraft]):
+    """The spacecraft.
+
+    Args:
+        config: What it is.
+        store: Directory of its disk.
+        keys_path: Of its key file, or None: then it believes every frame.
+        make_worker: Makes what does its job work, given its disk.
+        corpora: The corpora on board, by name.
+        streams: Of the seed; what a power cut leaves is drawn from them.
+        sensors: Of its power and heat, or None.
+    """
+
+    name = "spacecraft"
+
+    def __init__(
+        self,
+        config: SpacecraftConfig,
+        store: Path,
+        keys_path: Path | None,
+        make_worker: Callable[[FaultyDisk], VirtualWorker],
+        corpora: Mapping[str, CorpusFile],
+        streams: Streams,
+        sensors: Sensors | None = None,
+    ) -> None:
+        super().__init__()
+        self._powered = _Powered(self._lose_power)
+        self._config = config
+        self._key_name = keys_path.name if keys_path is not None else ""
+        self._key_disk = SimulatedDisk(keys_path.parent, streams.scoped("spacecraft/keys")) if keys_path else None
+        self.corpora = corpora
+        self._sensors = sensors
+        self.disk = FaultyDisk(store, streams.scoped("spacecraft"))
+        self.worker = make_worker(self.disk)
+        self._time = OwnTime()
+        self._cut = ""
+
+    def start(self, now_ns: int) -> None:
+        """See `hil.ends.end.End.start`; power may go while it starts."""
+        with self._powered:
+            super().start(self._time.own_ns(now_ns))
+
+    def receive(self, data: bytes, now_ns: int) -> None:
+        """See `ports.drive.Core.receive`."""
+        with self._powered:
+            super().receive(data, self._time.own_ns(now_ns))
+
+    def advance(self, now_ns: int) -> None:
+        """See `hil.ends.end.End.advance`."""
+        with self._powered:
+            super().advance(self._time.own_ns(now_ns))
+
+    def next_deadline(self) -> int | None:
+        """See `ports.drive.Core.next_deadline`."""
+        deadline_ns = super().next_deadline()
+        return None if deadline_ns is None else self._time.world_ns(deadline_ns)
+
+    def transmit(self, now_ns: int) -> bytes | None:
+        """See `ports.drive.Core.transmit`."""
+        with self._powered:
+            return super().transmit(self._time.own_ns(now_ns))
+        return None
+
+    def contact(self, up: bool, now_ns: int) -> None:
+        """See `hil.ends.end.End.contact`."""
+        with self._powered:
+            super().contact(up, self._time.own_ns(now_ns))
+
+    def work(self, now_ns: int) -> None:
+        """Hand over the replies of the worker that are due."""
+        with self._powered:
+            while self.is_on:
+                try:
+                    reply = self.worker.reply(now_ns)
+                except WorkerLostError as error:
+                    self.lose_worker(str(error), now_ns)
+                    return
+                if reply is None:
+                    return
+                self.core.worker_replied(reply, self._time.own_ns(now_ns))
+
+    def lose_worker(self, reason: str, now_ns: int) -> None:
+        """End the worker, as a kill from outside does."""
+        with self._powered:
+            self.worker.kill()
+            self.core.worker_lost(reason, self._time.own_ns(now_ns))
+
+    def reset(self) -> None:
+        """End the flight software, as it has asked for; the disk keeps what it has."""
+        self._core = None
+        self._stir()
+        self.worker.kill()
+
+    def crash(self, text: str) -> None:
+        """End the flight software by an exception, which is kept as `flight` keeps it."""
+        with self._powered, contextlib.suppress(OSError):
+            note_crash(self.disk, text)
+        if self.is_on:
+            self.reset()
+
+    def take_cut(self) -> str:
+        """Give what was lost when power went in the middle of a disk operation since the last call, else nothing."""
+        cut, self._cut = self._cut, ""
+        return cut
+
+    def drift(self, drift_ppm: float, now_ns: int) -> None:
+        """Let the clock of its computer run fast, or slow, from now on."""
+        self._time.drift(drift_ppm, now_ns)
+        self._stir()
+
+    def jump_clock(self, jump_ns: int) -> None:
+        """Put on-board time forward or back, past the software: it goes on from there, and keeps that in time."""
+        ledger = self.core._ledger
+        kept = ledger.clock
+        if kept is not None:
+            ledger._time.kept = msgspec.structs.replace(
+                kept, offset_ns=kept.offset_ns + jump_ns, tai_ns=max(kept.tai_ns + jump_ns, 0)
+            )
+
+    @property
+    def running_job(self) -> int:
+        """The job at work, 0 if none."""
+        return self.core._engine.job_id
+
+    def checkpoint_slot(self, job_id: int) -> str | None:
+        """Give the slot of the checkpoint of a job that counts; None if there is none."""
+        job = self.core._ledger.jobs.get(job_id)
+        return job.checkpoint.slot if job is not None and job.checkpoint is not None else None
+
+    def close(self) -> None:
+        """See `hil.ends.end.End.close`."""
+        self.worker.kill()
+
+    def _build(self, now_ns: int) -> Spacecraft:
+        keys = KeyStore.open(self._key_disk, self._key_name) if self._key_disk is not None else None
+        return Spacecraft(self._config, self.disk, self.worker, self.corpora, now_ns, keys, sensors=self._sensors)
+
+    def _lose_power(self, cut: PowerCut) -> None:
+        """Take note that power went in what was being done."""
+        self._core = None
+        self._stir()
+        self._cut = str(cut)
+        self.worker.kill()
+        self._cut_key_disk()
+        self.disk.power_on()
+
+    def _lose(self) -> str:
+        self.worker.kill()
+        self._cut_key_disk()
+        forgot = self.disk.power_cut()
+        self.disk.power_on()
+        return str(forgot)
+
+    def _cut_key_disk(self) -> None:
+        if self._key_disk is not None:
+            self._key_disk.power_cut()
+            self._key_disk.power_on()

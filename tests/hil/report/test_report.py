@@ -1,0 +1,147 @@
+"""The report of a run: what is drawn where, and that the page holds all of itself."""
+
+import re
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import pytest
+
+from hil.report.chart import LEFT, POINTS_MAX, RIGHT, WIDTH, Chart, thinned
+from hil.report.page import render
+from hil.report.scale import Scale, clock, time_ticks, value_ticks
+from hil.rig.wiring import Wiring
+from hil.run.checks import Check
+from hil.run.evidence import Evidence
+from hil.run.run import Result
+from hil.scenario.scenario import load_scenario
+from hil.sky import LookSample, SkySpan
+
+
+@pytest.fixture
+def evidence(tmp_path):
+    evidence = Evidence(tmp_path / "events.jsonl")
+    yield evidence
+    evidence.close()
+
+
+def result_of(evidence, *, is_good=True):
+    return Result(
+        scenario=load_scenario("uart_bench"),
+        seed=5,
+        wiring=Wiring(),
+        evidence=evidence,
+        checks=[Check("all is <well>", True, "seen"), Check("the job is done", is_good, "job 7 & RUNNING")],
+        reference=None,
+        corpora={},
+        link_sha256="ab" * 32,
+        mission_s=5_700.0,
+        wall_s=3.0,
+    )
+
+
+def announced(name, seconds, **values):
+    return {"type": "Announced", "time_ns": round(seconds * 1e9), "name": name, "values": values}
+
+
+def drawings(page):
+    """Give the drawings of a page, as trees."""
+    return [ElementTree.fromstring(text) for text in re.findall(r"<svg class='chart'.*?</svg>", page, re.S)]
+
+
+def test_a_run_of_which_nothing_came_has_a_page(evidence):
+    page = render(result_of(evidence))
+    assert "PASS" in page and "<section id='expected'>" in page
+    assert "<section id='training'>" not in page and "<section id='power'>" not in page
+
+
+def test_the_page_holds_all_of_itself_and_no_markup_of_others(evidence):
+    evidence.note("hil", {"type": "FaultStruck", "time_ns": 0, "text": "<script>alert(1)</script>"})
+    page = render(result_of(evidence, is_good=False))
+    assert "FAIL" in page and "1 of 2" in page
+    assert not re.search(r"https?://|src=|@import|url\(|<script|<link", page)
+    assert "all is &lt;well&gt;" in page and "job 7 &amp; RUNNING" in page
+    # What failed is read first.
+    assert page.index("the job is done") < page.index("all is &lt;well&gt;")
+
+
+def test_the_timeline_has_a_lane_for_contact_sky_link_mode_and_each_job(evidence):
+    for seconds, text in ((100, "acquisition of signal"), (700, "loss of signal"), (5_600, "acquisition of signal")):
+        evidence.note("hil", {"type": "ContactChanged", "time_ns": seconds * 10**9, "text": text})
+    evidence.note("hil", {"type": "FaultStruck", "time_ns": 900 * 10**9, "text": "the worker is killed"})
+    evidence.note("spacecraft", announced("mode_changed", 110, before="NOMINAL", after="COMPUTE"))
+    for job_id in (1, 2):
+        evidence.note("spacecraft", announced("job_changed", 120, job_id=job_id, before="QUEUED", after="STARTING"))
+        evidence.note("spacecraft", announced("job_changed", 130, job_id=job_id, before="STARTING", after="RUNNING"))
+    evidence.spans.append(SkySpan(kind="eclipse", start_s=2_000, end_s=4_100))
+    evidence.dropouts.append(("up", 200.0, 260.0))
+    (drawing,) = drawings(render(result_of(evidence)))
+    lanes = [text.text for text in drawing.iter("text") if text.get("class") == "lane"]
+    assert lanes == ["contact", "sky", "uplink cut", "mode", "job 1", "job 2"]
+    bars = [(bar.get("class"), bar.find("title").text) for bar in drawing.iter("rect") if "bar" in bar.get("class")]
+    assert ("bar contact", "pass: 100 s to 11:40") in bars
+    assert ("bar contact", "pass: 93:20 to 95:00") in bars
+    assert ("bar eclipse", "eclipse: 33:20 to 68:20") in bars
+    assert ("bar mode compute", "COMPUTE: 110 s to 95:00") in bars
+    assert ("bar state running", "RUNNING: 2:10 to 95:00") in bars
+    (fault,) = [group for group in drawing.iter("g") if group.get("class") == "fault"]
+    assert fault.find("title").text == "15:00: the worker is killed"
+
+
+def test_states_told_by_the_ground_count_where_the_board_cannot_be_seen(evidence):
+    told = {"type": "EventReported", "time_ns": 10**9, "name": "job_changed", "text": "…"}
+    evidence.note("station", {**told, "values": {"job_id": 4, "before": "QUEUED", "after": "STARTING"}})
+    assert evidence.job_states == {4: [(1.0, "QUEUED"), (1.0, "STARTING")]}
+
+
+def test_power_heat_and_elevation_are_drawn_when_there_are_any(evidence):
+    fields = ("charge", "solar_w", "load_w", "device_w", "device_c", "radiator_c", "battery_c")
+    evidence.environment_samples = [
+        SimpleNamespace(time_s=60.0 * number, **dict.fromkeys(fields, 0.5 + number)) for number in range(90)
+    ]
+    evidence.looks = [
+        LookSample(time_s=start + 10.0 * number, station="Tromso", range_km=900.0, elevation_deg=20.0)
+        for start in (100, 3_000)
+        for number in range(20)
+    ]
+    page = render(result_of(evidence))
+    assert [drawing.get("aria-label") for drawing in drawings(page)] == ["power", "charge", "temperature", "elevation"]
+    # A line does not go from one pass to the next.
+    assert len(list(drawings(page)[-1].iter("polyline"))) == 2
+    assert "Range in contact: 900 to 900 km" in page
+
+
+def test_a_line_of_any_length_has_as_many_points_as_can_be_seen_and_keeps_its_peaks():
+    points = [(float(number), 0.0) for number in range(1_000_000)]
+    points[123_456] = (123_456.0, 9.0)
+    kept = thinned(points)
+    assert len(kept) <= POINTS_MAX
+    assert (123_456.0, 9.0) in kept
+    assert kept == sorted(kept)
+
+
+def test_what_is_not_finite_or_not_above_zero_is_left_out():
+    chart = Chart("x", end_s=10.0, values=[1.0, float("nan"), 0.0, 1e6], unit="bit/s", is_log=True)
+    chart.line([(1.0, 0.0), (2.0, float("inf")), (3.0, 10.0), (4.0, 1e6)], "blue", "rate")
+    (line,) = ElementTree.fromstring(re.search(r"<svg class='chart'.*</svg>", chart.svg())[0]).iter("polyline")
+    assert len(line.get("points").split()) == 2
+
+
+def test_a_scale_puts_ends_at_ends_and_what_is_outside_at_the_nearer_one():
+    scale = Scale(0.0, 10.0, LEFT, WIDTH - RIGHT)
+    assert (scale(0), scale(10), scale(-5), scale(50)) == (LEFT, WIDTH - RIGHT, LEFT, WIDTH - RIGHT)
+    assert Scale(1.0, 100.0, 0, 200, True)(10.0) == 100
+
+
+@pytest.mark.parametrize(
+    ("seconds", "step", "told"),
+    [(42, 1, "42 s"), (245, 60, "4:05"), (12_000, 1_800, "3:20 h"), (194_400, 86_400, "2 d 6 h")],
+)  # fmt: skip
+def test_times_are_told_in_the_unit_of_their_length(seconds, step, told):
+    assert clock(seconds, step) == told
+
+
+@pytest.mark.parametrize("end_s", [0.5, 3, 59, 601, 7_000, 86_400, 30 * 86_400, 3_650 * 86_400])
+def test_an_axis_has_a_few_round_ticks(end_s):
+    ticks, _ = time_ticks(end_s)
+    assert 1 <= len(ticks) <= 9 and ticks[0] == 0 and ticks[-1] <= end_s
+    assert 2 <= len(value_ticks(-end_s, end_s)) <= 9
