@@ -19,10 +19,10 @@ from ccsds.errors import MisuseError
 from ccsds.sdls.key_state import KeyOperation
 from ccsds.sdls.security import KeyStatus
 from ground import outbox
+from ground.archive.history import CommandRecord, History
 from ground.events import KeyChanged
 from ground.file_names import is_in_outbox
 from ground.files import TransferAction, parse_transaction
-from ground.history import CommandRecord, History
 from ground.socket_server import Connection
 from ground.transfer_options import TransferOptions
 from mission.definition import DICTIONARY

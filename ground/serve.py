@@ -20,7 +20,7 @@ from ccsds.sdls.key_file import End
 from ccsds.sdls.key_store import Standing
 from ccsds.sdls.security import Security
 from ground import outbox
-from ground.archive import Archive
+from ground.archive.archive import Archive
 from ground.events import (
     ArchiveFailed,
     FrameReceived,

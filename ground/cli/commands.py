@@ -15,10 +15,10 @@ from rich.text import Text
 from ccsds.cop1.fop import Service
 from ccsds.errors import MisuseError
 from ground import presentation
+from ground.archive.history import History
 from ground.cli.options import FAILED_STATUS, json_option, plain_errors, socket_option, to_json
 from ground.client import Client
 from ground.events import FINAL, Stage, plain
-from ground.history import History
 from mission.channels import Downlink
 from mission.definition import DICTIONARY
 from mission.dictionary import Command, Hazard

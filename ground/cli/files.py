@@ -18,13 +18,13 @@ from rich.console import Console
 from ccsds.cfdp.codes import ChecksumType, TransmissionMode
 from ccsds.errors import MisuseError, StarloopError
 from ground import presentation
+from ground.archive.history import History
 from ground.cli.commands import arm_command, send_and_follow
 from ground.cli.options import FAILED_STATUS, json_option, plain_errors, socket_option, to_json
 from ground.cli.transfer_display import ENDS, TransferDisplay
 from ground.client import Client, StationGoneError
 from ground.events import FINAL, Stage
 from ground.files import parse_transaction
-from ground.history import History
 from ground.requests import ROWS_ASKED_MAX
 from ground.transfer_options import PRIORITY_DEFAULT, TransferOptions, parse_request
 from mission.definition import DICTIONARY

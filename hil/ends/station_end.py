@@ -15,7 +15,7 @@ import msgspec
 from ccsds.sdls.key_store import KeyStore
 from ccsds.sdls.security import Security
 from ccsds.time import unix_ns_from_tai
-from ground.archive import STOPPED, Archive
+from ground.archive.archive import STOPPED, Archive
 from ground.events import FINAL, CommandStaged, Stage, StationEvent
 from ground.files import FilesHome
 from ground.station import Station

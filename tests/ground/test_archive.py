@@ -12,8 +12,9 @@ import pytest
 
 from ccsds.cop1.fop import Service
 from ccsds.errors import MisuseError
-from ground import archive as archive_module
-from ground.archive import Archive
+from ground.archive import archive as archive_module
+from ground.archive.archive import Archive
+from ground.archive.history import History
 from ground.events import (
     CommandIssued,
     CommandStaged,
@@ -25,7 +26,6 @@ from ground.events import (
     ReportReceived,
     Stage,
 )
-from ground.history import History
 from mission.dictionary import Severity
 from mission.housekeeping import StructureKind
 
@@ -281,7 +281,7 @@ def test_nothing_acknowledged_is_lost_when_the_station_is_killed(path, draw):
     script = f"""
 import sys
 from ccsds.cop1.fop import Service
-from ground.archive import Archive
+from ground.archive.archive import Archive
 from ground.events import CommandIssued, FrameReceived
 archive = Archive.open({str(path)!r}, draw_source_id=lambda: int(sys.argv[2]), unix_ns=0)
 source_id = archive.identity.source_id

@@ -13,10 +13,10 @@ import pytest
 from ccsds.cop1.fop import Service
 from ccsds.errors import MisuseError
 from ground import socket_server
-from ground.archive import Archive
+from ground.archive.archive import Archive
+from ground.archive.history import History
 from ground.client import Client, NoStationError, RefusalError, StationGoneError
 from ground.events import PortReported
-from ground.history import History
 from ground.serve import ServeConfig, StationService
 from mission.definition import DICTIONARY
 

@@ -8,10 +8,10 @@ import pytest
 
 from ccsds.cfdp.codes import ConditionCode
 from ccsds.cfdp.records import SequenceRecord, decode_record
-from ground.archive import _STEPS, SCHEMA_VERSION, Archive
+from ground.archive.archive import _STEPS, SCHEMA_VERSION, Archive
+from ground.archive.history import History
 from ground.file_store import DirectoryStore
 from ground.files import FilesHome
-from ground.history import History
 from ground.station import Station
 from ground.station_config import StationConfig
 from ground.transfer_events import (

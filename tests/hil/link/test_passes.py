@@ -6,8 +6,8 @@ import time
 import pytest
 from click.testing import CliRunner
 
+from ground.archive.history import History
 from ground.events import Stage
-from ground.history import History
 from hil.__main__ import main
 from hil.run.run import prepare_folder
 from hil.scenario.scenario import parse_scenario

@@ -1,6 +1,6 @@
 """The archive: every frame, packet, event and command of a station in one SQLite file, and the station's identity.
 
-There is one writer, which a lock beside the file makes sure of; `ground.history` reads. Commits are full-synced.
+There is one writer, which a lock beside the file makes sure of; `History` reads. Commits are full-synced.
 Telemetry is committed in batches; a command is durable, and with it the sequence count that it used, before the caller
 of `record` may let it be released, so that a station started anew never uses a sequence count twice.
 
@@ -22,7 +22,8 @@ from typing import Any, Self
 import msgspec
 
 from ccsds.errors import MisuseError
-from ground import transfer_log
+from ground.archive import transfer_log
+from ground.archive.transfer_log import TransferLog
 from ground.events import (
     FINAL,
     CommandIssued,
@@ -44,7 +45,6 @@ from ground.transfer_events import (
     TransferProgressed,
     TransferStarted,
 )
-from ground.transfer_log import TransferLog
 from mission.housekeeping import REPORT_TYPES
 
 SCHEMA_VERSION = 4

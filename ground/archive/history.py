@@ -12,7 +12,7 @@ from typing import Any, Self
 import msgspec
 
 from ccsds.errors import MisuseError
-from ground.archive import SCHEMA_VERSION
+from ground.archive.archive import SCHEMA_VERSION
 from ground.events import Stage
 
 
@@ -88,7 +88,7 @@ class TransferRecord:
     size_octets: int | None
     done_octets: int
     outcome: str
-    """Name of a `ground.transfer_log.Outcome`."""
+    """Name of a `ground.archive.transfer_log.Outcome`."""
     condition: str
     text: str
     """Why it failed."""
