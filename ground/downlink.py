@@ -255,7 +255,7 @@ class Downlink:
             if virtual_channel == Channel.LIVE
             else []
         )
-        return [*count, *self._decode_report(telemetry, virtual_channel, now_ns)]
+        return [*count, *self._decode_report(telemetry, packet, virtual_channel, now_ns)]
 
     def _decode_content(self, telemetry: Telemetry, now_ns: int) -> list[Item]:
         """Read the stored packets in one of playback; one that is damaged is rejected alone.
@@ -272,7 +272,7 @@ class Downlink:
             at = StoredAt(values["store"], row["sequence"])
             try:
                 stored = Telemetry.decode(row["packet"])
-                found = self._decode_report(stored, int(Channel.PLAYBACK), now_ns)
+                found = self._decode_report(stored, row["packet"], int(Channel.PLAYBACK), now_ns)
             except MalformedError as error:
                 # It came as it is on board; asking for it again would bring the same. So it counts as come.
                 self._reject_packet(int(Channel.PLAYBACK), f"stored packet {at.sequence}: {error}", now_ns)
@@ -283,7 +283,7 @@ class Downlink:
             items.append(PlayedBack(at, tuple(placed)))
         return items
 
-    def _decode_report(self, telemetry: Telemetry, virtual_channel: int, now_ns: int) -> list[Item]:
+    def _decode_report(self, telemetry: Telemetry, packet: bytes, virtual_channel: int, now_ns: int) -> list[Item]:
         """Read one report.
 
         Raises:
@@ -301,17 +301,17 @@ class Downlink:
                 "failure_text": report.failure_text,
             }
             values = {name: value for name, value in values.items() if value not in (None, "")}
-            event = _report_event(telemetry, name, values, virtual_channel, now_ns)
+            event = _report_event(telemetry, packet, name, values, virtual_channel, now_ns)
             return [event, Verified(telemetry.destination_id, report, telemetry.time_tai_ns)]
         if telemetry.service == EVENT_SERVICE:
-            return [self._decode_event(telemetry, virtual_channel, now_ns)]
+            return [self._decode_event(telemetry, packet, virtual_channel, now_ns)]
         if message_type in KIND_OF_REPORT:
             kind = KIND_OF_REPORT[message_type]
-            return [self._decode_housekeeping(kind, telemetry, virtual_channel, now_ns)]
+            return [self._decode_housekeeping(kind, telemetry, packet, virtual_channel, now_ns)]
         declared = self._dictionary.report_of(*message_type)
         values = declared.fields.decode(telemetry.data)
         self.structures.learn_report(declared.name, values)
-        return [_report_event(telemetry, declared.name, values, virtual_channel, now_ns)]
+        return [_report_event(telemetry, packet, declared.name, values, virtual_channel, now_ns)]
 
     def _decode_time_report(self, packet: bytes, virtual_channel: int, now_ns: int) -> ReportReceived:
         report = TimeReport.decode(packet)
@@ -332,9 +332,10 @@ class Downlink:
                 "frame_count": report.frame_count,
                 "frame_time_ns": next(received, None),
             },
+            packet=bytes(packet),
         )
 
-    def _decode_event(self, telemetry: Telemetry, virtual_channel: int, now_ns: int) -> EventReported:
+    def _decode_event(self, telemetry: Telemetry, packet: bytes, virtual_channel: int, now_ns: int) -> EventReported:
         number = telemetry.data[:_EVENT_NUMBER_OCTETS]
         if len(number) < _EVENT_NUMBER_OCTETS:
             raise MalformedError(f"event report: expected {_EVENT_NUMBER_OCTETS} octets of number, found {len(number)}")
@@ -351,10 +352,11 @@ class Downlink:
             text=one_line(declared.describe(values)),
             values=values,
             identity=_identity(telemetry),
+            packet=bytes(packet),
         )
 
     def _decode_housekeeping(
-        self, kind: StructureKind, telemetry: Telemetry, virtual_channel: int, now_ns: int
+        self, kind: StructureKind, telemetry: Telemetry, packet: bytes, virtual_channel: int, now_ns: int
     ) -> HousekeepingReceived:
         number, name, values = self.structures.decode(kind, telemetry.data)
         return HousekeepingReceived(
@@ -366,6 +368,7 @@ class Downlink:
             name=name,
             values=values,
             identity=_identity(telemetry),
+            packet=bytes(packet),
         )
 
     def _reject_frame(self, reason: str, now_ns: int) -> None:
@@ -404,7 +407,9 @@ def _is_idle(frame: TmFrame) -> bool:
     return frame.virtual_channel == Channel.IDLE and frame.first_header_pointer == ONLY_IDLE
 
 
-def _report_event(telemetry: Telemetry, name: str, values: dict, virtual_channel: int, now_ns: int) -> ReportReceived:
+def _report_event(
+    telemetry: Telemetry, packet: bytes, name: str, values: dict, virtual_channel: int, now_ns: int
+) -> ReportReceived:
     return ReportReceived(
         time_ns=now_ns,
         tai_ns=telemetry.time_tai_ns,
@@ -415,6 +420,7 @@ def _report_event(telemetry: Telemetry, name: str, values: dict, virtual_channel
         name=name,
         values=values,
         identity=_identity(telemetry),
+        packet=bytes(packet),
     )
 
 

@@ -18,6 +18,11 @@ from mission.dictionary import Severity
 from mission.housekeeping import StructureKind
 from mission.storage import Gone, StoreId
 
+# What a record says is decoded from its packet; told to everybody, it would only double the traffic.
+_UNTOLD = frozenset({"packet"})
+
+_PLAIN_TYPES = frozenset({int, float, str, bool, type(None)})
+
 # A line of a terminal; the whole value is in the record itself.
 SHOWN_CHARACTERS_MAX = 60
 
@@ -126,6 +131,8 @@ class ReportReceived(StationEvent, frozen=True, kw_only=True, tag=True):
     """The same for a report that came live and was played back: a digest of all but its counts."""
     generated_ns: int | None = None
     """When it was made on board, by the station's clock; None if the clocks are not correlated."""
+    packet: bytes = b""
+    """The packet itself, which the archive keeps; it is not told (`plain` leaves it out)."""
 
     def __str__(self) -> str:
         given = " ".join(f"{name}={show(value)}" for name, value in self.values.items())
@@ -147,6 +154,8 @@ class HousekeepingReceived(StationEvent, frozen=True, kw_only=True, tag=True):
     """The same for a report that came live and was played back: a digest of all but its counts."""
     generated_ns: int | None = None
     """When it was made on board, by the station's clock; None if the clocks are not correlated."""
+    packet: bytes = b""
+    """The packet itself, which the archive keeps; it is not told (`plain` leaves it out)."""
 
     def __str__(self) -> str:
         given = " ".join(f"{name}={show(value)}" for name, value in self.values.items())
@@ -168,6 +177,8 @@ class EventReported(StationEvent, frozen=True, kw_only=True, tag=True):
     """The same for a report that came live and was played back: a digest of all but its counts."""
     generated_ns: int | None = None
     """When it was made on board, by the station's clock; None if the clocks are not correlated."""
+    packet: bytes = b""
+    """The packet itself, which the archive keeps; it is not told (`plain` leaves it out)."""
 
     def __str__(self) -> str:
         return f"event {self.severity.name} {self.name}: {self.text}"
@@ -365,7 +376,7 @@ def plain(value: Any) -> Any:
         case bytes() | bytearray():
             return value.hex()
         case msgspec.Struct():
-            fields = {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+            fields = {name: plain(getattr(value, name)) for name in value.__struct_fields__ if name not in _UNTOLD}
             return {"type": type(value).__name__, **fields}
         case Mapping():
             return {str(name): plain(each) for name, each in value.items()}
@@ -377,6 +388,15 @@ def plain(value: Any) -> Any:
 def encode_json(value: Any) -> bytes:
     """Give a record, or any value in one, as one line of JSON, without the line's end."""
     return msgspec.json.encode(plain(value))
+
+
+def encode_values(values: Mapping[str, Any]) -> bytes:
+    """Give the values of a report as `encode_json` does; most of them are plain already, so it is faster."""
+    if _PLAIN_TYPES.issuperset(map(type, values.values())):
+        return msgspec.json.encode(values)
+    return msgspec.json.encode(
+        {name: value if type(value) in _PLAIN_TYPES else plain(value) for name, value in values.items()}
+    )
 
 
 def one_line(text: str) -> str:

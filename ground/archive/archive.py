@@ -1,8 +1,11 @@
 """The archive: every frame, packet, event and command of a station in one SQLite file, and the station's identity.
 
-There is one writer, which a lock beside the file makes sure of; `History` reads. Commits are full-synced.
-Telemetry is committed in batches; a command is durable, and with it the sequence count that it used, before the caller
-of `record` may let it be released, so that a station started anew never uses a sequence count twice.
+There is one writer, which a lock beside the file makes sure of; `History` reads. Telemetry is committed in batches,
+which outlast the station's death at once and the computer's within seconds, when the system writes them. A command, an
+act of an operator and a record of a file's transfer is synced, with all that came before it, before the caller of
+`record` may let it be released; and with a command the sequence count that it used, so that a station started anew
+never uses a sequence count twice. What telemetry the ground confirms to the spacecraft is synced too: the confirmation
+is a command.
 
 A source identifier is kept only where it is sure that no sequence count of it was used that the file does not know: the
 file was closed in order, and is sealed with the time at which the system last changed the lock file, which no copy and
@@ -14,7 +17,8 @@ come from the caller.
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +26,10 @@ from typing import Any, Self
 import msgspec
 
 from ccsds.errors import MisuseError
-from ground.archive import transfer_log
+from ground.archive.audit import chained
+from ground.archive.blocks import Blocks, Report
+from ground.archive.columns import numbers_of
+from ground.archive.schema import SCHEMA_VERSION, STEPS
 from ground.archive.transfer_log import TransferLog
 from ground.events import (
     FINAL,
@@ -37,6 +44,7 @@ from ground.events import (
     StoredAt,
     StoreNoted,
     encode_json,
+    encode_values,
 )
 from ground.transfer_events import (
     TransferEvent,
@@ -47,12 +55,16 @@ from ground.transfer_events import (
 )
 from mission.housekeeping import REPORT_TYPES
 
-SCHEMA_VERSION = 4
 SEQUENCE_COUNTS = 1 << 14
 EVENT_SERVICE = 5
 
-# A commit waits for the disk once; at this many rows it is due even between the caller's own regular commits.
-BATCH_ROWS_MAX = 512
+# At this many rows a commit is due even between the caller's own regular ones: a flood of played back telemetry is
+# bounded in memory, and what it costs to commit is far less than to insert.
+BATCH_ROWS_MAX = 8_192
+
+# So many reports wait in rows until they are put to rest in blocks: some minutes to hours of live telemetry. More would
+# be slow to read, fewer would make blocks too small to compress.
+TAIL_REPORTS_MAX = 4_096
 
 # What does not wait for a batch.
 _PRESSING = CommandIssued | CommandStaged | TransferStarted | TransferFinished | TransferFailed
@@ -68,48 +80,6 @@ FRAMES_KEPT_MAX = 1_000_000
 
 # A noisy link rejects thousands of frames an hour; the log of events keeps about a month of such.
 EVENTS_KEPT_MAX = 1_000_000
-
-_SCHEMA = """
-CREATE TABLE identity (
-    id INTEGER PRIMARY KEY CHECK (id = 1), source_id INTEGER NOT NULL, next_sequence_count INTEGER NOT NULL,
-    next_command_id INTEGER NOT NULL, seal TEXT NOT NULL
-);
-CREATE TABLE frames (
-    id INTEGER PRIMARY KEY, unix_ns INTEGER NOT NULL, virtual_channel INTEGER NOT NULL, corrected INTEGER NOT NULL,
-    octets BLOB NOT NULL
-);
-CREATE TABLE packets (
-    id INTEGER PRIMARY KEY, unix_ns INTEGER NOT NULL, tai_ns INTEGER NOT NULL, virtual_channel INTEGER NOT NULL,
-    service INTEGER NOT NULL, subtype INTEGER NOT NULL, name TEXT NOT NULL, content TEXT NOT NULL
-);
-CREATE INDEX packets_by_name ON packets (name, tai_ns);
-CREATE TABLE events (
-    id INTEGER PRIMARY KEY, unix_ns INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, content TEXT NOT NULL
-);
-CREATE TABLE commands (
-    id INTEGER PRIMARY KEY, unix_ns INTEGER NOT NULL, name TEXT NOT NULL, arguments TEXT NOT NULL,
-    service TEXT NOT NULL, source_id INTEGER NOT NULL, sequence_count INTEGER NOT NULL, octets BLOB NOT NULL,
-    stage INTEGER NOT NULL, attempt INTEGER NOT NULL, text TEXT NOT NULL
-);
-CREATE TABLE stages (
-    id INTEGER PRIMARY KEY, command_id INTEGER NOT NULL, unix_ns INTEGER NOT NULL, stage INTEGER NOT NULL,
-    attempt INTEGER NOT NULL, text TEXT NOT NULL
-);
-CREATE INDEX stages_by_command ON stages (command_id, id);
-"""
-
-_STORES_SCHEMA = """
-ALTER TABLE packets ADD COLUMN identity BLOB NOT NULL DEFAULT x'';
-ALTER TABLE packets ADD COLUMN store INTEGER;
-ALTER TABLE packets ADD COLUMN sequence INTEGER;
-CREATE INDEX packets_by_identity ON packets (identity);
-CREATE TABLE stores (store INTEGER PRIMARY KEY, noted TEXT NOT NULL);
-"""
-
-# What brings an archive from each version to the next; version 0 is an empty file.
-_TIME_SCHEMA = "ALTER TABLE packets ADD COLUMN generated_unix_ns INTEGER;"
-
-_STEPS = {0: _SCHEMA, 1: transfer_log.SCHEMA, 2: _STORES_SCHEMA, 3: _TIME_SCHEMA}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,17 +101,31 @@ class Archive:
         connection: To the file, whose schema is there.
         lock: Descriptor of the lock beside the file.
         identity: Who the station is.
+        path: Of the file.
+        is_synced: Whether what must be durable waits for the disk.
     """
 
-    def __init__(self, connection: sqlite3.Connection, lock: int, identity: Identity) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, lock: int, identity: Identity, path: Path, *, is_synced: bool
+    ) -> None:
         self._connection = connection
         self._lock = lock
         self.identity = identity
+        self.path = path
+        # SQLite fixes how a transaction is synced before it begins, when nobody knows yet whether a command will be in
+        # it. So commits only write the log, and it is synced here where that is due.
+        self._log = os.open(f"{path}-wal", os.O_RDONLY | os.O_CLOEXEC) if is_synced else None
+        self._is_pressing = False
         self._pending_rows = 0
+        self._pending: list[Report] = []
+        # Of the first ones of them: as many as it counts. Only what is played back asks for it.
+        self._pending_identities: Counter[tuple[int, bytes]] = Counter()
+        self._blocks = Blocks(connection)
+        (self._tail_reports,) = connection.execute("SELECT count(*) FROM packets").fetchone()
         self.before_commit: Callable[[], None] = lambda: None
         """Called before anything becomes durable, whoever wants it so: which telemetry was received must be before what
         it said. It raises nothing."""
-        self.transfers = TransferLog(connection, self._execute, self.commit, self._roll_back)
+        self.transfers = TransferLog(connection, self._execute_pressing, self.commit, self._roll_back)
 
     @classmethod
     def open(
@@ -173,7 +157,7 @@ class Archive:
             connection = _connect(path, is_synced=is_synced)
             try:
                 identity, is_sealed = _identify(connection, lock, draw_source_id)
-                archive = cls(connection, lock, identity)
+                archive = cls(connection, lock, identity, path, is_synced=is_synced)
                 archive._close_unfinished(unix_ns)
                 archive.transfers.settle(unix_ns, is_sure=is_sealed)
                 archive.commit()
@@ -205,25 +189,53 @@ class Archive:
             self._roll_back()
             raise
 
-    def commit(self) -> None:
-        """Make everything recorded so far durable.
+    def audit(self, actor: str, action: str, detail: Mapping[str, Any], unix_ns: int) -> None:
+        """Keep an act of an operator; it is durable at return. Each is chained to the one before by a digest.
+
+        Args:
+            actor: Who did it.
+            action: What was done, in a word.
+            detail: All there is to know of it, and no secret.
+            unix_ns: Now.
 
         Raises:
             sqlite3.Error: The disk failed; nothing since the last commit is kept.
         """
-        if not self._connection.in_transaction:
+        try:
+            last = self._connection.execute("SELECT digest FROM audit ORDER BY id DESC LIMIT 1").fetchone()
+            row = (unix_ns, actor, action, encode_json(detail).decode())
+            self._execute_pressing(
+                "INSERT INTO audit (unix_ns, actor, action, detail, digest) VALUES (?,?,?,?,?)",
+                (*row, chained(b"" if last is None else last[0], row)),
+            )
+            self.commit()
+        except sqlite3.Error:
+            self._roll_back()
+            raise
+
+    def commit(self) -> None:
+        """Commit everything recorded so far, and sync it if anything in it must be durable.
+
+        Raises:
+            sqlite3.Error: The disk failed; nothing since the last commit is kept.
+        """
+        if not self._connection.in_transaction and not self._pending:
             return
         self.before_commit()
         try:
+            self._place_reports()
             for table, kept_max in (("frames", FRAMES_KEPT_MAX), ("events", EVENTS_KEPT_MAX)):
                 self._connection.execute(
                     f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?", (kept_max,)
                 )
-            self._connection.execute("COMMIT")
+            if self._connection.in_transaction:
+                self._connection.execute("COMMIT")
+            if self._is_pressing:
+                self._sync()
         except sqlite3.Error:
             self._roll_back()
             raise
-        self._pending_rows = 0
+        self._settle()
 
     def close(self) -> None:
         """Commit what is left, seal the file and let it go.
@@ -236,12 +248,16 @@ class Archive:
             os.utime(self._lock)
             self._connection.execute("UPDATE identity SET seal = ?", (_seal(self._lock),))
         finally:
-            self._connection.close()
-            os.close(self._lock)
+            self._let_go()
 
     def abandon(self) -> None:
         """Let the file go as a kill does: nothing since the last commit is kept, and it is not sealed."""
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._connection.close()
+        if self._log is not None:
+            os.close(self._log)
         os.close(self._lock)
 
     def _insert(self, event: StationEvent, unix_ns: int) -> None:
@@ -275,43 +291,77 @@ class Archive:
         self, event: ReportReceived | HousekeepingReceived | EventReported, service: int, subtype: int, unix_ns: int
     ) -> bool:
         """Keep a report; False if it is here already and was played back once more."""
-        at = event.stored
-        if at is not None and self._has_stored(at, event.identity):
+        if event.stored is not None and self._has_stored(event, event.stored):
             return False
-        self._execute(
-            "INSERT INTO packets (unix_ns, tai_ns, virtual_channel, service, subtype, name, content, identity, store,"
-            " sequence, generated_unix_ns) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-            (
-                unix_ns,
-                event.tai_ns,
-                event.virtual_channel,
-                service,
-                subtype,
-                event.name,
-                encode_json(event.values).decode(),
-                event.identity,
-                None if at is None else int(at.store),
-                None if at is None else at.sequence,
-                # How long ago it was made; None before the clocks are correlated.
-                None if event.generated_ns is None else unix_ns - event.time_ns + event.generated_ns,
-            ),
+        # How long ago it was made; None before the clocks are correlated.
+        generated = None if event.generated_ns is None else unix_ns - event.time_ns + event.generated_ns
+        # In the order of its fields: by their names it would take twice as long, fifty thousand times a second.
+        report = Report(
+            unix_ns,
+            event.tai_ns,
+            event.virtual_channel,
+            service,
+            subtype,
+            event.name,
+            encode_values(event.values).decode(),
+            event.identity,
+            event.packet,
+            generated,
+            event.values,
         )
+        self._pending.append(report)
+        self._pending_rows += 1
         return True
 
-    def _has_stored(self, at: StoredAt, identity: bytes) -> bool:
+    def _has_stored(self, event: ReportReceived | HousekeepingReceived | EventReported, at: StoredAt) -> bool:
         """Tell whether a stored packet is here: it was played back before, or came live, which is noted with it then.
 
         Each that came live stands for one stored packet, so that two that say the same are two.
         """
+        key = (event.tai_ns, event.identity)
         place = (int(at.store), at.sequence)
-        rows = self._connection.execute("SELECT id, store, sequence FROM packets WHERE identity = ?", (identity,))
-        found = [(number, (store, sequence)) for number, store, sequence in rows]
-        if any(where == place for _, where in found):
+        rows = self._connection.execute("SELECT store, sequence FROM places WHERE tai_ns = ? AND identity = ?", key)
+        places = rows.fetchall()
+        if place in places:
             return True
-        unplaced = [number for number, where in found if where == (None, None)]
-        if unplaced:
-            self._execute("UPDATE packets SET store = ?, sequence = ? WHERE id = ?", (*place, unplaced[0]))
-        return bool(unplaced)
+        self._execute("INSERT INTO places (tai_ns, identity, store, sequence) VALUES (?,?,?,?)", (*key, *place))
+        return self._count_reports(event.name, *key) > len(places)
+
+    def _count_reports(self, name: str, tai_ns: int, identity: bytes) -> int:
+        """Tell how many reports of a name, time and identity are here."""
+        (rows,) = self._connection.execute(
+            "SELECT count(*) FROM packets WHERE name = ? AND tai_ns = ? AND identity = ?", (name, tai_ns, identity)
+        ).fetchone()
+        for report in self._pending[self._pending_identities.total() :]:
+            self._pending_identities[report.tai_ns, report.identity] += 1
+        return self._pending_identities[tai_ns, identity] + rows + self._blocks.count(name, tai_ns, identity)
+
+    def _place_reports(self) -> None:
+        """Put what waits into the tail, or a flood into blocks at once; the tail goes to rest when it is long."""
+        if not self._pending:
+            return
+        self._begin()
+        if len(self._pending) >= TAIL_REPORTS_MAX:
+            self._blocks.add(self._pending)
+            return
+        self._connection.executemany(
+            "INSERT INTO packets (unix_ns, tai_ns, virtual_channel, service, subtype, name, content, identity, octets,"
+            " generated_unix_ns, numbers) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            [(*each[:-1], msgspec.msgpack.encode(numbers_of(each.values))) for each in self._pending],
+        )
+        self._tail_reports += len(self._pending)
+        if self._tail_reports >= TAIL_REPORTS_MAX:
+            self._rest_tail()
+
+    def _rest_tail(self) -> None:
+        rows = self._connection.execute(
+            "SELECT id, unix_ns, tai_ns, virtual_channel, service, subtype, name, content, identity, octets,"
+            " generated_unix_ns, numbers FROM packets ORDER BY id LIMIT ?",
+            (BATCH_ROWS_MAX,),
+        ).fetchall()
+        self._blocks.add(Report(*row[1:-1], values=_numbers_in(row)) for row in rows)
+        self._connection.execute("DELETE FROM packets WHERE id <= ?", (rows[-1][0],))
+        self._tail_reports -= len(rows)
 
     def stores(self) -> list[StoreNoted]:
         """Give what was last noted of the packet stores on board."""
@@ -323,7 +373,7 @@ class Archive:
         self._execute("INSERT INTO events (unix_ns, kind, text, content) VALUES (?,?,?,?)", row)
 
     def _insert_command(self, event: CommandIssued, unix_ns: int) -> None:
-        self._execute(
+        self._execute_pressing(
             "INSERT INTO commands (id, unix_ns, name, arguments, service, source_id, sequence_count, octets, stage,"
             " attempt, text) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
             (
@@ -340,17 +390,17 @@ class Archive:
                 "",
             ),
         )
-        self._execute(
+        self._execute_pressing(
             "UPDATE identity SET next_sequence_count = ?, next_command_id = ?",
             ((event.sequence_count + 1) % SEQUENCE_COUNTS, event.command_id + 1),
         )
 
     def _insert_stage(self, command_id: int, stage: Stage, attempt: int, text: str, unix_ns: int) -> None:
-        self._execute(
+        self._execute_pressing(
             "INSERT INTO stages (command_id, unix_ns, stage, attempt, text) VALUES (?,?,?,?,?)",
             (command_id, unix_ns, int(stage), attempt, text),
         )
-        self._execute(
+        self._execute_pressing(
             "UPDATE commands SET stage = ?, attempt = ?, text = ? WHERE id = ?", (int(stage), attempt, text, command_id)
         )
 
@@ -363,16 +413,50 @@ class Archive:
             self._insert_stage(command_id, Stage.LOST, attempt, STOPPED, unix_ns)
         self.commit()
 
+    def _execute_pressing(self, statement: str, row: tuple[Any, ...]) -> None:
+        self._execute(statement, row)
+        self._is_pressing = True
+
     def _execute(self, statement: str, row: tuple[Any, ...]) -> None:
-        if not self._connection.in_transaction:
-            self._connection.execute("BEGIN IMMEDIATE")
+        self._begin()
         self._connection.execute(statement, row)
         self._pending_rows += 1
 
+    def _begin(self) -> None:
+        if not self._connection.in_transaction:
+            self._connection.execute("BEGIN IMMEDIATE")
+
+    def _sync(self) -> None:
+        """Wait for the disk.
+
+        Raises:
+            sqlite3.OperationalError: It failed.
+        """
+        if self._log is None:
+            return
+        try:
+            os.fsync(self._log)
+        except OSError as error:
+            raise sqlite3.OperationalError(f"the log could not be synced: {error}") from None
+
     def _roll_back(self) -> None:
-        self._pending_rows = 0
+        self._settle()
+        self._blocks.forget()
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+        (self._tail_reports,) = self._connection.execute("SELECT count(*) FROM packets").fetchone()
+
+    def _settle(self) -> None:
+        """Nothing waits any more."""
+        self._pending_rows = 0
+        self._is_pressing = False
+        self._pending.clear()
+        self._pending_identities.clear()
+
+
+def _numbers_in(row: tuple[Any, ...]) -> dict[str, int | float]:
+    """Give the numbers of a report in the tail; before they were kept apart, they are in its JSON."""
+    return msgspec.msgpack.decode(row[-1]) or numbers_of(msgspec.json.decode(row[7]))
 
 
 def _lock(path: Path) -> int:
@@ -390,13 +474,13 @@ def _connect(path: Path, *, is_synced: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {'FULL' if is_synced else 'OFF'}")
+        connection.execute(f"PRAGMA synchronous = {'NORMAL' if is_synced else 'OFF'}")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if not 0 <= version <= SCHEMA_VERSION or (version == 0 and tables):
             raise MisuseError(f"expected an archive of version {SCHEMA_VERSION} at {path}, found version {version}")
         for step in range(version, SCHEMA_VERSION):
-            connection.executescript(f"BEGIN IMMEDIATE; {_STEPS[step]} PRAGMA user_version = {step + 1}; COMMIT;")
+            connection.executescript(f"BEGIN IMMEDIATE; {STEPS[step]} PRAGMA user_version = {step + 1}; COMMIT;")
     except BaseException:
         connection.close()
         raise

@@ -1,6 +1,7 @@
-"""Reading an archive: commands with their stages, packets, events, transfers and frames, newest first. It never writes.
+"""Reading an archive: commands with their stages, packets, events, transfers, frames and audit, newest first.
 
-It can read while a station writes (SQLite's write-ahead log), and after it has stopped.
+It never writes. What is read in order of on-board time is in `ground.archive.reports` and `ground.archive.samples`. It
+can read while a station writes (SQLite's write-ahead log), and after it has stopped.
 """
 
 import os
@@ -12,7 +13,10 @@ from typing import Any, Self
 import msgspec
 
 from ccsds.errors import MisuseError
-from ground.archive.archive import SCHEMA_VERSION
+from ground.archive.blocks import Report
+from ground.archive.reports import TIME_MAX_NS, TIME_MIN_NS, Reports
+from ground.archive.samples import Samples
+from ground.archive.schema import SCHEMA_VERSION
 from ground.events import Stage
 
 
@@ -55,6 +59,10 @@ class PacketRecord:
     subtype: int
     name: str
     values: dict[str, Any]
+    octets: bytes
+    """The packet itself; empty in archives from before packets were kept."""
+    generated_unix_ns: int | None
+    """When it was made on board, by the station's clock, if the clocks were correlated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +73,16 @@ class EventRecord:
     kind: str
     text: str
     content: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditRecord:
+    """One act of an operator."""
+
+    unix_ns: int
+    actor: str
+    action: str
+    detail: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +119,8 @@ class History:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.reports = Reports(connection)
+        self.samples = Samples(connection)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
@@ -142,33 +162,34 @@ class History:
         return None if row is None else self._command(row)
 
     def packets(self, name: str | None = None, limit: int = 100) -> list[PacketRecord]:
-        """Give the latest reports, of one name or of all."""
-        chosen, values = ("WHERE name = ?", (name, limit)) if name is not None else ("", (limit,))
-        rows = self._connection.execute(
-            "SELECT unix_ns, tai_ns, virtual_channel, service, subtype, name, content"
-            f" FROM packets {chosen} ORDER BY id DESC LIMIT ?",
-            values,
-        ).fetchall()
-        return [
-            PacketRecord(
-                unix_ns=row[0],
-                tai_ns=row[1],
-                virtual_channel=row[2],
-                service=row[3],
-                subtype=row[4],
-                name=row[5],
-                values=msgspec.json.decode(row[6]),
-            )
-            for row in rows
-        ]
+        """Give the latest reports by on-board time, of one name or of all.
 
-    def events(self, limit: int = 100) -> list[EventRecord]:
-        """Give the latest events."""
+        Raises:
+            MalformedError: The archive is damaged.
+        """
+        return [packet_record(each) for each in self.reports.latest(limit, name=name)]
+
+    def events(
+        self, limit: int = 100, *, kind: str | None = None, start_ns: int = TIME_MIN_NS, end_ns: int = TIME_MAX_NS
+    ) -> list[EventRecord]:
+        """Give the latest events, of one kind or of all, that were told between two times of the station's clock."""
+        chosen, values = ("", ()) if kind is None else (" AND kind = ?", (kind,))
         rows = self._connection.execute(
-            "SELECT unix_ns, kind, text, content FROM events ORDER BY id DESC LIMIT ?", (limit,)
+            f"SELECT unix_ns, kind, text, content FROM events WHERE unix_ns >= ? AND unix_ns < ?{chosen}"
+            " ORDER BY id DESC LIMIT ?",
+            (start_ns, end_ns, *values, limit),
         ).fetchall()
         return [
             EventRecord(unix_ns=row[0], kind=row[1], text=row[2], content=msgspec.json.decode(row[3])) for row in rows
+        ]
+
+    def audit(self, limit: int = 100) -> list[AuditRecord]:
+        """Give the latest acts of operators."""
+        rows = self._connection.execute(
+            "SELECT unix_ns, actor, action, detail FROM audit ORDER BY id DESC LIMIT ?", (limit,)
+        ).fetchall()
+        return [
+            AuditRecord(unix_ns=row[0], actor=row[1], action=row[2], detail=msgspec.json.decode(row[3])) for row in rows
         ]
 
     def transfers(self, limit: int = 20) -> list[TransferRecord]:
@@ -226,3 +247,18 @@ class History:
                 StageRecord(unix_ns=each[0], stage=Stage(each[1]), attempt=each[2], text=each[3]) for each in stages
             ),
         )
+
+
+def packet_record(report: Report) -> PacketRecord:
+    """Give a report with its values decoded."""
+    return PacketRecord(
+        unix_ns=report.unix_ns,
+        tai_ns=report.tai_ns,
+        virtual_channel=report.virtual_channel,
+        service=report.service,
+        subtype=report.subtype,
+        name=report.name,
+        values=msgspec.json.decode(report.content),
+        octets=report.octets,
+        generated_unix_ns=report.generated_unix_ns,
+    )

@@ -253,7 +253,7 @@ def test_an_archive_of_another_version_is_refused(tmp_path, draw):
         connection.execute("CREATE TABLE something (id)")
     connection.close()
     for open_it in (lambda: Archive.open(path, draw_source_id=draw, unix_ns=0), lambda: History.open(path)):
-        with pytest.raises(MisuseError, match=r"expected an archive of version 4 at .*, found version 99"):
+        with pytest.raises(MisuseError, match=r"expected an archive of version 5 at .*, found version 99"):
             open_it()
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from ccsds.cfdp.codes import ConditionCode
 from ccsds.cfdp.records import SequenceRecord, decode_record
-from ground.archive.archive import _STEPS, SCHEMA_VERSION, Archive
+from ground.archive.archive import Archive
 from ground.archive.history import History
+from ground.archive.schema import SCHEMA_VERSION, STEPS
 from ground.file_store import DirectoryStore
 from ground.files import FilesHome
 from ground.station import Station
@@ -203,7 +204,7 @@ def test_an_archive_of_each_version_before_is_brought_up_with_what_is_in_it(tmp_
     path = tmp_path / "archive.sqlite"
     with sqlite3.connect(path) as connection:
         for step in range(version):
-            connection.executescript(_STEPS[step])
+            connection.executescript(STEPS[step])
         connection.execute(
             "INSERT INTO identity (id, source_id, next_sequence_count, next_command_id, seal) VALUES (1, 9, 5, 77, '')"
         )
