@@ -208,8 +208,20 @@ def decode_reports(
     begin, end = np.searchsorted(times_ns, (start_ns, end_ns)).tolist()
     chosen = slice(begin if last is None else max(begin, end - last), end)
     return [
-        Report(*each[:5], name, *each[5:8], None if each[8] == _NO_TIME_NS else each[8], {})
-        for each in zip(
+        Report(
+            unix_ns=came_ns,
+            tai_ns=tai_ns,
+            virtual_channel=virtual_channel,
+            service=service,
+            subtype=subtype,
+            name=name,
+            content=content,
+            identity=identity,
+            octets=octets,
+            generated_unix_ns=None if made_ns == _NO_TIME_NS else made_ns,
+            values={},
+        )
+        for came_ns, tai_ns, virtual_channel, service, subtype, content, identity, octets, made_ns in zip(
             unix_ns[chosen].tolist(),
             times_ns[chosen].tolist(),
             packed.virtual_channels[chosen],

@@ -115,7 +115,10 @@ class Reports:
     def _load(self, block: int, name: str, start_ns: int, end_ns: int, last: int | None = None) -> list[Report]:
         row = self._connection.execute("SELECT times, reports FROM blocks WHERE id = ?", (block,)).fetchone()
         # What a rule of retention has removed meanwhile is not there any more.
-        return [] if row is None else decode_reports(name, *row, start_ns, end_ns, last)
+        if row is None:
+            return []
+        times, reports = row
+        return decode_reports(name, times, reports, start_ns, end_ns, last)
 
     def _chunk_after(self, chunk: int, name: str | None) -> int | None:
         return self._next_chunk("min", ">", chunk, name)

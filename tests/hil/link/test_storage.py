@@ -1,5 +1,6 @@
 """Stored telemetry through the whole stack: gaps in contact, frames lost, a reboot; then the ground has all of it."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -9,6 +10,7 @@ import msgspec
 
 from ccsds.pus.telemetry import Telemetry
 from flight.packet_store import PacketStore
+from ground.archive.history import History
 from hil.run.run import prepare_folder
 from hil.scenario.scenario import parse_scenario
 from hil.world import World
@@ -65,11 +67,11 @@ def fly(folder, monkeypatch, *, duration_s, plan, faults="", octets=None):
 
 
 def archived(folder):
-    connection = sqlite3.connect(folder / "archive.sqlite")
-    try:
-        return connection.execute("SELECT identity, store, sequence FROM packets").fetchall()
-    finally:
-        connection.close()
+    """Give the identities of the reports in the archive, and the places in stores that they are known to have."""
+    with contextlib.closing(History.open(folder / "archive.sqlite")) as history:
+        identities = {each.identity for each in history.reports.between()}
+    with contextlib.closing(sqlite3.connect(folder / "archive.sqlite")) as connection:
+        return identities, connection.execute("SELECT store, sequence FROM places").fetchall()
 
 
 def events(folder, kind):
@@ -79,15 +81,13 @@ def events(folder, kind):
 
 def test_after_hours_of_gaps_losses_and_a_reboot_the_archive_is_complete(tmp_path, monkeypatch):
     world, written = fly(tmp_path / "run", monkeypatch, duration_s=30_200, plan=PLAN, faults=REBOOT)
-    rows = archived(tmp_path / "run")
-    here = {identity for identity, *_ in rows}
+    here, places = archived(tmp_path / "run")
     assert len(written[StoreId.HOUSEKEEPING]) > 5_000
     assert world.spacecraft.core._stores[StoreId.EVENTS].next > 256
     for store, packets in written.items():
         missing = [number for number, identity in packets.items() if identity not in here]
         # What was said in the very last seconds may have been lost, and there was no time to ask again.
         assert [number for number in missing if number < max(packets) - 20] == [], store
-    places = [(store, sequence) for _, store, sequence in rows if store is not None]
     assert len(places) == len(set(places)) > 5_000
     assert not [event for event in events(tmp_path / "run", "StoredPacketsGone") if event["gone"] == "OVERWRITTEN"]
     confirmations = [each for each in events(tmp_path / "run", "CommandIssued") if each["name"] == "storage.confirm"]
@@ -98,7 +98,7 @@ def test_after_hours_of_gaps_losses_and_a_reboot_the_archive_is_complete(tmp_pat
 def test_the_ground_knows_exactly_what_a_store_that_was_too_small_has_overwritten(tmp_path, monkeypatch):
     octets = {StoreId.EVENTS: 1 << 20, StoreId.HOUSEKEEPING: 40_000}
     world, written = fly(tmp_path / "run", monkeypatch, duration_s=6_200, plan=FAST, octets=octets)
-    here = {identity for identity, *_ in archived(tmp_path / "run")}
+    here, _ = archived(tmp_path / "run")
     packets = written[StoreId.HOUSEKEEPING]
     missing = {number for number, identity in packets.items() if identity not in here and number < max(packets) - 20}
     told = set()
