@@ -47,7 +47,7 @@ def judge(
         is_done: Whether the procedure came to its end in time.
         reference: The undisturbed run, if the scenario compares with one.
     """
-    may_fail = any(step.may_fail for step in scenario.procedure)
+    may_fail = any(step.may_fail or step.attempts > 1 for step in scenario.procedure)
     checks = list(_always(evidence, failures, is_done, may_fail))
     submitted = scenario.submitted()
     if submitted is not None:

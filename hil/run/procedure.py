@@ -1,8 +1,9 @@
 """What the ground does in a scenario, step by step: a sans-IO core fed with the station's events.
 
 It sends a command, waits until the tracker knows how it ended, and goes on; or it sends a file, or waits for a job to
-end, a file to arrive, or a time to pass. It breaks off at the first command that does not complete. It sees only what a
-person at the station would see, so it is the same in virtual and in real time. A step that may fail holds up nothing.
+end, a file to arrive, or a time to pass. It breaks off at the first command that does not complete in its attempts. It
+sees only what a person at the station would see, so it is the same in virtual and in real time. A step that may fail
+holds up nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -47,6 +48,9 @@ class Procedure:
         self._given: dict[int, bool] = {}
         """Whether each of its commands that has not ended may fail."""
         self._awaited_command: int | None = None
+        # How often the command of the step at hand can still be given.
+        self._attempts_left = 0
+        self._is_due_again = False
         self._job_states: dict[int, str] = {}
         self._files_arrived: set[str] = set()
         self._files_failed: set[str] = set()
@@ -73,7 +77,10 @@ class Procedure:
         return self._steps[self._position].name if 0 <= self._position < len(self._steps) else ""
 
     def advance(self, now_ns: int) -> None:
-        """Begin the next step if the present one has ended."""
+        """Begin the next step if the present one has ended, or have another attempt at it."""
+        if self._is_due_again:
+            self._is_due_again = False
+            self._attempt(self._steps[self._position])
         while not self.is_over and self._has_ended(now_ns):
             self._position += 1
             self._heard_ns = now_ns
@@ -107,6 +114,9 @@ class Procedure:
                 may_fail = self._given.pop(command_id)
                 if command_id == self._awaited_command:
                     self._awaited_command = None
+                    if stage != "COMPLETED" and self._attempts_left:
+                        self._is_due_again = True
+                        return
                 if stage != "COMPLETED" and not may_fail:
                     self.failures.append(f"{event['name']} {stage}: {event['text']}")
             case {"type": "TransferFinished", "destination_name": name}:
@@ -152,8 +162,13 @@ class Procedure:
         if step.put_file is not None and self._put is not None:
             self._put(step.put_file, step.put_file)
         if step.command is not None:
-            command_id = self._give(step.command, step.arguments, step.may_fail)
-            self._awaited_command = command_id if step.waits else None
+            self._attempts_left = step.attempts
+            self._attempt(step)
+
+    def _attempt(self, step: StepTable) -> None:
+        self._attempts_left -= 1
+        command_id = self._give(step.command or "", step.arguments, step.may_fail)
+        self._awaited_command = command_id if step.waits else None
 
     def _give(self, command: str, arguments: Mapping[str, Any], may_fail: bool) -> int:
         command_id = self._send(command, arguments)

@@ -13,6 +13,9 @@ from mission.dictionary import Command
 STEP_KINDS = ("command", "wait_for_job", "put_file", "wait_for_file", "wait_s", "wait_until_s")
 """What a step of the procedure can be."""
 
+# A command that does not complete in so many attempts does not for a reason.
+ATTEMPTS_MAX = 10
+
 
 class StepTable(Table, frozen=True, kw_only=True):
     """One step of the ground's procedure: something that is done, or awaited. Exactly one of `STEP_KINDS`."""
@@ -29,6 +32,8 @@ class StepTable(Table, frozen=True, kw_only=True):
     """A mission time; one that is past is not waited for."""
     may_fail: bool = False
     """Whether the procedure goes on if the command is refused, fails or is lost, or the file does not arrive."""
+    attempts: Annotated[int, Meta(ge=1, le=ATTEMPTS_MAX)] = 1
+    """How often a command is given until it completes: whoever hears that a reset fell into it gives it again."""
     waits: bool = True
     """Whether the end of a command is awaited before the next step begins."""
     label: Label | None = None
@@ -67,5 +72,7 @@ def check_procedure(procedure: list[StepTable]) -> None:
             raise MisuseError(f"{key}.arguments: expected none beside `{chosen[0]}`")
         if not step.waits and step.command is None:
             raise MisuseError(f"{key}.waits: expected it beside `command` alone, found `{chosen[0]}`")
+        if step.attempts > 1 and (step.command is None or not step.waits):
+            raise MisuseError(f"{key}.attempts: expected it beside a command that is waited for, found `{step.name}`")
         if step.may_fail and step.command is None and step.put_file is None and step.wait_for_file is None:
             raise MisuseError(f"{key}.may_fail: expected it beside a command or a file, found `{chosen[0]}`")

@@ -85,7 +85,7 @@ def fly_seed(seed: int, *, clock_s: Callable[[], float] = time.monotonic) -> Out
     flown = fly(scenario, seed, repeats=seed % REPEAT_EVERY == 0)
     text = ""
     if flown.broken:
-        shrunk = shrink(scenario, lambda smaller: bool(fly(smaller, seed).names & flown.names))
+        shrunk = shrink(scenario, lambda smaller: bool(fly(smaller, seed).kinds & flown.kinds))
         text = header(seed, flown, fly(shrunk, seed)) + dump(shrunk)
     return Outcome(seed=seed, broken=flown.broken, mission_s=flown.mission_s, wall_s=clock_s() - begun_s, shrunk=text)
 

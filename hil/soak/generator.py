@@ -1,8 +1,8 @@
 """A mission drawn from a seed: link, passes, commands, files, jobs, faults and perhaps an attacker, as a scenario.
 
 Each matter has a random stream of its own, so that what is added to one shifts no other. Whatever is drawn, the mission
-ends quietly: from some time on nothing more goes wrong but the noise of the link, the ground asks for what it is owed,
-and all of it must come.
+ends quietly: from some time on nothing more goes wrong but the noise of the link and what waited for an event or a disk
+operation, the ground asks for what it is owed, and all of it must come.
 """
 
 from collections.abc import Mapping
@@ -29,6 +29,8 @@ PLANNER_SOURCE_ID = 0xFFFF
 COMMANDS_MAX = 12
 WAIT_S_MAX = 30.0
 FAULTS_MAX = 6
+# A fault that waits for an event or a disk operation can come when all is quiet; its reset may fall into a command.
+ATTEMPTS = 3
 # Workers that are lost in a row without a checkpoint are a reason to give a job up after five.
 WORKER_FAULTS_MAX = 3
 
@@ -247,7 +249,11 @@ def _quiet_steps(
     steps += [{"command": "job.report", "arguments": {"job_id": job["job_id"]}} for job in jobs]
     steps += [{"wait_for_file": file["name"], "may_fail": True} for file in files["up"]]
     steps += [
-        {"command": "file.send", "arguments": {"name": file["name"], "destination": f"again-{file['name']}"}}
+        {
+            "command": "file.send",
+            "arguments": {"name": file["name"], "destination": f"again-{file['name']}"},
+            "attempts": ATTEMPTS,
+        }
         for file in files["down"]
     ]
     steps += [{"wait_for_file": f"again-{file['name']}"} for file in files["down"]]

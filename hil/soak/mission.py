@@ -1,6 +1,7 @@
 """One mission of a campaign: it is flown in virtual time in a folder of its own, and judged."""
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ RAISES, REPEATS = "nothing raises", "equal seeds give equal runs"
 
 # The lengths of queues are looked at once in so many events.
 EVENTS_BETWEEN_LOOKS = 50
+
+# Digests, times, counts and places, which change when something is left out of a mission.
+_NUMBERS = re.compile(r"[0-9a-f]{16}|\d+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +38,11 @@ class Flown:
     def names(self) -> set[str]:
         """The invariants that did not hold."""
         return {line.partition(":")[0] for line in self.broken}
+
+    @property
+    def kinds(self) -> set[str]:
+        """The breaches without their numbers: those of one kind are taken for one failure."""
+        return {_NUMBERS.sub("#", line) for line in self.broken}
 
 
 def fly(scenario: Scenario, seed: int, *, repeats: bool = False) -> Flown:

@@ -1,7 +1,8 @@
 """The shortest plan that still breaks what a mission has broken: faults, commands and impairments are taken away.
 
 Delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002): parts of the plan
-are left out, halves first, then ever smaller ones, as long as what is left still breaks the same invariant.
+are left out, halves first, then ever smaller ones, as long as what is left still fails in the same way. A step that
+waits goes with the one that gave it a reason.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ import msgspec
 
 from ccsds.errors import MisuseError
 from hil.scenario.link import DirectionTable
+from hil.scenario.procedure import StepTable
 from hil.scenario.scenario import Scenario, parse_scenario
 from hil.scenario.toml import dump
 
@@ -64,7 +66,7 @@ def pieces_of(scenario: Scenario) -> list[Piece]:
 
 
 def without(scenario: Scenario, left_out: set[Piece]) -> Scenario | None:
-    """Give a scenario without some of its pieces; None if that makes no sense."""
+    """Give a scenario without some of its pieces, and what is idle without them; None if that makes no sense."""
     replace = msgspec.structs.replace
     link = replace(
         scenario.link,
@@ -76,13 +78,32 @@ def without(scenario: Scenario, left_out: set[Piece]) -> Scenario | None:
         scenario,
         attacker=None if ("attacker", 0) in left_out else scenario.attacker,
         faults=_but(scenario.faults, "fault", left_out),
-        procedure=_but(scenario.procedure, "step", left_out),
+        procedure=_with_reason(_but(scenario.procedure, "step", left_out)),
         link=link,
     )
     try:
         return parse_scenario(dump(smaller), scenario.name)
     except MisuseError:
         return None
+
+
+def _with_reason(steps: list[StepTable]) -> list[StepTable]:
+    """Leave out the steps that wait for a job or a file that nobody has asked for before."""
+    jobs: set[int] = set()
+    files: set[str] = set()
+    kept = []
+    for step in steps:
+        if step.command == "job.submit":
+            jobs.add(step.arguments["job_id"])
+        elif step.command == "file.send":
+            files.add(step.arguments.get("destination") or step.arguments["name"])
+        elif step.put_file is not None:
+            files.add(step.put_file)
+        is_idle = step.wait_for_job is not None and step.wait_for_job not in jobs
+        is_idle |= step.wait_for_file is not None and step.wait_for_file not in files
+        if not is_idle:
+            kept.append(step)
+    return kept
 
 
 def _but(items: Sequence, kind: str, left_out: set[Piece]) -> list:

@@ -23,12 +23,13 @@ from hil.disk.faulty_disk import FaultyDisk
 from hil.faults.flip import Spread
 from hil.run.corpora import find_corpora
 from hil.scenario.faults import FaultTable
+from hil.scenario.procedure import StepTable
 from hil.scenario.scenario import parse_scenario
 from hil.scenario.toml import dump
 from hil.soak.campaign import fly_seed, keep
 from hil.soak.generator import draw_mission
 from hil.soak.invariants import INVARIANTS
-from hil.soak.mission import RAISES, REPEATS, fly
+from hil.soak.mission import RAISES, REPEATS, Flown, fly
 from hil.soak.references import reference_weights
 from hil.soak.shrink import pieces_of, shrink, without
 from hil.streams import Streams
@@ -221,6 +222,34 @@ def test_a_failure_is_shrunk_to_what_it_needs():
     shortest = shrink(mission, breaks)
     assert breaks(shortest)
     assert [piece for piece, _ in pieces_of(shortest)] == ["fault", "step"]
+
+
+def test_a_step_that_waits_goes_with_what_it_waits_for():
+    steps = [
+        {"command": "job.submit", "arguments": {"job_id": 1, "recipe": "tiny", "corpus": "verses"}},
+        {"command": "file.send", "arguments": {"name": "down.bin", "destination": "again.bin"}},
+        {"wait_for_job": 1},
+        {"wait_for_file": "again.bin"},
+    ]
+    mission = msgspec.structs.replace(draw_mission(1), procedure=[StepTable(**step) for step in steps])
+    number_of = {"job.submit": 0, "file.send": 1}
+    for name, kind in (("job.submit", "wait_for_job"), ("file.send", "wait_for_file")):
+        smaller = without(mission, {("step", number_of[name])})
+        assert smaller is not None and len(smaller.procedure) == 2
+        assert kind not in [found for step in smaller.procedure for found in step.kinds()]
+
+
+def test_another_breach_of_one_invariant_is_another_failure():
+    """A mission that fails for a command must not be shrunk to one that waits for ever, as seed 38 once was."""
+    told = [
+        "always commandable again: file.send FAILED: OUTCOME_UNKNOWN, a reset fell into its execution",
+        "always commandable again: the ground still waits at the end of mission time: wait_for_file again-down-0.bin",
+        "weights are those of the undisturbed run: job 1: expected weights 0123456789abcdef as undisturbed, found aa",
+        "weights are those of the undisturbed run: job 2: expected weights 0123456789abcdee as undisturbed, found aa",
+    ]
+    first, second, third, fourth = (Flown(broken=(line,), mission_s=1.0, digest="", strikes=()).kinds for line in told)
+    assert first != second
+    assert third == fourth
 
 
 def test_what_is_left_of_a_mission_always_makes_sense():
