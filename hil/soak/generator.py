@@ -29,8 +29,9 @@ PLANNER_SOURCE_ID = 0xFFFF
 COMMANDS_MAX = 12
 WAIT_S_MAX = 30.0
 FAULTS_MAX = 6
-# A fault that waits for an event or a disk operation can come when all is quiet; its reset may fall into a command.
-ATTEMPTS = 3
+# How often the ground gives what must complete: the reset of a fault that waited for an event or a disk operation may
+# fall into it, and a fade is so many octets long, in which a line that is silent between short commands loses dozens.
+ATTEMPTS = 8
 # Workers that are lost in a row without a checkpoint are a reason to give a job up after five.
 WORKER_FAULTS_MAX = 3
 
@@ -235,29 +236,27 @@ def _quiet_steps(
     """Give what the ground does once nothing goes wrong any more: it asks for all that it is owed."""
     steps: list[dict[str, Any]] = [
         {"wait_until_s": quiet_s + 70.0},
-        {"command": "test.connection", "label": "commandable"},
+        {**_owed("test.connection"), "label": "commandable"},
         {"command": "device.trust", "may_fail": True},
-        {"command": "mode.enter", "arguments": {"mode": "COMPUTE"}},
-        {"command": "schedule.enable"},
-        {"command": "scrub.start"},
+        _owed("mode.enter", mode="COMPUTE"),
+        _owed("schedule.enable"),
+        _owed("scrub.start"),
     ]
     for job in jobs:
         # One whose submission never came is submitted now; for the others it is the same job.
-        steps.append({"command": "job.submit", "arguments": job, "may_fail": True})
+        steps.append({**_owed("job.submit", **job), "may_fail": True})
         steps.append({"command": "job.resume", "arguments": {"job_id": job["job_id"]}, "may_fail": True})
     steps += [{"wait_for_job": job["job_id"]} for job in jobs]
-    steps += [{"command": "job.report", "arguments": {"job_id": job["job_id"]}} for job in jobs]
+    steps += [_owed("job.report", job_id=job["job_id"]) for job in jobs]
     steps += [{"wait_for_file": file["name"], "may_fail": True} for file in files["up"]]
-    steps += [
-        {
-            "command": "file.send",
-            "arguments": {"name": file["name"], "destination": f"again-{file['name']}"},
-            "attempts": ATTEMPTS,
-        }
-        for file in files["down"]
-    ]
+    steps += [_owed("file.send", name=file["name"], destination=f"again-{file['name']}") for file in files["down"]]
     steps += [{"wait_for_file": f"again-{file['name']}"} for file in files["down"]]
-    return [*steps, {"wait_s": 15.0}, {"command": "test.connection", "label": "commandable at the end"}]
+    return [*steps, {"wait_s": 15.0}, {**_owed("test.connection"), "label": "commandable at the end"}]
+
+
+def _owed(command: str, **arguments: Any) -> dict[str, Any]:
+    """Give the step of a command that must complete."""
+    return {**_step(command, **arguments), "attempts": ATTEMPTS}
 
 
 def _command(
