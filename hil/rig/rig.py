@@ -22,11 +22,8 @@ import msgspec
 
 from ccsds.errors import MisuseError
 from ccsds.sdls.key_file import End
-from flight.__main__ import RESET_STATUS
 from flight.jobs.corpus import CorpusFile
-from flight.jobs.uploaded_corpus import is_uploaded
-from ground.client import Client, NoStationError, RefusalError, StationGoneError
-from ground.events import FINAL
+from ground.client import NoStationError
 from hil.agenda import Agenda
 from hil.bridge.bridge import Bridge
 from hil.channel.line import Line
@@ -34,10 +31,11 @@ from hil.ends.keys import lay_keys
 from hil.link.contact_plan import ContactPlan
 from hil.link.lines import cable_pulls, make_lines
 from hil.link.recording import Recording
-from hil.rig.plug import Plug
-from hil.rig.program import Program
+from hil.rig.desk import Desk
+from hil.rig.ports import far_url, open_plugs
+from hil.rig.programs import Programs
 from hil.rig.real_time import check_real_time
-from hil.rig.wiring import Mode, Power, Wiring
+from hil.rig.wiring import Power, Wiring
 from hil.run.evidence import Evidence
 from hil.run.files import compare_files, lay_files
 from hil.run.procedure import Procedure
@@ -49,7 +47,6 @@ from hil.world import NS_PER_S
 from mission.files import FILES_DIRECTORY
 from mission.profile_file import open_profile
 from mission.profiles import LinkProfile
-from ports.errors import PortLostError
 
 # Two Python programs start within seconds; a loaded machine may need many.
 START_WAIT_S_MAX = 60.0
@@ -58,8 +55,6 @@ START_WAIT_S_MAX = 60.0
 TURN_NS_MAX = 200_000_000
 
 EPILOGUE_NS = 2 * NS_PER_S
-
-_ENDED = frozenset(stage.name for stage in FINAL)
 
 
 class Rig:
@@ -111,13 +106,10 @@ class Rig:
         self._agenda = Agenda()
         self._plan = ContactPlan.of_tables(scenario.link.passes) if outlook is None else contact_plan(outlook)
         self._has_contact = True
-        self._client: Client | None = None
-        # Commands whose end was not heard of yet; a station that starts again knows what became of them.
-        self._open_commands: set[int] = set()
         self._file_roots = (self._folder / "store" / FILES_DIRECTORY, self._folder / "files")
         for root, files in zip(self._file_roots, (scenario.spacecraft.files, scenario.station.files), strict=True):
             lay_files(root, files, streams, corpora)
-        self._board, self._station = self._open_plugs()
+        self._board, self._station = open_plugs(wiring, self._folder)
         self.evidence = Evidence(folder / "events.jsonl")
         if outlook is not None:
             self.evidence.spans += sky_spans(outlook)
@@ -132,8 +124,18 @@ class Rig:
         )
         self._stack.callback(self._bridge.close)
         # A socket's path may have 107 octets at most, so it cannot lie wherever the folder is.
-        self._socket_path = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="hil-"))) / "ground.sock"
-        self._flight, self._ground = self._make_programs(profile, streams, corpora)
+        socket_path = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="hil-"))) / "ground.sock"
+        self._desk = Desk(socket_path)
+        self._programs = Programs.of(
+            folder=self._folder,
+            profile=scenario.link.profile,
+            board_url=None if wiring.is_device else far_url(self._board),
+            station_url=far_url(self._station),
+            keys=self._lay_keys(profile, streams),
+            corpora=corpora,
+            socket_path=socket_path,
+            files=self.files,
+        )
         self.captures: dict[Line, BinaryIO] = {
             line: self._stack.enter_context((self._folder / f"{name}.bin").open("wb"))
             for line, name in ((self.up, "uplink"), (self.down, "downlink"))
@@ -164,11 +166,10 @@ class Rig:
             ProgramEndedError: One of them ended, with its last words.
             NoStationError: The station does not come up.
         """
-        for program in self._programs():
-            program.launch()
+        self._programs.launch()
         deadline_s = time.monotonic() + START_WAIT_S_MAX
         while not self._connect():
-            self._check_programs()
+            self._programs.check()
             if time.monotonic() > deadline_s:
                 raise NoStationError(f"expected a station within {START_WAIT_S_MAX:g} s, found none")
             time.sleep(0.05)
@@ -206,9 +207,7 @@ class Rig:
 
     def finish(self) -> Evidence:
         """Take what is left to be told, and compare the files that were laid before the run or sent down in it."""
-        if self._client is not None:
-            with contextlib.suppress(StationGoneError):
-                self.evidence.station_state = self._client.state()
+        self.evidence.station_state = self._desk.state()
         self._bridge.finish()
         self._tell()
         for line in (self.up, self.down):
@@ -218,11 +217,8 @@ class Rig:
 
     def close(self) -> None:
         """End both programs, and finish what was written."""
-        for program in self._programs():
-            program.stop()
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        self._programs.stop()
+        self._desk.close()
         self._stack.close()
         self.evidence.close()
 
@@ -234,12 +230,7 @@ class Rig:
         Raises:
             MisuseError: The dictionary has no such command, or it does not take these arguments; or no station.
         """
-        try:
-            command_id = self._living_station().send(name, arguments)
-        except RefusalError as error:
-            raise MisuseError(str(error)) from None
-        self._open_commands.add(command_id)
-        return command_id
+        return self._desk.send(name, arguments)
 
     def put_file(self, local: Path, remote: str) -> str:
         """Have the station send a file of this computer, and give the name of its transfer.
@@ -248,10 +239,7 @@ class Rig:
             MisuseError: The station does not take it, or there is none.
             OSError: It cannot be read.
         """
-        try:
-            return self._living_station().put_file(local, remote)
-        except RefusalError as error:
-            raise MisuseError(str(error)) from None
+        return self._desk.put_file(local, remote)
 
     def drop(self, direction: str, duration_s: float) -> None:
         """Let every octet of one direction be lost for a time."""
@@ -287,26 +275,23 @@ class Rig:
 
     def _turn(self) -> None:
         """Do all there is to do now."""
-        self._check_programs()
+        self._programs.check()
         self._agenda.advance(self.now_ns)
         self._follow_plan()
         self._bridge.turn(self.now_ns)
         self._tell()
-        if self._client is None and self._ground.is_on:
+        if not self._desk.is_manned and self._programs.ground.is_on:
             self._connect()
-        if self._client is not None:
-            self._hear(self._client)
+        for event in self._desk.hear():
+            self._note("station", {**event, "time_ns": event["time_ns"] - self._started_ns})
+        if self._desk.is_manned:
             self.procedure.advance(self.now_ns)
 
-    def _hear(self, client: Client) -> None:
-        try:
-            events = client.read_events()
-        except StationGoneError:
-            # Its process tells why, at the next turn.
-            self._disconnect()
-            return
-        for event in events:
-            self._note("station", {**event, "time_ns": event["time_ns"] - self._started_ns})
+    def _connect(self) -> bool:
+        told = self._desk.connect()
+        for event in told or ():
+            self._note("station", {**event, "time_ns": self.now_ns})
+        return told is not None
 
     def _note_sent(self, line: Line, octets: bytes) -> None:
         self.captures[line].write(octets)
@@ -326,13 +311,14 @@ class Rig:
             self._bridge.next_deadline(now_ns),
             self._agenda.next_deadline(),
             self._plan.next_change_ns(self.now_ns),
-            self.procedure.next_deadline() if self._client is not None else None,
+            self.procedure.next_deadline() if self._desk.is_manned else None,
         ]
         next_ns = min((each for each in deadlines if each is not None), default=end_ns)
         wait_ns = min(max(min(next_ns, end_ns) - now_ns, 0), TURN_NS_MAX)
         reading, writing = self._bridge.descriptors(now_ns)
-        if self._client is not None:
-            reading.append(self._client.fileno())
+        station = self._desk.fileno()
+        if station is not None:
+            reading.append(station)
         select.select(reading, writing, [], wait_ns / NS_PER_S)
 
     def _refresh(self) -> None:
@@ -362,20 +348,15 @@ class Rig:
         if source != "station":
             return
         self.procedure.observe(event, self.now_ns)
+        self._desk.note(event)
         match event:
-            case {
-                "type": "CommandStaged",
-                "command_id": command_id,
-                "stage": "COMPLETED" | "REFUSED" | "FAILED" | "LOST",
-            }:
-                self._open_commands.discard(command_id)
             case {"type": "ReportReceived", "name": "job_progress", "values": {"step": step}}:
                 for fault in [fault for fault in self._faults if fault.job_step is not None and step >= fault.job_step]:
                     if self._strike(fault):
                         self._faults.remove(fault)
 
     def _signal_worker(self, number: signal.Signals, text: str) -> None:
-        workers = [] if self._flight is None else self._flight.workers()
+        workers = self._programs.workers()
         if not workers:
             raise MisuseError("expected a worker at work, found none; submit a job and wait until it runs")
         self._tell_fault(text)
@@ -387,7 +368,7 @@ class Rig:
         down_s = fault.down_s or DOWN_S
         match fault.kind:
             case "kill_worker" | "hang_worker":
-                if self._flight is None or not self._flight.workers():
+                if not self._programs.workers():
                     return False  # It is being replaced; the fault comes to the next one.
                 self.kill_worker() if fault.kind == "kill_worker" else self.hang_worker()
             case "pull_cable":
@@ -413,15 +394,15 @@ class Rig:
         back_ns = self.now_ns + _ns(down_s)
         self._tell_fault(f"the {end} loses its power for {down_s:g} s")
         if end == "station":
-            self._ground.kill()
-            self._disconnect()
-            self._agenda.add(back_ns, self._ground.launch)
+            self._programs.ground.kill()
+            self._desk.close()
+            self._agenda.add(back_ns, self._programs.ground.launch)
         elif self._power is not None:
             self._power.off()
             self._agenda.add(back_ns, self._power.on)
-        elif self._flight is not None:
-            self._flight.kill()
-            self._agenda.add(back_ns, self._flight.launch)
+        elif self._programs.flight is not None:
+            self._programs.flight.kill()
+            self._agenda.add(back_ns, self._programs.flight.launch)
 
     def _tell_fault(self, text: str) -> None:
         self._note("hil", {"type": "FaultStruck", "time_ns": self.now_ns, "text": text})
@@ -434,96 +415,15 @@ class Rig:
             if dropout.before == step:
                 self._line(dropout.direction).drop(self.now_ns, _ns(dropout.duration_s))
 
+    def _lay_keys(self, profile: LinkProfile, streams: Streams) -> dict[End, Path]:
+        if self._wiring.keys_path is not None:
+            return {End.GROUND: self._wiring.keys_path}
+        if self._scenario.link.security == "keys" and not self._wiring.is_device:
+            return lay_keys(self._folder, streams, profile)
+        return {}
+
     def _line(self, direction: str) -> Line:
         return self.up if direction == "up" else self.down
-
-    def _open_plugs(self) -> tuple[Plug, Plug]:
-        """Open the port that the spacecraft has at its other end, and the station's."""
-        # Ports of TCP take a free number; a board's station has a pseudo-terminal of its own.
-        urls = [f"pty:{self._folder / name}" for name in ("board", "station")]
-        if self._wiring.mode is Mode.TCP:
-            urls = ["tcp-listen:127.0.0.1:0"] * 2
-        elif self._wiring.board_url is not None:
-            urls[0] = self._wiring.board_url
-        board, station = (Plug(url) for url in urls)
-        for plug in (board, station):
-            plug.advance(0)
-        if not (board.is_open and station.is_open):
-            reasons = [event.reason for plug in (board, station) for event in plug.take_events()]
-            board.close()
-            station.close()
-            raise PortLostError("; ".join(reasons))
-        return board, station
-
-    def _make_programs(
-        self, profile: LinkProfile, streams: Streams, corpora: Mapping[str, CorpusFile]
-    ) -> tuple[Program | None, Program]:
-        security: dict[End, list[str]] = {end: ["--insecure"] for end in End}
-        if self._wiring.keys_path is not None:
-            security[End.GROUND] = ["--keys", str(self._wiring.keys_path)]
-        elif self._scenario.link.security == "keys" and not self._wiring.is_device:
-            for end, path in lay_keys(self._folder, streams, profile).items():
-                security[end] = ["--keys", str(path)]
-        ground = [
-            "serve", "--link", _far_url(self._station), "--profile", self._scenario.link.profile,
-            "--socket", str(self._socket_path),
-            "--archive", str(self._folder / "archive.sqlite"), "--files", str(self.files), *security[End.GROUND],
-        ]  # fmt: skip
-        station = Program("ground", ground, self._folder / "ground.log")
-        if self._wiring.is_device:
-            return None, station
-        on_board = [
-            part
-            for corpus in corpora.values()
-            if not is_uploaded(corpus.name)
-            for part in ("--corpus", f"{corpus.name}={corpus.path}")
-        ]
-        flight = [
-            "--link", _far_url(self._board), "--profile", self._scenario.link.profile,
-            "--store", str(self._folder / "store"),
-            *security[End.SPACECRAFT], *on_board,
-        ]  # fmt: skip
-        return Program("flight", flight, self._folder / "flight.log"), station
-
-    def _programs(self) -> list[Program]:
-        return [program for program in (self._flight, self._ground) if program is not None]
-
-    def _living_station(self) -> Client:
-        if self._client is None:
-            raise MisuseError("expected the station to run, found it off")
-        return self._client
-
-    def _connect(self) -> bool:
-        """Take hold of the station if it serves; one that started again is asked what became of earlier commands."""
-        try:
-            client = Client.connect(self._socket_path)
-        except NoStationError:
-            return False
-        self._client = client
-        client.subscribe()
-        for command_id in sorted(self._open_commands):
-            with contextlib.suppress(TimeoutError):
-                told = client.wait(command_id, 0.0)
-                self._note("station", {**told, "type": "CommandStaged", "time_ns": self.now_ns})
-        return True
-
-    def _disconnect(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-
-    def _check_programs(self) -> None:
-        if self._flight is not None and self._flight.exit_status() == RESET_STATUS:
-            self._flight.launch()
-        for program in self._programs():
-            if program.exit_status() is not None:
-                raise program.ended()
-
-
-def _far_url(plug: Plug) -> str:
-    """Give the link URL by which a program reaches the other end of a port."""
-    scheme, _, rest = plug.name.partition(":")
-    return f"serial:{rest}" if scheme == "pty" else f"tcp:{rest}"
 
 
 def _ns(seconds: float) -> int:
