@@ -16,6 +16,7 @@ This file and `flight.jobs.worker` are the only ones in the flight software that
 import fcntl
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -162,11 +163,7 @@ class RealDisk:
     def list(self, prefix: str = "") -> list[str]:
         """See `Disk.list`."""
         start = len(str(self.root)) + 1
-        found: list[str] = []
-        for directory, _, names in os.walk(self.locate(prefix)):
-            above = directory[start:]
-            found += (f"{above}/{name}" if above else name for name in names)
-        return sorted(path for path in found if (self.root / path).is_file()) if found else []
+        return sorted(path[start:] for path in _files_below(str(self.locate(prefix))))
 
     def size(self, path: str) -> int:
         """See `Disk.size`."""
@@ -241,8 +238,11 @@ class RealDisk:
 
     def _write(self, path: str, data: bytes, flags: int, offset_octets: int | None) -> None:
         target = self.locate(path)
-        self._make_directory(target.parent)
-        descriptor = os.open(target, flags | os.O_CLOEXEC, 0o644)
+        try:
+            descriptor = os.open(target, flags | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:
+            self._make_directory(target.parent)
+            descriptor = os.open(target, flags | os.O_CLOEXEC, 0o644)
         try:
             view = memoryview(data)
             while view:
@@ -254,6 +254,19 @@ class RealDisk:
                 view = view[written:]
         finally:
             os.close(descriptor)
+
+
+def _files_below(directory: str) -> Iterator[str]:
+    """Give the paths of all files below a directory; one that is gone, or is none, has none."""
+    try:
+        entries = list(os.scandir(directory))
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files_below(entry.path)
+        elif entry.is_file():
+            yield entry.path
 
 
 def _sync(path: Path) -> None:

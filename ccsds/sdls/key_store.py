@@ -1,9 +1,10 @@
 """The key store: what one end must never forget about its keys, on a disk that its owner opens.
 
-Beside the key file lie ``.state`` (states of keys, counters set aside to send with, anti-replay windows) and one empty
-``.seal-N``. Every change writes a new seal and then a state that names it, with what the system says of that seal and
-no copy or backup brings along. So a state that was copied, restored or put back is found out by its seal, and a stop at
-any moment is not: the old state and its seal are there until the new ones are durable.
+Beside the key file lie ``.state`` (states of keys, counters set aside to send with, anti-replay windows), one empty
+``.seal-N``, and ``.received-N`` with the windows as they moved since that state was written (`receipt_log`). Every
+other change writes a new seal and then a state that names it, with what the system says of that seal and no copy or
+backup brings along. So a state that was copied, restored or put back is found out by its seal, and a stop at any moment
+is not: the old state and its seal are there until the new ones are durable.
 
 If the store was restored, counters may have been used that it does not know. Then no key that it ever sent under sends
 again (`KeyState.SPENT`); the operator activates another one, which is what "rekey" means here. Receiving goes on.
@@ -23,6 +24,7 @@ import msgspec
 from ccsds.errors import MalformedError, MisuseError
 from ccsds.sdls.key_file import KeyFile, read_checked, write_checked
 from ccsds.sdls.key_state import KeyMoved, KeyOperation, KeyRecord, KeyRing, KeyState
+from ccsds.sdls.receipt_log import ReceiptLog
 from ccsds.sdls.window import Receipt
 
 _SEAL = b"Says that the state beside it is no copy. Do not touch it.\n"
@@ -93,6 +95,7 @@ class KeyStore:
         ring: The keys.
         receipts: The windows that were remembered.
         generation: Of the last seal.
+        log: Of what was received since the state was written.
     """
 
     def __init__(
@@ -104,6 +107,7 @@ class KeyStore:
         ring: KeyRing,
         receipts: tuple[Receipt, ...],
         generation: int,
+        log: ReceiptLog,
     ) -> None:
         self._disk = disk
         self._path = path
@@ -112,6 +116,7 @@ class KeyStore:
         self.ring = ring
         self.receipts = receipts
         self._generation = generation
+        self._log = log
         self._is_tidy = False
         """Whether there is no other seal than the last one, and nothing that a try has left."""
 
@@ -134,14 +139,16 @@ class KeyStore:
         standing = Standing.FRESH if is_fresh else Standing.RESUMED if is_sealed else Standing.RESTORED
         records = state.keys if state is not None else _first_records(file)
         ring = KeyRing(file.associations, records, file.end.sending)
+        log = _read_log(disk, path, state.generation if state is not None else 0, names)
         store = cls(
             disk,
             path,
             file,
             standing,
             ring.restored() if standing is Standing.RESTORED else ring,
-            state.receipts if state is not None else (),
+            _merged((*(state.receipts if state is not None else ()), *log.receipts)),
             max((_generation_of(path, name) for name in names), default=0),
+            log,
         )
         if standing is not Standing.RESUMED:
             # Otherwise nothing has changed, and a disk that is full must not keep an end from hearing.
@@ -192,13 +199,22 @@ class KeyStore:
         Raises:
             OSError: The disk failed; the old ones stay.
         """
-        merged = tuple({receipt.spi: receipt for receipt in (*self.receipts, *receipts)}.values())
-        if merged != self.receipts:  # Nothing has come since the last time: spare the disk.
+        known = set(self.receipts)
+        fresh = tuple(receipt for receipt in receipts if receipt not in known)
+        if not fresh:
+            return  # Nothing has come since the last time: spare the disk.
+        merged = _merged((*self.receipts, *fresh))
+        if self._log.takes_more:
+            self._log.append(fresh)
+            self.receipts = merged
+        else:
             self._save(self.ring, merged)
 
     def _save(self, ring: KeyRing, receipts: tuple[Receipt, ...]) -> None:
         """Write a seal, then a state that names it, then let the old seal go."""
-        before = f"{self._path}.seal-{self._generation}"
+        before = [f"{self._path}.seal-{self._generation}"]
+        if self._log.is_there:
+            before.append(self._log.path)
         self._generation += 1
         seal = f"{self._path}.seal-{self._generation}"
         self._disk.append(seal, _SEAL)
@@ -212,12 +228,16 @@ class KeyStore:
             keys=ring.records,
             receipts=receipts,
         )
+        # Whichever state a failure leaves, no more is written beside the one before.
+        self._log.end()
         is_tidy, self._is_tidy = self._is_tidy, False
         self._replace(f"{self._path}.state", write_checked(state), is_there_no_other=is_tidy)
         self.ring, self.receipts = ring, receipts
+        self._log = ReceiptLog(self._disk, f"{self._path}.received-{self._generation}")
         if is_tidy:
-            with contextlib.suppress(FileNotFoundError):
-                self._disk.remove(before)
+            for name in before:
+                with contextlib.suppress(FileNotFoundError):
+                    self._disk.remove(name)
         else:
             self._tidy()
         self._is_tidy = True
@@ -233,7 +253,7 @@ class KeyStore:
         self._disk.fsync("")
 
     def _tidy(self) -> None:
-        """Remove the seal before, and those that a stop or a failure has left."""
+        """Remove the seal and the log before, and those that a stop or a failure has left."""
         for name in self._disk.list():
             if 0 < _generation_of(self._path, name) < self._generation:
                 self._disk.remove(name)
@@ -271,7 +291,17 @@ def _first_records(file: KeyFile) -> list[KeyRecord]:
     ]
 
 
+def _read_log(disk: KeyDisk, path: str, generation: int, names: Iterable[str]) -> ReceiptLog:
+    name = f"{path}.received-{generation}"
+    return ReceiptLog.read(disk, name) if name in names else ReceiptLog(disk, name)
+
+
+def _merged(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:
+    """Give the last receipt of each SPI."""
+    return tuple({receipt.spi: receipt for receipt in receipts}.values())
+
+
 def _generation_of(path: str, name: str) -> int:
-    """Give the generation of a seal, or 0 for any other file."""
-    number = name.removeprefix(f"{path}.seal-")
-    return int(number) if name != number and number.isdecimal() else 0
+    """Give the generation of a seal or a log, or 0 for any other file."""
+    kind, _, number = name.removeprefix(f"{path}.").partition("-")
+    return int(number) if kind in ("seal", "received") and number.isdecimal() else 0

@@ -7,11 +7,13 @@ goes back to what it was, stays, or is torn sector by sector, with zeros where a
 creations, renames and removals each happened or did not, a rename as one. Content and names are independent: a name can
 survive without the content under it. Directories are names too; what happened in one that lasts not did not happen.
 
-Files written by another process are taken as synced when they are written, since nobody tells this file of them.
+Files written by another process are taken as synced when they are written, since nobody tells this file of them. How
+much room they take is found out when it is asked for after `measure_anew`; what is done here is added up.
 """
 
 import os
 import shutil
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -105,6 +107,8 @@ class SimulatedDisk:
         # What the names touched by `_renamings` would mean after a cut that undoes all of these.
         self._durable: dict[str, UnsyncedFile | None] = {}
         self._renamings: list[_Renaming] = []
+        # The octets of all files; None if they are to be added up anew.
+        self._held_octets: int | None = None
         shutil.rmtree(self._removed, ignore_errors=True)
 
     def cut_at(self, operation: int) -> None:
@@ -125,6 +129,7 @@ class SimulatedDisk:
         """
         self._require_power()
         self._cut_at = None
+        self._held_octets = None
         chance = self._streams.block("disk/power_cut", self.operations)
         names_undone = self._settle_names(chance)
         files_altered = sum(self._files[path].settle(chance) for path in sorted(self._files))
@@ -136,12 +141,17 @@ class SimulatedDisk:
         """Let the disk be used again after a power cut."""
         self._forgot = None
 
+    def measure_anew(self) -> None:
+        """Take note that another process may have written: how much room is left is not known."""
+        self._held_octets = None
+
     def append(self, path: str, data: bytes) -> None:
         """See `flight.disk.Disk.append`."""
         path = _normal(path)
         with self._operation():
             self._open(path).is_dirty = True
             self._disk.append(path, data)
+            self._hold(len(data))
 
     def pwrite(self, path: str, offset_octets: int, data: bytes) -> None:
         """See `flight.disk.Disk.pwrite`."""
@@ -151,7 +161,9 @@ class SimulatedDisk:
             file.is_dirty = True
             file.keep_pages(offset_octets, len(data))
             self._let_go()
+            before_octets = self._disk.size(path) if self._held_octets is not None and file.location.exists() else 0
             self._disk.pwrite(path, offset_octets, data)
+            self._hold(max(0, offset_octets + len(data) - before_octets))
 
     def read(self, path: str, offset_octets: int = 0, length_octets: int | None = None) -> bytes:
         """See `flight.disk.Disk.read`."""
@@ -162,15 +174,17 @@ class SimulatedDisk:
         """See `flight.disk.Disk.fsync`."""
         path = _normal(path)
         with self._operation():
-            location = self._disk.locate(path)
-            if not location.exists():
-                raise FileNotFoundError(f"expected a file or a directory to sync, found nothing at {path!r}")
+            try:
+                status = os.stat(self._disk.locate(path))
+            except (FileNotFoundError, NotADirectoryError):
+                raise FileNotFoundError(f"expected a file or a directory to sync, found nothing at {path!r}") from None
             if self.operations == self._cut_at:
                 return
-            if location.is_dir():
-                self._commit(self._with_predecessors(lambda name: path in map(directory_of, name.paths)))
+            if stat.S_ISDIR(status.st_mode):
+                if self._renamings:
+                    self._commit(self._with_predecessors(lambda name: path in map(directory_of, name.paths)))
             elif path in self._files:
-                self._files[path].sync()
+                self._files[path].sync(status.st_size)
             self._tidy()
 
     def rename(self, old: str, new: str) -> None:
@@ -183,6 +197,7 @@ class SimulatedDisk:
             self._make_way(new)
             replaced = self._adopt(new) if self._disk.locate(new).exists() else None
             if replaced is not None:
+                self._hold(-replaced.location.stat().st_size)
                 self._put_aside(replaced)
             self._disk.rename(old, new)
             file.location = self._disk.locate(new)
@@ -204,6 +219,7 @@ class SimulatedDisk:
         path = _normal(path)
         with self._operation():
             file = self._adopt(path)
+            self._hold(-file.location.stat().st_size)
             self._put_aside(file)
             del self._files[path]
             self._change_names(_Renaming(file, path, None), None)
@@ -247,7 +263,9 @@ class SimulatedDisk:
     def free_octets(self) -> int:
         """See `flight.disk.Disk.free_octets`."""
         self._require_power()
-        return max(0, self._capacity_octets - _octets_below(self.root))
+        if self._held_octets is None:
+            self._held_octets = _octets_below(self.root)
+        return max(0, self._capacity_octets - self._held_octets)
 
     def is_inside(self, path: str, directory: str = "") -> bool:
         """See `flight.disk.Disk.is_inside`."""
@@ -273,8 +291,10 @@ class SimulatedDisk:
     def __enter__(self) -> None:
         """Begin an operation; see `_operation`."""
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         """End an operation; see `_operation`."""
+        if kind is not None:
+            self._held_octets = None  # It failed, and may be half done.
         if self.operations == self._cut_at:
             raise PowerCut(self.power_cut())
 
@@ -284,8 +304,10 @@ class SimulatedDisk:
 
     def _open(self, path: str) -> UnsyncedFile:
         """Give the file of a name; one that is missing is about to be created."""
-        if path in self._files or self._disk.locate(path).exists():
+        try:
             return self._adopt(path)
+        except (FileNotFoundError, NotADirectoryError):
+            pass
         self._make_way(path)
         file = self._files[path] = UnsyncedFile(self._disk.locate(path), 0)
         self._change_names(_Renaming(file, None, path), None)
@@ -306,6 +328,11 @@ class SimulatedDisk:
         if path not in self._files:
             self._files[path] = UnsyncedFile(self._disk.locate(path), self._disk.size(path))
         return self._files[path]
+
+    def _hold(self, octets: int) -> None:
+        """Take note that files hold so many octets more, or less."""
+        if self._held_octets is not None:
+            self._held_octets += octets
 
     def _put_aside(self, file: UnsyncedFile) -> None:
         """Take a file out of sight, but keep it: a cut may bring it back."""

@@ -60,11 +60,11 @@ class UnsyncedFile:
         """Take the oldest page kept as written, so that no cut brings its old content back."""
         self.kept_octets -= len(self.old_pages.pop(next(iter(self.old_pages))))
 
-    def sync(self) -> None:
-        """Make the content of now the one that every cut leaves."""
+    def sync(self, length_octets: int) -> None:
+        """Make the content of now, which is so long, the one that every cut leaves."""
         self.old_pages.clear()
         self.kept_octets = 0
-        self.synced_octets = self.location.stat().st_size
+        self.synced_octets = length_octets
         self.is_dirty = False
 
     def settle(self, chance: np.random.Generator) -> bool:

@@ -124,6 +124,7 @@ class SpacecraftEnd(End[Spacecraft]):
                     return
                 if reply is None:
                     return
+                self.disk.measure_anew()
                 self.core.worker_replied(reply, self._time.own_ns(now_ns))
 
     def lose_worker(self, reason: str, now_ns: int) -> None:

@@ -11,7 +11,7 @@ import hil.disk.simulated_disk
 from ccsds.errors import MisuseError
 from flight.disk import Disk, RealDisk, directory_of
 from flight.journal import Journal
-from hil.disk.simulated_disk import DiskForgot, PowerCut, SimulatedDisk
+from hil.disk.simulated_disk import CAPACITY_OCTETS, DiskForgot, PowerCut, SimulatedDisk
 from hil.disk.unsynced_file import PAGE_OCTETS, SECTOR_OCTETS
 from hil.streams import Streams
 
@@ -453,6 +453,7 @@ def test_it_is_a_real_disk_until_the_cut_and_keeps_after_it_all_that_was_synced(
         now = contents(real)
         assert contents(disk) == now
         assert disk.list_directories() == real.list_directories()
+        assert disk.free_octets() == CAPACITY_OCTETS - sum(map(len, now.values()))
         # Which names and contents a cut may not touch: both synced, and not touched since.
         if action == "fsync" and outcomes[0] == "done":
             path = arguments[0]
@@ -470,6 +471,7 @@ def test_it_is_a_real_disk_until_the_cut_and_keeps_after_it_all_that_was_synced(
     forgot = disk.power_cut()
     disk.power_on()
     left = contents(disk)
+    assert disk.free_octets() == CAPACITY_OCTETS - sum(map(len, left.values()))
     for path in safe_content.keys() & safe_names.keys():
         assert left[path] == safe_content[path]
     for path in safe_names:
