@@ -12,7 +12,7 @@ from ccsds.sdls.key_state import KeyOperation
 from ccsds.sdls.key_store import KeyStore
 from ccsds.sdls.receipt_log import ReceiptLog
 from ccsds.sdls.window import Receipt
-from hil.disk import PowerCut
+from hil.disk.simulated_disk import PowerCut
 
 
 def received(highest, spi=1):
