@@ -1,10 +1,10 @@
-"""Where weights and their moments lie in memory: in two blocks, one of all matrices and one of all vectors.
+"""Where weights and their moments lie in memory: in a few blocks, such as one of all matrices and one of all vectors.
 
-A block is three rows: weights, mean gradients, mean squared gradients. Each parameter has the same columns in every
-row, and the model's parameters are views of the first. Two large blocks in place of hundreds of small tensors make it
-cheap to verify all of State in every step.
+A block is some rows: weights, then a row for each of their moments (for AdamW mean gradients and mean squared
+gradients). Each parameter has the same columns in every row, and the model's parameters are views of the first. A few
+large blocks in place of hundreds of small tensors make it cheap to verify all of State in every step.
 
-Shapes: N columns of a block, padding included.
+Shapes: N columns of a block, padding included; R rows.
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,10 @@ ALIGNMENT_ELEMENTS = 16
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
+# With its gradients a stretch of three rows has 512 KiB: it stays in a core's second-level cache (512 KiB to 2 MiB)
+# while it is verified, updated and noted, so that all of that costs one way from memory and back.
+STRETCH_ELEMENTS = 32 << 10
+
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
@@ -27,15 +31,21 @@ class Block:
     """By name, in the order of the model."""
     decays: bool
     """Whether weight decay shrinks them: matrices, not vectors."""
-    rows_3N: Tensor
-    moments: tuple[tuple[Tensor, Tensor], ...]
-    """Views of the last two rows, in the shapes of the parameters."""
+    rows_RN: Tensor
+    moments: tuple[tuple[Tensor, ...], ...]
+    """Views of the rows after the first, in the shapes of the parameters."""
+    kinds: tuple[str, ...]
+    """What the moments are called."""
     gradients_N: Tensor
     """Where the optimiser finds their gradients; no part of State."""
     gradients: tuple[Tensor, ...]
     """Views of ``gradients_N``."""
     starts: tuple[int, ...]
     """The first column of each parameter."""
+    stretch_elements: int = STRETCH_ELEMENTS
+    """Columns that are updated at once."""
+    rate_share: float = 1.0
+    """Its learning rate over that of the recipe."""
 
     def names_in(self, columns: slice) -> list[str]:
         """Name the parameters that have a part in some columns."""
@@ -49,10 +59,18 @@ def lay_out(model: nn.Module) -> tuple[Block, ...]:
     named = dict(model.named_parameters())
     matrices = {name: weight for name, weight in named.items() if weight.dim() >= 2}
     vectors = {name: weight for name, weight in named.items() if weight.dim() < 2}
-    return tuple(_block(each, each is matrices) for each in (matrices, vectors) if each)
+    return tuple(make_block(each, decays=each is matrices) for each in (matrices, vectors) if each)
 
 
-def _block(parameters: Mapping[str, nn.Parameter], decays: bool) -> Block:
+def make_block(
+    parameters: Mapping[str, nn.Parameter],
+    *,
+    decays: bool,
+    kinds: tuple[str, ...] = MOMENTS,
+    stretch_elements: int = STRETCH_ELEMENTS,
+    rate_share: float = 1.0,
+) -> Block:
+    """Move some parameters into a block of their own; see `Block`."""
     places: list[tuple[int, torch.Size]] = []
     length = 0
     for weight in parameters.values():
@@ -62,18 +80,21 @@ def _block(parameters: Mapping[str, nn.Parameter], decays: bool) -> Block:
     def views(row_N: Tensor) -> tuple[Tensor, ...]:
         return tuple(row_N[start : start + shape.numel()].view(shape) for start, shape in places)
 
-    rows_3N = torch.zeros(3, length)
+    rows_RN = torch.zeros(1 + len(kinds), length)
     gradients_N = torch.zeros(length)
-    weights, mean, square = map(views, rows_3N)
+    weights, *moments = map(views, rows_RN)
     for parameter, weight in zip(parameters.values(), weights, strict=True):
         weight.copy_(parameter.detach())
         parameter.data = weight
     return Block(
         parameters=parameters,
         decays=decays,
-        rows_3N=rows_3N,
-        moments=tuple(zip(mean, square, strict=True)),
+        rows_RN=rows_RN,
+        moments=tuple(zip(*moments, strict=True)),
+        kinds=kinds,
         gradients_N=gradients_N,
         gradients=views(gradients_N),
         starts=tuple(start for start, _ in places),
+        stretch_elements=stretch_elements,
+        rate_share=rate_share,
     )

@@ -31,7 +31,7 @@ class CheckpointWriter:
         self._identity = identity
         self._guarded = guarded
         self._copy = StateCopy(guarded.job.state())
-        self._copied_blocks = [self._copy.place_of(block.rows_3N) for block in guarded.job.optimizer.blocks]
+        self._copied_blocks = [self._copy.place_of(block.rows_RN) for block in guarded.job.optimizer.blocks]
         self._thread = thread or ThreadPoolExecutor(1, "checkpoint")
         self._at_work: Future[Checkpoint] | None = None
         self.step = 0

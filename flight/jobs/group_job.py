@@ -111,7 +111,7 @@ class ReplicatedJob(GroupJob):
         return self._replica(batch.tokens_BT, batch.targets_BT)
 
     def _replicas(self) -> Iterable[Tensor]:
-        return (block.rows_3N for block in self.optimizer.blocks)
+        return (block.rows_RN for block in self.optimizer.blocks)
 
 
 class ShardedJob(GroupJob):

@@ -19,17 +19,13 @@ from flight.jobs.recipe import TrainingRecipe
 from flight.jobs.state import tensor_octets
 from mission.jobs import Struck
 
-# With its gradients a stretch has 512 KiB: it stays in a core's second-level cache (512 KiB to 2 MiB) while it is
-# verified, updated and noted, so that all of that costs one way from memory and back.
-STRETCH_ELEMENTS = 32 << 10
-
 EPSILON = 1e-8
 
 # As in `torch.nn.utils.clip_grad_norm_`, whose bits these are.
 _NORM_EPSILON = 1e-6
 
 Rows = tuple[memoryview, ...]
-"""The octets of a stretch: its weights and both moments."""
+"""The octets of a stretch: its weights and their moments."""
 Digest = tuple[bytes, ...]
 """Of each row."""
 
@@ -91,14 +87,15 @@ class AdamW:
     """
 
     def __init__(self, model: nn.Module, training: TrainingRecipe) -> None:
-        self.blocks = lay_out(model)
+        self.blocks = self._lay_out(model)
         self._training = training
         self._gradients = _in_order(model, self.blocks)
-        place, gradient_place = torch.empty(3 * STRETCH_ELEMENTS), torch.empty(STRETCH_ELEMENTS)
+        place = torch.empty(max(len(block.rows_RN) * block.stretch_elements for block in self.blocks))
+        gradient_place = torch.empty(max(block.stretch_elements for block in self.blocks))
         self._stretches = [
-            _Stretch(self.blocks, number, start, place, gradient_place)
+            Stretch(self.blocks, number, start, place, gradient_place)
             for number, block in enumerate(self.blocks)
-            for start in range(0, block.gradients_N.numel(), STRETCH_ELEMENTS)
+            for start in range(0, block.gradients_N.numel(), block.stretch_elements)
         ]
 
     def gather(self, witness: Witness | None = None) -> Tensor:
@@ -182,13 +179,16 @@ class AdamW:
         """Name the parameters that have a part in a stretch."""
         return self._stretches[stretch].name
 
+    def _lay_out(self, model: nn.Module) -> tuple[Block, ...]:
+        return lay_out(model)
+
     def _scalars(self, steps_done: int, gradient_norm: float) -> tuple[Tensor, Tensor]:
         """Give the number of the update, and what is left of each gradient."""
         share = (self._training.gradient_norm_max / (torch.tensor(gradient_norm) + _NORM_EPSILON)).clamp(max=1.0)
         return torch.tensor(float(steps_done + 1)), share
 
     def _work(
-        self, index: int, stretch: "_Stretch", share: Tensor, step: Tensor, learning_rate: float, witness: Witness
+        self, index: int, stretch: "Stretch", share: Tensor, step: Tensor, learning_rate: float, witness: Witness
     ) -> None:
         """Take a stretch and its gradients to their places, and update it there."""
         torch.mul(stretch.gradients_n, share, out=stretch.gradient_place_n)
@@ -197,7 +197,7 @@ class AdamW:
         witness.read(index, stretch.place_octets)
         self._apply(stretch, stretch.place, step, learning_rate)
 
-    def _apply(self, stretch: "_Stretch", rows: Sequence[Tensor], step: Tensor, learning_rate: float) -> None:
+    def _apply(self, stretch: "Stretch", rows: Sequence[Tensor], step: Tensor, learning_rate: float) -> None:
         training = self._training
         weights_n, mean_n, square_n = rows
         # The operator behind torch.optim.AdamW(fused=True); a test holds them equal bit for bit. The optimiser around
@@ -209,7 +209,7 @@ class AdamW:
             [square_n],
             [],
             [step],
-            lr=learning_rate,
+            lr=learning_rate * stretch.rate_share,
             beta1=training.beta1,
             beta2=training.beta2,
             weight_decay=training.weight_decay if stretch.decays else 0.0,
@@ -219,20 +219,20 @@ class AdamW:
         )
 
 
-class _Stretch:
+class Stretch:
     """Some columns of a block, and the place where they are worked on."""
 
     def __init__(self, blocks: Sequence[Block], block: int, start: int, place: Tensor, gradient_place: Tensor) -> None:
         of = blocks[block]
         self.block = block
-        self.columns = slice(start, start + STRETCH_ELEMENTS)
+        self.columns = slice(start, start + of.stretch_elements)
         self.name = " ".join(of.names_in(self.columns))
-        self.decays = of.decays
+        self.kinds, self.decays, self.rate_share = of.kinds, of.decays, of.rate_share
         # Views are made once: making them in each step would take as long as digesting what they show.
-        rows_3n = of.rows_3N[:, self.columns]
-        place_3n = place[: rows_3n.numel()].view(rows_3n.shape)
-        self.rows, self.row_octets = rows_3n.unbind(), _octets(rows_3n)
-        self.place, self.place_octets = place_3n.unbind(), _octets(place_3n)
+        rows_Rn = of.rows_RN[:, self.columns]
+        place_Rn = place[: rows_Rn.numel()].view(rows_Rn.shape)
+        self.rows, self.row_octets = rows_Rn.unbind(), _octets(rows_Rn)
+        self.place, self.place_octets = place_Rn.unbind(), _octets(place_Rn)
         self.gradients_n = of.gradients_N[self.columns]
         self.gradient_octets = tensor_octets(self.gradients_n)
         self.gradient_place_n = gradient_place[: self.gradients_n.numel()]
@@ -246,8 +246,8 @@ def _in_order(model: nn.Module, blocks: Sequence[Block]) -> list[Tensor]:
     return [places[name] for name, _ in model.named_parameters()]
 
 
-def _octets(rows_3n: Tensor) -> Rows:
-    return tuple(tensor_octets(row_n) for row_n in rows_3n)
+def _octets(rows_Rn: Tensor) -> Rows:
+    return tuple(tensor_octets(row_n) for row_n in rows_Rn)
 
 
 def _copy(source: Rows, place: Rows) -> None:

@@ -4,24 +4,22 @@ A recipe text states every setting; there are no hidden defaults. Overrides chan
 ``training.steps = 100``. Whatever is unknown, missing, of another type or out of range is refused, by name.
 """
 
-import difflib
 import hashlib
-import json
-import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
 from typing import Any, Self
 
 from ccsds.errors import MisuseError
-
-# A recipe is some thirty short lines; the bound keeps an uploaded one small enough to travel in a worker's request.
-RECIPE_TEXT_OCTETS_MAX = 16 << 10
+from flight.jobs.settings import make, merge, parse, require, to_toml
+from flight.jobs.swift_recipe import DataRecipe, MuonRecipe, NgramRecipe, Order, SwiftRecipe
 
 # Whatever is sampled must fit the sample report (`mission.jobs.SAMPLE_OCTETS_MAX`) at four octets a character.
 SAMPLE_CHARACTERS_MAX = 500
 
+
+# Matrices are cut into squares of this model's width, whose rows begin on a cache line.
+MUON_WIDTH_UNIT = 16
 
 # One board has no more accelerators than this; across boards nothing is meant to run yet.
 PROCESSES_MAX = 16
@@ -46,7 +44,7 @@ class ModelRecipe:
         Raises:
             MisuseError: Naming the setting, what was expected and what was found.
         """
-        _require(self, "model", layers=(1, 64), heads=(1, 64), width=(1, 8192), context=(1, 8192), dropout=(0.0, 0.9))
+        require(self, "model", layers=(1, 64), heads=(1, 64), width=(1, 8192), context=(1, 8192), dropout=(0.0, 0.9))
         if self.width % self.heads:
             raise MisuseError(f"model.width: expected a multiple of model.heads = {self.heads}, found {self.width}")
 
@@ -85,7 +83,7 @@ class TrainingRecipe:
         Raises:
             MisuseError: Naming the setting, what was expected and what was found.
         """
-        _require(
+        require(
             self,
             "training",
             steps=(1, 10_000_000),
@@ -119,7 +117,7 @@ class SampleRecipe:
         Raises:
             MisuseError: Naming the setting, what was expected and what was found.
         """
-        _require(self, "sample", length_characters=(1, SAMPLE_CHARACTERS_MAX), temperature=(0.01, 10.0))
+        require(self, "sample", length_characters=(1, SAMPLE_CHARACTERS_MAX), temperature=(0.01, 10.0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +135,7 @@ class ExecutionRecipe:
         Raises:
             MisuseError: Naming the setting, what was expected and what was found.
         """
-        _require(self, "execution", threads=(1, 256))
+        require(self, "execution", threads=(1, 256))
 
 
 class Parallel(StrEnum):
@@ -164,7 +162,7 @@ class DevicesRecipe:
         Raises:
             MisuseError: Naming the setting, what was expected and what was found.
         """
-        _require(self, "devices", processes=(1, PROCESSES_MAX))
+        require(self, "devices", processes=(1, PROCESSES_MAX))
 
 
 class GuardLevel(StrEnum):
@@ -193,7 +191,7 @@ class GuardRecipe:
         Raises:
             MisuseError: Naming the setting, what was expected and what was found.
         """
-        _require(self, "guard", replay_share=(0.0, 1.0), snapshot_interval=(1, 10_000))
+        require(self, "guard", replay_share=(0.0, 1.0), snapshot_interval=(1, 10_000))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +207,14 @@ class Recipe:
     execution: ExecutionRecipe
     devices: DevicesRecipe
     guard: GuardRecipe
+    swift: SwiftRecipe | None = None
+    """The model is swift's; without it, nanoGPT's."""
+    muon: MuonRecipe | None = None
+    """Matrices are trained by Muon; without it, AdamW trains all."""
+    ngram: NgramRecipe | None = None
+    """The model has tables of n-grams."""
+    data: DataRecipe | None = None
+    """Tokens and order; without it, characters and windows at random."""
 
     def __post_init__(self) -> None:
         """Refuse kinds of job that there are not, and settings that do not go together.
@@ -224,6 +230,35 @@ class Recipe:
         is_sharded = processes > 1 and self.devices.parallel is Parallel.FSDP2
         if is_sharded and self.guard.level is not GuardLevel.OFF:
             raise MisuseError(f"guard.level: expected off, since it does not see fsdp2, found {self.guard.level}")
+        self._check_swift()
+
+    @property
+    def order(self) -> Order:
+        """In which order windows are seen."""
+        return self.data.order if self.data is not None else Order.RANDOM
+
+    def _check_swift(self) -> None:
+        """Refuse tables that do not go together."""
+        if (self.swift is None) != (self.muon is None):
+            raise MisuseError("swift, muon: expected both tables or neither: each is made for the other")
+        if self.swift is None:
+            if self.ngram is not None:
+                raise MisuseError("ngram: expected a recipe with tables swift and muon, found one without")
+            return
+        if self.model.width % MUON_WIDTH_UNIT or self.model.width // self.model.heads % 8:
+            raise MisuseError(
+                f"model.width: expected a multiple of {MUON_WIDTH_UNIT}, and of 8 a head, found {self.model.width} "
+                f"and {self.model.heads} heads"
+            )
+        if self.model.dropout:
+            raise MisuseError(f"model.dropout: expected 0, since swift has none, found {self.model.dropout}")
+        if self.devices.processes > 1:
+            raise MisuseError(f"devices.processes: expected 1 with swift, found {self.devices.processes}")
+        if self.guard.level in (GuardLevel.COMPUTE, GuardLevel.REPLAY):
+            raise MisuseError(
+                f"guard.level: expected off, state or double, since checksums do not see the fused products of swift, "
+                f"found {self.guard.level}"
+            )
 
     def override(self, text: str) -> Self:
         """Give the same recipe with single settings changed.
@@ -235,24 +270,18 @@ class Recipe:
             MisuseError: A key is unknown, or its value of another type or out of range.
         """
         where = f"overrides of recipe {self.name!r}"
-        changes = _parse(text, where)
+        changes = parse(text, where)
         for fixed in ("name", "kind"):
             if fixed in changes:
                 raise MisuseError(f"{where}: {fixed} cannot be changed")
         try:
-            return _merge(self, changes, "")
+            return merge(self, changes)
         except MisuseError as error:
             raise MisuseError(f"{where}: {error}") from None
 
     def to_toml(self) -> str:
         """Write every setting, in one fixed order; `load_recipe` gives the same recipe again."""
-        lines: list[str] = []
-        for key, value in asdict(self).items():
-            if isinstance(value, Mapping):
-                lines += ["", f"[{key}]", *(f"{name} = {_toml_value(each)}" for name, each in value.items())]
-            else:
-                lines.append(f"{key} = {_toml_value(value)}")
-        return "\n".join(lines) + "\n"
+        return to_toml(self)
 
     @property
     def digest(self) -> str:
@@ -276,107 +305,21 @@ def load_recipe(name_or_text: str) -> Recipe:
         MisuseError: There is none of this name, or the text is not a recipe.
     """
     if "=" in name_or_text:
-        return _build(_parse(name_or_text, "recipe"), "recipe")
+        return _build(parse(name_or_text, "recipe"), "recipe")
     known = recipe_names()
     if name_or_text not in known:
         raise MisuseError(f"unknown recipe {name_or_text!r}: expected one of {', '.join(known)}")
     where = f"recipe {name_or_text!r}"
-    return _build(_parse(_recipes().joinpath(f"{name_or_text}.toml").read_text("utf-8"), where), where)
+    return _build(parse(_recipes().joinpath(f"{name_or_text}.toml").read_text("utf-8"), where), where)
 
 
 def _recipes() -> Any:
     return resources.files("flight.jobs") / "recipes"
 
 
-def _parse(text: str, where: str) -> dict[str, Any]:
-    length_octets = len(text.encode())
-    if length_octets > RECIPE_TEXT_OCTETS_MAX:
-        raise MisuseError(f"{where}: expected at most {RECIPE_TEXT_OCTETS_MAX} octets, found {length_octets}")
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # Beside its own errors: numbers too long, tables too deep.
-        raise MisuseError(f"{where}: expected TOML such as 'training.steps = 100': {error}") from None
-
-
 def _build(settings: dict[str, Any], where: str) -> Recipe:
     """Make a recipe of a text that states every setting."""
     try:
-        return _make(Recipe, settings, "")
+        return make(Recipe, settings)
     except MisuseError as error:
         raise MisuseError(f"{where}: {error}") from None
-
-
-def _make(kind: type[Any], settings: object, prefix: str) -> Any:
-    table = _table(settings, prefix)
-    _refuse_unknown(kind, table, prefix)
-    missing = [prefix + field.name for field in fields(kind) if field.name not in table]
-    if missing:
-        raise MisuseError(f"missing {', '.join(missing)}")
-    values: dict[str, Any] = {}
-    for field in fields(kind):
-        value = table[field.name]
-        is_table = isinstance(field.type, type) and is_dataclass(field.type)
-        path = prefix + field.name
-        values[field.name] = (
-            _make(field.type, value, f"{path}.") if is_table else _typed(field.type, value, path)  # type: ignore[arg-type]
-        )
-    return kind(**values)
-
-
-def _merge(settings: Any, changes: object, prefix: str) -> Any:
-    table = _table(changes, prefix)
-    _refuse_unknown(type(settings), table, prefix)
-    values: dict[str, Any] = {}
-    for field in fields(settings):
-        if field.name in table:
-            path, old = prefix + field.name, getattr(settings, field.name)
-            new = table[field.name]
-            values[field.name] = _merge(old, new, f"{path}.") if is_dataclass(old) else _typed(field.type, new, path)
-    return replace(settings, **values)
-
-
-def _table(value: object, prefix: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise MisuseError(f"{prefix.removesuffix('.')}: expected a table of settings, found {value!r}")
-    return value
-
-
-def _refuse_unknown(kind: type[Any], table: Mapping[str, Any], prefix: str) -> None:
-    known = [prefix + field.name for field in fields(kind)]
-    for key in table:
-        path = prefix + key
-        if path not in known:
-            close = difflib.get_close_matches(path, known, n=1, cutoff=0.7)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise MisuseError(f"unknown key {path}: expected one of {', '.join(known)}{hint}")
-
-
-def _typed(kind: object, value: object, path: str) -> object:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError:
-            raise MisuseError(f"{path}: expected a number within double precision, found one beyond it") from None
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        if value not in list(kind):
-            raise MisuseError(f"{path}: expected one of {', '.join(kind)}, found {value!r}")
-        return kind(value)
-    if not isinstance(kind, type) or type(value) is not kind:
-        names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-        wanted = names.get(kind, "another type")  # type: ignore[arg-type]
-        raise MisuseError(f"{path}: expected {wanted}, found {value!r}")
-    return value
-
-
-def _require(settings: object, table: str, **ranges: tuple[float, float]) -> None:
-    for name, (minimum, maximum) in ranges.items():
-        value = getattr(settings, name)
-        if not minimum <= value <= maximum:  # Also true for a value that is not a number.
-            raise MisuseError(f"{table}.{name}: expected {minimum} to {maximum}, found {value}")
-
-
-def _toml_value(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    # JSON's escapes are TOML's too; DEL alone would need one that JSON does not make.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f") if isinstance(value, str) else repr(value)

@@ -2,7 +2,8 @@
 
 A job is an object: `TrainJob.state`, `TrainJob.load`, `TrainJob.step`. Nothing that decides its future lives outside
 its State: weights, the optimiser's moments, the generators that draw batches and dropout, and the step, which gives the
-learning rate. Where training is in the text is the batch generator's state, since windows are drawn at random.
+learning rate. Where training is in the text is the batch generator's state where windows are drawn at random, and the
+step where they are blocks (`flight.jobs.block_order`).
 
 Shapes: B windows in a batch, T positions in a window, V characters in the vocabulary.
 """
@@ -12,24 +13,29 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import xxhash
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name that everyone who reads torch code expects
 
 from ccsds.errors import MalformedError, MisuseError
-from flight.jobs.blocks import MOMENTS
+from flight.jobs.block_order import ORDER_KEY_OCTETS, BlockOrder
 from flight.jobs.corpus import split_text
 from flight.jobs.model import GPT, Shape
+from flight.jobs.muon import Muon
 from flight.jobs.optimizer import AdamW, Witness
-from flight.jobs.recipe import SAMPLE_CHARACTERS_MAX, ExecutionRecipe, Recipe, TrainingRecipe
+from flight.jobs.recipe import SAMPLE_CHARACTERS_MAX, ExecutionRecipe, Recipe
+from flight.jobs.schedule import learning_rate
 from flight.jobs.state import State, tensor_octets, weights_sha256
+from flight.jobs.swift_model import SwiftModel
+from flight.jobs.swift_recipe import Order
 
 # Enough windows to keep the matrix units busy, few enough that a layer's activations stay in a core's cache.
 EVALUATION_TOKENS_MAX = 2_048
 
 MODEL, OPTIMIZER = "model/", "optimizer/"
-_BATCHES, NOISE, _STEP = "random/batches", "random/noise", "step"
+_BATCHES, _BLOCKS, NOISE, _STEP = "random/batches", "random/blocks", "random/noise", "step"
 _STEP_OCTETS = 8
 
 
@@ -83,7 +89,9 @@ class TrainJob:
         prepare_torch(recipe.execution)
         self.recipe = recipe
         self.vocabulary = tuple(sorted(set(text)))
-        self._token_of = {character: token for token, character in enumerate(self.vocabulary)}
+        points = code_points("".join(self.vocabulary))
+        self._token_of_point = np.full(int(points[-1]) + 1, -1, np.int32)
+        self._token_of_point[points] = np.arange(len(points), dtype=np.int32)
         train, validation = split_text(text, recipe.training.validation_fraction)
         self.train_tokens = self._encode(train)
         self.validation_tokens = self._encode(validation)
@@ -102,7 +110,15 @@ class TrainJob:
             width=model.width,
             dropout=model.dropout,
         )
-        self.model = GPT(shape, generator_of(seed, "weights"))
+        self._order: BlockOrder | None = None
+        if recipe.order is Order.BLOCKS:
+            key = _digest_of(seed, "blocks")[:ORDER_KEY_OCTETS]
+            self._order = BlockOrder(key, len(self.train_tokens), model.context, recipe.training.batch)
+        weights = generator_of(seed, "weights")
+        if recipe.swift is not None:
+            self.model = SwiftModel(shape, recipe.swift, weights)
+        else:
+            self.model = GPT(shape, weights)
         self.optimizer = self._lay_out()
         self._borrower: Callable[[], object] | None = None
 
@@ -119,9 +135,12 @@ class TrainJob:
         return passed.report
 
     def draw_batch(self) -> Batch:
-        """Draw the windows of the next step, which moves the batch generator on."""
+        """Draw the windows of the next step, which moves the batch generator on where they are drawn at random."""
         T, B = self.recipe.model.context, self.recipe.training.batch
-        starts_B = torch.randint(len(self.train_tokens) - T, (B,), generator=self._batch_generator)
+        if self._order is not None:
+            starts_B = self._order.starts(self._step)
+        else:
+            starts_B = torch.randint(len(self.train_tokens) - T, (B,), generator=self._batch_generator)
         windows_BT1 = self.train_tokens[starts_B.unsqueeze(1) + torch.arange(T + 1)].long()  # (B, T + 1)
         return Batch(tokens_BT=windows_BT1[:, :-1], targets_BT=windows_BT1[:, 1:])
 
@@ -146,7 +165,7 @@ class TrainJob:
             step=self._step + 1,
             loss=self._mean(loss),
             gradient_norm=norm.item(),
-            learning_rate=learning_rate(self.recipe.training, self._step),
+            learning_rate=learning_rate(self.recipe, self._step),
         )
         return Pass(report=report, noise=noise)
 
@@ -206,7 +225,7 @@ class TrainJob:
             raise MisuseError(f"sample: expected 1 to {SAMPLE_CHARACTERS_MAX} characters, found {length}")
         generator = generator_of(self._seed, "sample")
         prompt = recipe.prompt if prompt is None else prompt
-        known = "".join(character for character in prompt if character in self._token_of) or self.vocabulary[0]
+        known = "".join(character for character in prompt if character in self.vocabulary) or self.vocabulary[0]
         tokens_1T = self._encode(known).long().unsqueeze(0)
         start = tokens_1T.shape[1]
         self.model.eval()
@@ -237,6 +256,9 @@ class TrainJob:
 
     def _lay_out(self) -> AdamW:
         """Make the optimiser, which decides where the model lies in memory."""
+        if self.recipe.muon is not None:
+            assert isinstance(self.model, SwiftModel)  # The recipe was checked.
+            return Muon(self.model, self.recipe.training, self.recipe.muon)
         return AdamW(self.model, self.recipe.training)
 
     def _loss(self, batch: Batch) -> Tensor:
@@ -277,16 +299,17 @@ class TrainJob:
         tensors = {MODEL + name: weight for name, weight in self.weights().items()}
         for block in self.optimizer.blocks:
             for name, moments in zip(block.parameters, block.moments, strict=True):
-                tensors |= {f"{OPTIMIZER}{name}/{kind}": each for kind, each in zip(MOMENTS, moments, strict=True)}
+                tensors |= {f"{OPTIMIZER}{name}/{kind}": each for kind, each in zip(block.kinds, moments, strict=True)}
         return State(tensors=tensors, octets=self.whole_octets())
 
     def octets(self) -> dict[str, bytes]:
         """Give the part of State that is not tensors: generators and step."""
-        return {
+        octets = {
             _BATCHES: _generator_octets(self._batch_generator.get_state()),
             NOISE: _generator_octets(self._noise),
             _STEP: self._step.to_bytes(_STEP_OCTETS, "little"),
         }
+        return octets if self._order is None else {**octets, _BLOCKS: self._order.key}
 
     def load(self, state: State) -> None:
         """Go on from a state. All of it is checked before any of it is taken.
@@ -338,7 +361,7 @@ class TrainJob:
         """
         step = int.from_bytes(drawn[_STEP], "little") + 1
         return {
-            _BATCHES: drawn[_BATCHES],
+            **drawn,
             NOISE: _generator_octets(passed.noise),
             _STEP: step.to_bytes(_STEP_OCTETS, "little"),
         }
@@ -352,11 +375,13 @@ class TrainJob:
         self._batch_generator.set_state(_generator_state(_BATCHES, octets[_BATCHES]))
         self._noise = _generator_state(NOISE, octets[NOISE])
         self._step = int.from_bytes(octets[_STEP], "little")
+        if self._order is not None:
+            self._order.key = octets[_BLOCKS]
 
     # Data.
 
     def _encode(self, text: str) -> Tensor:
-        return torch.tensor([self._token_of[character] for character in text], dtype=torch.int32)
+        return torch.from_numpy(self._token_of_point[code_points(text)])
 
     def _check_lengths(self) -> None:
         context = self.recipe.model.context
@@ -381,13 +406,9 @@ class TrainJob:
             yield rest[:, :-1], rest[:, 1:]
 
 
-def learning_rate(training: TrainingRecipe, step: int) -> float:
-    """Give the learning rate of a step: up in a line, then down along half a cosine to the last step."""
-    if step < training.warmup_steps:
-        return training.learning_rate * (step + 1) / (training.warmup_steps + 1)
-    share = min((step - training.warmup_steps) / max(training.steps - training.warmup_steps, 1), 1.0)
-    height = (1 + math.cos(math.pi * share)) / 2
-    return height * training.learning_rate + (1 - height) * training.learning_rate_min
+def code_points(text: str) -> np.ndarray:
+    """Give the number of each character."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
 def prepare_torch(execution: ExecutionRecipe) -> None:
@@ -400,8 +421,11 @@ def prepare_torch(execution: ExecutionRecipe) -> None:
 
 def generator_of(seed: int, purpose: str) -> torch.Generator:
     """Make a generator of its own for each purpose, so that drawing for one does not shift another."""
-    digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+    return torch.Generator().manual_seed(int.from_bytes(_digest_of(seed, purpose)[:8], "little") >> 1)
+
+
+def _digest_of(seed: int, purpose: str) -> bytes:
+    return hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
 
 
 def _generator_octets(state: Tensor) -> bytes:

@@ -52,7 +52,7 @@ class Snapshots:
         copy = min(self._copies, key=lambda each: each.step)
         copy.step = -1
         for block, place in zip(self._job.optimizer.blocks, copy.blocks, strict=True):
-            place.copy_(block.rows_3N)
+            place.copy_(block.rows_RN)
         octets = self._job.octets()
         witness.verify_blocks(copy.stretches)
         witness.verify_octets(octets)
@@ -83,7 +83,7 @@ class Snapshots:
                 continue
             self._job.take_back()
             for block, place in zip(self._job.optimizer.blocks, copy.blocks, strict=True):
-                block.rows_3N.copy_(place)
+                block.rows_RN.copy_(place)
             witness.digests = list(copy.digests)
             try:
                 witness.verify_blocks(self._job.optimizer.octets)
@@ -97,5 +97,5 @@ class Snapshots:
 
 
 def _copy_of(job: TrainJob) -> _Copy:
-    blocks = [block.rows_3N.clone() for block in job.optimizer.blocks]
+    blocks = [block.rows_RN.clone() for block in job.optimizer.blocks]
     return _Copy(blocks, job.optimizer.octets_of(blocks))

@@ -34,8 +34,8 @@ class Seal:
         if digest_octets(octets) != self.octets_digest:
             raise StruckError(Struck.GENERATOR, "generators and step")
         for place, expected in zip(self.places, self.digests, strict=True):
-            rows_3n = blocks[place.block][:, place.columns]
-            if tuple(xxhash.xxh3_128_digest(tensor_octets(row_n)) for row_n in rows_3n) != expected:
+            rows_Rn = blocks[place.block][:, place.columns]
+            if tuple(xxhash.xxh3_128_digest(tensor_octets(row_n)) for row_n in rows_Rn) != expected:
                 raise StruckError(Struck.STATE, place.name)
 
 
@@ -97,9 +97,7 @@ class StateWitness:
 
     def digest(self, rows: Rows) -> Digest:
         """See `flight.jobs.optimizer.Witness`."""
-        weights, mean, square = rows
-        digest = xxhash.xxh3_128_digest
-        return digest(weights), digest(mean), digest(square)
+        return tuple(map(xxhash.xxh3_128_digest, rows))
 
     def wrote(self, stretch: int, rows: Rows) -> Digest:
         """See `flight.jobs.optimizer.Witness`."""

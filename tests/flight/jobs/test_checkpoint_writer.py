@@ -104,7 +104,7 @@ def test_a_bit_that_flips_in_the_copy_is_found_before_anything_counts(disk, guar
 def test_state_that_was_struck_before_the_copy_gets_into_no_checkpoint(disk, guarded, identity):
     writer = CheckpointWriter(disk, identity, guarded)
     guarded.step()
-    guarded.job.optimizer.blocks[0].rows_3N[0, 5] += 1
+    guarded.job.optimizer.blocks[0].rows_RN[0, 5] += 1
     writer.begin("a", Origin())
     with pytest.raises(StruckError):
         writer.join()
@@ -184,7 +184,7 @@ def test_an_update_that_does_not_wait_for_the_copy_is_seen(copying, disk, guarde
 
 
 def test_state_that_is_struck_while_it_is_copied_gets_into_no_checkpoint_and_is_mended(copying, disk, guarded):
-    guarded.job.optimizer.blocks[0].rows_3N[1, 7] += 1
+    guarded.job.optimizer.blocks[0].rows_RN[1, 7] += 1
     copying._copy.may_take.set()
     with pytest.raises(StruckError) as struck:
         copying.join()

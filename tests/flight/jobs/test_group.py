@@ -108,7 +108,7 @@ def test_ranks_whose_states_differ_are_lost_before_anything_is_written(noisy, te
     job = unreplicated(noisy, text, Beside(0), monkeypatch)
     job.gather()
     other = unreplicated(noisy, text, Beside(0), monkeypatch)
-    other.optimizer.blocks[1].rows_3N[2, 7] = 1e-9  # A moment, which no loss shows.
+    other.optimizer.blocks[1].rows_RN[2, 7] = 1e-9  # A moment, which no loss shows.
     found = []
     other._ranks = Beside(0, lambda own: found.append(own) or own)
     other.gather()

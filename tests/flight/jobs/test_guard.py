@@ -349,7 +349,7 @@ def test_a_loss_that_leaves_its_bounds_is_computed_again_and_believed_if_it_come
     run(job, 30)
     with torch.no_grad():
         for block in job.job.optimizer.blocks:
-            block.rows_3N[0] *= 8  # A wild model, but one that is what it was written as.
+            block.rows_RN[0] *= 8  # A wild model, but one that is what it was written as.
     job.trust()
     passes = []
     inner = job.job.run_pass

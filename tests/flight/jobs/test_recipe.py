@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccsds.errors import MisuseError
-from flight.jobs.recipe import RECIPE_TEXT_OCTETS_MAX, load_recipe, recipe_names
+from flight.jobs.recipe import load_recipe, recipe_names
+from flight.jobs.settings import RECIPE_TEXT_OCTETS_MAX
 
 
 def test_the_recipes_on_board_are_known_by_name():
-    assert recipe_names() == ("nanogpt", "tiny")
+    assert recipe_names() == ("nanogpt", "swift", "tiny")
     for name in recipe_names():
         assert load_recipe(name).name == name
 
@@ -72,7 +73,7 @@ def test_an_unknown_table_is_refused():
 
 
 def test_an_unknown_recipe_is_refused_with_those_there_are():
-    with pytest.raises(MisuseError, match="unknown recipe 'nanogtp': expected one of nanogpt, tiny"):
+    with pytest.raises(MisuseError, match="unknown recipe 'nanogtp': expected one of nanogpt, swift, tiny"):
         load_recipe("nanogtp")
 
 

@@ -131,7 +131,7 @@ def test_a_generator_that_a_rank_leaves_out_of_state_is_found(make_rank):
 
 def test_the_walk_reaches_weights_moments_generators_and_the_step(make):
     paths = "\n".join(walk(make()))
-    for expected in ("_batch_generator", "_noise", "_step", "rows_3N", "train_tokens", "_seed"):
+    for expected in ("_batch_generator", "_noise", "_step", "rows_RN", "train_tokens", "_seed"):
         assert expected in paths
 
 

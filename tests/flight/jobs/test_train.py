@@ -11,8 +11,9 @@ import torch
 from torch.nn import functional
 
 from ccsds.errors import MalformedError, MisuseError
+from flight.jobs.schedule import learning_rate
 from flight.jobs.state import State, tensor_octets, weights_sha256
-from flight.jobs.train import TrainJob, learning_rate
+from flight.jobs.train import TrainJob
 
 SEED = 1337
 
@@ -164,7 +165,7 @@ def changed_outside_state(job):
     state = job.state()
     kept = {bytes(tensor_octets(tensor)) for tensor in state.tensors.values()} | set(state.octets.values())
     # The learning rate is written anew from the step before each use; in between it means nothing.
-    kept.add(repr(learning_rate(job.recipe.training, job.steps_done - 1)).encode())
+    kept.add(repr(learning_rate(job.recipe, job.steps_done - 1)).encode())
     changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     assert len(changed) > 60  # The walk does see the job.
     # The blocks are State in another shape; working places are shown below to decide nothing.
@@ -289,7 +290,7 @@ def test_it_learns(recipe, text):
 def test_the_learning_rate_rises_in_a_line_and_falls_along_a_cosine(recipe):
     training = recipe.override(
         "[training]\nsteps = 110\nwarmup_steps = 10\nlearning_rate = 1e-3\nlearning_rate_min = 1e-4"
-    ).training
+    )
     assert learning_rate(training, 0) == pytest.approx(1e-3 / 11)
     assert learning_rate(training, 9) == pytest.approx(1e-2 / 11)
     assert learning_rate(training, 10) == 1e-3
@@ -298,10 +299,10 @@ def test_the_learning_rate_rises_in_a_line_and_falls_along_a_cosine(recipe):
 
 
 def test_a_warm_up_longer_than_the_run_is_no_harm(recipe):
-    training = recipe.override("training.steps = 5\ntraining.warmup_steps = 10").training
+    training = recipe.override("training.steps = 5\ntraining.warmup_steps = 10")
     rates = [learning_rate(training, step) for step in range(12)]
     assert rates[:10] == sorted(rates[:10])
-    assert max(rates) == training.learning_rate
+    assert max(rates) == training.training.learning_rate
 
 
 def test_a_step_is_one_of_adamw_on_a_clipped_gradient(recipe, text):
