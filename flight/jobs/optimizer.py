@@ -1,8 +1,8 @@
 """AdamW on blocks: torch's own fused update, in stretches that stay in the cache, with a witness of what is used.
 
 With a witness each stretch is copied to a place in the cache, verified there, updated there, noted, and copied back.
-So what is used is what was verified, and a bit that flips in the memory of State is either found or overwritten. The
-gradients are noted as they are gathered, and verified as they are taken to a place beside it.
+So what is used is what was verified, and a bit that flips in the memory of State is either found or overwritten. A
+witness can also note the gradients as they are gathered, and verify them as they are taken to a place beside it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,9 +25,9 @@ EPSILON = 1e-8
 _NORM_EPSILON = 1e-6
 
 Rows = tuple[memoryview, ...]
-"""The octets of a stretch: its weights and their moments."""
-Digest = tuple[bytes, ...]
-"""Of each row."""
+"""The octets of a stretch: its weights and their moments, each by itself, or one after the other in one piece."""
+Digest = bytes
+"""Of all rows, in whatever pieces they lie."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +43,12 @@ class StretchPlace:
 class Witness(Protocol):
     """Sees State as the optimiser reads and writes it, stretch by stretch, always in the same order."""
 
-    def gathered(self, stretch: int, gradients: memoryview) -> None:
-        """Take note of the gradients of a stretch."""
+    def gathered(self, gradients: Sequence[memoryview]) -> None:
+        """Take note of the gradients of all stretches, if they are watched."""
         ...
 
     def took(self, stretch: int, gradients: memoryview) -> None:
-        """Verify the gradients of a stretch.
+        """Verify the gradients of a stretch, if they are watched.
 
         Raises:
             flight.jobs.guard.finding.StruckError: They are not what was gathered.
@@ -113,8 +113,7 @@ class AdamW:
                 place.copy_(parameter.grad)
                 parameter.grad = None
         if witness is not None:
-            for index, stretch in enumerate(self._stretches):
-                witness.gathered(index, stretch.gradient_octets)
+            witness.gathered(self.gradient_octets)
         # After they were noted: what is struck from here on is found, whatever it does to the norm.
         return get_total_norm(self._gradients)
 
@@ -150,12 +149,12 @@ class AdamW:
                 continue
             self._work(index, stretch, share, step, learning_rate, witness)
             if twice or witness.is_odd(index, stretch.rows[0], stretch.place[0]):
-                first = witness.digest(stretch.place_octets)
+                first = witness.digest(stretch.place_whole)
                 self._work(index, stretch, share_again, step_again, learning_rate, witness)
-                if witness.wrote(index, stretch.place_octets) != first:
+                if witness.wrote(index, stretch.place_whole) != first:
                     raise StruckError(Struck.UPDATE, stretch.name)
             else:
-                witness.wrote(index, stretch.place_octets)
+                witness.wrote(index, stretch.place_whole)
             _copy(stretch.place_octets, stretch.row_octets)
 
     def octets_of(self, blocks: Sequence[Tensor]) -> list[Rows]:
@@ -170,6 +169,11 @@ class AdamW:
     def octets(self) -> list[Rows]:
         """The octets of each stretch, in order."""
         return [stretch.row_octets for stretch in self._stretches]
+
+    @property
+    def gradient_octets(self) -> list[memoryview]:
+        """The octets of the gradients of each stretch, as they were gathered, in order."""
+        return [stretch.gradient_octets for stretch in self._stretches]
 
     def places(self) -> tuple[StretchPlace, ...]:
         """Give where each stretch lies, in order."""
@@ -194,7 +198,7 @@ class AdamW:
         torch.mul(stretch.gradients_n, share, out=stretch.gradient_place_n)
         witness.took(index, stretch.gradient_octets)
         _copy(stretch.row_octets, stretch.place_octets)
-        witness.read(index, stretch.place_octets)
+        witness.read(index, stretch.place_whole)
         self._apply(stretch, stretch.place, step, learning_rate)
 
     def _apply(self, stretch: "Stretch", rows: Sequence[Tensor], step: Tensor, learning_rate: float) -> None:
@@ -225,7 +229,7 @@ class Stretch:
     def __init__(self, blocks: Sequence[Block], block: int, start: int, place: Tensor, gradient_place: Tensor) -> None:
         of = blocks[block]
         self.block = block
-        self.columns = slice(start, start + of.stretch_elements)
+        self.columns = slice(start, min(start + of.stretch_elements, of.gradients_N.numel()))
         self.name = " ".join(of.names_in(self.columns))
         self.kinds, self.decays, self.rate_share = of.kinds, of.decays, of.rate_share
         # Views are made once: making them in each step would take as long as digesting what they show.
@@ -233,6 +237,7 @@ class Stretch:
         place_Rn = place[: rows_Rn.numel()].view(rows_Rn.shape)
         self.rows, self.row_octets = rows_Rn.unbind(), _octets(rows_Rn)
         self.place, self.place_octets = place_Rn.unbind(), _octets(place_Rn)
+        self.place_whole: Rows = (tensor_octets(place_Rn),)
         self.gradients_n = of.gradients_N[self.columns]
         self.gradient_octets = tensor_octets(self.gradients_n)
         self.gradient_place_n = gradient_place[: self.gradients_n.numel()]

@@ -9,7 +9,7 @@ _ALWAYS = "evaluation, code, settings in memory"
 
 NOT_COVERED: Mapping[GuardLevel, str] = {
     GuardLevel.OFF: "anything: nobody watches",
-    GuardLevel.STATE: f"arithmetic that keeps loss and gradient norm in bounds, what is just being updated, {_ALWAYS}",
+    GuardLevel.STATE: f"arithmetic and gradients that keep loss and norm in bounds, what is being updated, {_ALWAYS}",
     GuardLevel.COMPUTE: f"attention, norms and updates within bounds, what is just being updated, {_ALWAYS}",
     GuardLevel.REPLAY: f"as compute in steps that are done once, what goes wrong twice alike, {_ALWAYS}",
     GuardLevel.DOUBLE: f"what goes wrong twice alike, {_ALWAYS}",

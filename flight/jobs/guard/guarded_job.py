@@ -23,6 +23,7 @@ from flight.jobs.guard.checksums import Checksums
 from flight.jobs.guard.finding import Finding, LostError, StruckError, UnfitError
 from flight.jobs.guard.snapshots import Snapshots
 from flight.jobs.guard.state_witness import Seal, StateWitness
+from flight.jobs.optimizer import Digest
 from flight.jobs.recipe import GuardLevel
 from flight.jobs.state import tensor_octets
 from flight.jobs.train import Batch, Pass, StepReport, TrainJob
@@ -53,6 +54,9 @@ _BROKEN_BY_STRIKES = (RuntimeError, IndexError, ValueError, OverflowError, Float
 _BREAKS_MAX = 2
 
 _ARITHMETIC = "gradients"
+
+_Fingerprint = tuple[str, bytes, list[Digest]]
+"""What two passes over one batch must have alike: the report, the noise after it, the digests of the gradients."""
 
 
 class GuardedJob:
@@ -226,6 +230,7 @@ class GuardedJob:
         return passed
 
     def _run_pass(self, batch: Batch) -> Pass:
+        self._witness.watches_gradients = self.level is not GuardLevel.STATE
         if not self._watches:
             return self.job.run_pass(batch, self._witness)
         with self._checksums.watching():
@@ -268,13 +273,16 @@ class GuardedJob:
             self._note(struck, report.step, 0, is_lost=True)
             raise LostError(f"step {report.step}: {struck}, in the same way twice")
 
-    def _fingerprint(self, passed: Pass) -> tuple[str, bytes, dict[int, bytes]]:
+    def _fingerprint(self, passed: Pass) -> _Fingerprint:
+        if not self._witness.watches_gradients:  # So they were not digested as they were gathered.
+            self._witness.watches_gradients = True
+            self._witness.gathered(self.job.optimizer.gradient_octets)
         # Written out, since a loss that is not a number is not equal to itself.
-        return repr(passed.report), bytes(tensor_octets(passed.noise)), dict(self._witness.gradient_digests)
+        return repr(passed.report), bytes(tensor_octets(passed.noise)), self._witness.gradient_digests
 
-    def _differing(self, before: tuple[str, bytes, dict[int, bytes]], now: tuple[str, bytes, dict[int, bytes]]) -> str:
+    def _differing(self, before: _Fingerprint, now: _Fingerprint) -> str:
         """Name the gradients by which two passes differ, if it is few; what is wrong on the way makes all differ."""
-        differing = [stretch for stretch, digest in now[2].items() if before[2][stretch] != digest]
+        differing = [stretch for stretch, digest in enumerate(now[2]) if before[2][stretch] != digest]
         if len(differing) == 1 and len(now[2]) > 1:
             return f"{_ARITHMETIC} of {self.job.optimizer.name_of(differing[0])}"
         return _ARITHMETIC

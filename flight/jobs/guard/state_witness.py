@@ -3,6 +3,7 @@
 A digest is XXH3 with 128 bits, which is not made against forgers: what strikes memory does not know it.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -35,7 +36,7 @@ class Seal:
             raise StruckError(Struck.GENERATOR, "generators and step")
         for place, expected in zip(self.places, self.digests, strict=True):
             rows_Rn = blocks[place.block][:, place.columns]
-            if tuple(xxhash.xxh3_128_digest(tensor_octets(row_n)) for row_n in rows_Rn) != expected:
+            if digest_rows([tensor_octets(row_n) for row_n in rows_Rn]) != expected:
                 raise StruckError(Struck.STATE, place.name)
 
 
@@ -50,11 +51,17 @@ class StateWitness:
     def __init__(self, optimizer: AdamW, sizes: Bounds | None = None) -> None:
         self._optimizer = optimizer
         self._sizes = sizes
+        places = () if sizes is None else optimizer.places()
+        lengths = [place.columns.stop - place.columns.start for place in places]
+        room = torch.empty(max(lengths, default=0))
+        self._moved = [room[:length] for length in lengths]
         self._octets_digest = b""
         self.digests: list[Digest] = []
         """Of each stretch, in order."""
-        self.gradient_digests: dict[int, bytes] = {}
-        """Of the gradients of each stretch, as they were gathered last."""
+        self.watches_gradients = False
+        """Whether gradients are verified, too, from where they are gathered."""
+        self.gradient_digests: list[Digest] = []
+        """Of each stretch, as they were gathered last."""
         self.odd_updates = 0
         """Updates of a stretch that were done twice because of their size."""
 
@@ -71,13 +78,14 @@ class StateWitness:
         for index, rows in enumerate(stretches):
             self.read(index, rows)
 
-    def gathered(self, stretch: int, gradients: memoryview) -> None:
+    def gathered(self, gradients: Sequence[memoryview]) -> None:
         """See `flight.jobs.optimizer.Witness`."""
-        self.gradient_digests[stretch] = xxhash.xxh3_128_digest(gradients)
+        if self.watches_gradients:
+            self.gradient_digests = [xxhash.xxh3_128_digest(each) for each in gradients]
 
     def took(self, stretch: int, gradients: memoryview) -> None:
         """See `flight.jobs.optimizer.Witness`."""
-        if xxhash.xxh3_128_digest(gradients) != self.gradient_digests[stretch]:
+        if self.watches_gradients and xxhash.xxh3_128_digest(gradients) != self.gradient_digests[stretch]:
             raise StruckError(Struck.GRADIENTS, self._optimizer.name_of(stretch))
 
     def read(self, stretch: int, rows: Rows) -> None:
@@ -89,7 +97,8 @@ class StateWitness:
         """See `flight.jobs.optimizer.Witness`: it is, if it is larger than such updates are."""
         if self._sizes is None:
             return False
-        size = torch.dist(before_n, after_n).item()
+        moved_n = torch.sub(after_n, before_n, out=self._moved[stretch])
+        size = math.sqrt(torch.dot(moved_n, moved_n))  # In half the time of `torch.dist`.
         is_odd = self._sizes.is_outside(stretch, size)
         self._sizes.learn(stretch, size)
         self.odd_updates += is_odd
@@ -97,7 +106,7 @@ class StateWitness:
 
     def digest(self, rows: Rows) -> Digest:
         """See `flight.jobs.optimizer.Witness`."""
-        return tuple(map(xxhash.xxh3_128_digest, rows))
+        return digest_rows(rows)
 
     def wrote(self, stretch: int, rows: Rows) -> Digest:
         """See `flight.jobs.optimizer.Witness`."""
@@ -120,6 +129,16 @@ class StateWitness:
         """
         if digest_octets(octets) != self._octets_digest:
             raise StruckError(Struck.GENERATOR, "generators and step")
+
+
+def digest_rows(rows: Sequence[memoryview]) -> Digest:
+    """Digest rows as if they lay one after the other, which costs least where they do."""
+    if len(rows) == 1:
+        return xxhash.xxh3_128_digest(rows[0])
+    digest = xxhash.xxh3_128()
+    for row in rows:
+        digest.update(row)
+    return digest.digest()
 
 
 def digest_octets(octets: Mapping[str, bytes]) -> bytes:

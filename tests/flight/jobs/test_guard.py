@@ -359,7 +359,7 @@ def test_a_loss_that_leaves_its_bounds_is_computed_again_and_believed_if_it_come
     assert job.take_findings() == ()
 
 
-@pytest.mark.parametrize("level", ["state", "compute", "double"])
+@pytest.mark.parametrize("level", ["compute", "replay", "double"])
 @pytest.mark.parametrize("bit", [3, 30])
 def test_a_gradient_that_is_struck_before_the_update_is_found(text, clean, level, bit):
     job = guarded(text, level)
@@ -376,6 +376,53 @@ def test_a_gradient_that_is_struck_before_the_update_is_found(text, clean, level
     (found,) = job.take_findings()
     assert (found.struck, "tokens.weight" in found.where.split()) == (Struck.GRADIENTS, True)
     assert run(job) == clean[STEPS]
+
+
+def test_a_gradient_that_nobody_digests_is_no_finding_at_state(text):
+    job = guarded(text)
+    run(job, 5)
+    update, gradients_N = job.job.update, job.job.optimizer.blocks[0].gradients_N
+
+    def strike_then_update(*asked, **how):
+        job.job.update = update
+        flip(gradients_N, 17, 3)
+        update(*asked, **how)
+
+    job.job.update = strike_then_update
+    run(job)
+    assert job.take_findings() == ()  # `docs/guard.md` says so: they are no part of State.
+
+
+def test_a_pass_that_looked_odd_at_state_is_compared_by_its_gradients_too(text, clean, monkeypatch):
+    job = guarded(text)
+    run(job, 5)
+    outside = iter([True])
+    monkeypatch.setattr(Bounds, "is_outside", lambda self, key, value: next(outside, False))
+    inner, passes, gradients_N = job.job.run_pass, [], job.job.optimizer.blocks[0].gradients_N
+
+    def run_and_strike(*asked):
+        passed = inner(*asked)
+        passes.append(passed)
+        if len(passes) == 1:
+            flip(gradients_N, 17, 3)  # Too little for loss or norm to tell.
+        return passed
+
+    job.job.run_pass = run_and_strike
+    job.step()
+    (found,) = job.take_findings()
+    assert (found.struck, len(passes)) == (Struck.COMPUTE, 3)
+    assert run(job) == clean[STEPS]
+
+
+def test_products_that_are_watched_leave_torch_as_it_was(text):
+    plain = torch.nn.functional.linear
+    job = guarded(text, "compute")
+    job.step()
+    assert torch.nn.functional.linear is plain
+    with pytest.raises(ZeroDivisionError), job._checksums.watching():
+        assert torch.nn.functional.linear is not plain
+        raise ZeroDivisionError
+    assert torch.nn.functional.linear is plain
 
 
 def strike_the_place(job, bit, row=0, call=1):
@@ -495,7 +542,7 @@ def test_a_tolerance_that_was_widened_comes_back():
     checksums = Checksums({})
 
     def learn(difference, **how):
-        checksums._noted, checksums._differences = [], []
+        checksums._noted, checksums._differences = [], None
         checksums.note("forward", torch.ones(1), torch.full((3,), 100.0), torch.full((3,), 100.0 + difference))
         return checksums.learn(**how)
 

@@ -214,7 +214,7 @@ def test_checksums_that_skip_the_way_back_are_seen(clean, monkeypatch):
     note = Checksums.note
 
     def forgetful(self, *noted):
-        if len(self._differences) < forward:
+        if len(self._noted) < forward:
             note(self, *noted)
 
     monkeypatch.setattr(Checksums, "note", forgetful)
@@ -222,7 +222,7 @@ def test_checksums_that_skip_the_way_back_are_seen(clean, monkeypatch):
 
 
 def test_doing_all_twice_and_comparing_the_loss_alone_is_seen(clean, monkeypatch):
-    monkeypatch.setattr(GuardedJob, "_fingerprint", lambda self, passed: (repr(passed.report.loss), b"", {}))
+    monkeypatch.setattr(GuardedJob, "_fingerprint", lambda self, passed: (repr(passed.report.loss), b"", []))
     count = products_of_a_step("double")
     trials = [strike_product(train(guarded("double"), 3), end_of(clean), count, Streams(seed)) for seed in range(10)]
     assert Verdict.MISSED in [trial.verdict for trial in trials]
