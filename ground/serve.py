@@ -1,38 +1,44 @@
-"""A station in service: its link, its archive, its files, and the local socket through which programs use it.
+"""A station in service: its link, its archive, its files, its audit, and the doors through which it is used.
 
-What the station says is in the archive before anything more leaves and before anybody hears of it. What programs may
-ask is in `ground.requests`, how they ask in `ground.socket_server`. It understands no telemetry: the station does.
+What the station says is in the archive before anything more leaves and before anybody hears of it. What can be asked is
+in `ground.server.operations`, how it is asked in `ground.server`. It understands no telemetry: the station does.
 """
 
 import asyncio
 import contextlib
-import os
+import importlib
+import importlib.util
 import secrets
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ccsds.errors import MisuseError
 from ccsds.sdls.key_file import End
 from ccsds.sdls.key_store import Standing
 from ccsds.sdls.security import Security
 from ground import outbox
+from ground.access.audit import Audit
+from ground.access.gate import SocketGate, WebGate
+from ground.access.guard import Guard
+from ground.access.principal import Principal
+from ground.access.sessions import TOKEN_OCTETS
+from ground.access.users import Users
 from ground.archive.archive import Archive
 from ground.events import (
     ArchiveFailed,
-    FrameReceived,
     PortReported,
     StationEvent,
-    encode_json,
-    plain,
 )
 from ground.file_store import DirectoryStore
 from ground.files import FilesHome
-from ground.requests import answer
-from ground.socket_server import SocketServer
+from ground.server.app import make_app
+from ground.server.doors import Doors, WebAddress, load_certificate
+from ground.server.operations import Operations
 from ground.station import Station
 from ground.station_config import StationConfig
 from ground.transfer_events import (
@@ -62,17 +68,24 @@ class ServeConfig:
     """Key file of the ground, or None on a bench: then every frame is believed, and commands travel clear."""
     files_path: Path | None = None
     """Directory of files that came and go, or None: beside the archive."""
+    web: WebAddress | None = None
+    """Where the API and the console are for browsers, or None: nowhere."""
+    web_names: tuple[str, ...] = ()
+    """Names by which browsers ask for it, beside its own and plain addresses."""
+    users_path: Path | None = None
+    """File of the people who may come in there, or None: only on a loopback address, where one person is alone."""
+    has_console: bool = True
+    """Whether the console is at that address, where it is installed."""
 
     @property
     def files_directory(self) -> Path:
         """Where files are."""
         return self.files_path or self.archive_path.with_name(self.archive_path.name + ".files")
 
-
-def default_archive_path() -> Path:
-    """Give where the archive is unless told otherwise: the user's data directory."""
-    home = os.environ.get("XDG_DATA_HOME")
-    return (Path(home) if home else Path.home() / ".local" / "share") / "starloop" / "ground.sqlite"
+    @property
+    def audit_path(self) -> Path:
+        """Where the record is of what was done."""
+        return self.archive_path.with_name(self.archive_path.name + ".audit")
 
 
 def run(config: ServeConfig, *, say: Callable[[str], None]) -> None:
@@ -106,9 +119,15 @@ class StationService:
     def __init__(self, config: ServeConfig, say: Callable[[str], None]) -> None:
         self.config = config
         self._say = say
-        self._server = SocketServer(config.socket_path, lambda line, connection: answer(self, line, connection))
+        self.operations = Operations(self, needs_two=config.users_path is not None)
         self._stopped = asyncio.Event()
         self._wake = asyncio.Event()
+        self.started_unix_ns = time.time_ns()
+        self.port_text = ""
+        """What was last said of the link's port."""
+        self.archive_trouble = ""
+        """Why the archive cannot be written, while it cannot."""
+        self._has_recorded = False
 
     async def run(self) -> None:
         """Serve until stopped.
@@ -119,6 +138,7 @@ class StationService:
             OSError: The key file cannot be read, or its directory not written.
         """
         parse_url(self.config.link)
+        self._check_web()
         with contextlib.ExitStack() as stack:
             self.security = None
             if self.config.keys_path is not None:
@@ -147,19 +167,24 @@ class StationService:
                 stores=self._archive.stores(),
             )
             outbox.clear(self.files.root, kept=[each["source_name"] for each in self.station.transfers()])
-            self._server.open()
+            self._audit = Audit.open(config.audit_path)
             try:
-                await self._serve()
+                doors = Doors(self._application(), config.socket_path, config.web, self._say)
+                doors.open()
+                try:
+                    await self._serve(doors)
+                finally:
+                    doors.close()
             finally:
-                self._server.close()
+                self._audit.close()
         finally:
             self._remember()
             with contextlib.suppress(sqlite3.Error):
                 self._archive.close()
 
-    async def _serve(self) -> None:
+    async def _serve(self, doors: Doors) -> None:
         config = self.config
-        await self._server.start()
+        await doors.start()
         self._say(f"station {self._archive.identity.source_id} serves {config.link}, profile {config.profile.name}")
         self._say(self._protection())
         self._say(f"archive {config.archive_path}, files {self.files.root}, socket {config.socket_path}")
@@ -186,7 +211,9 @@ class StationService:
             # Nothing is heard from now on: what came of files is made durable.
             self.station.contact(False, time.monotonic_ns())
             self.take(self.station.take_events())
-            await self._server.stop()
+            doors.shut()
+            self.operations.subscriptions.end()
+            await doors.stop()
         for task in done:
             task.result()
 
@@ -197,8 +224,30 @@ class StationService:
             await asyncio.sleep(COMMIT_INTERVAL_S)
             try:
                 self._archive.commit()
+                if self._has_recorded:
+                    self.archive_trouble = ""
             except sqlite3.Error as error:
-                self._broadcast([_archive_failed(error)])
+                self._broadcast([self._archive_failed(error)])
+
+    def _check_web(self) -> None:
+        """Refuse an address that anybody reaches and nobody has to log in at.
+
+        Raises:
+            MisuseError: It is one, or its certificate or its users cannot be used.
+            MalformedError: The file of users is none.
+        """
+        web, users_path = self.config.web, self.config.users_path
+        if users_path is not None and not Users(users_path).all():
+            raise MisuseError(f"users {users_path}: expected at least one, found none; ground users add NAME")
+        if web is None:
+            return
+        load_certificate(web)
+        if not web.is_loopback and users_path is None:
+            raise MisuseError(
+                f"web {web}: expected --users FILE where other computers come in, found none; ground users add NAME"
+            )
+        if not web.is_loopback and web.certificate is None:
+            self._say(f"web {web}: passwords and commands travel readable; give --tls-certificate and --tls-key")
 
     def _remember(self) -> None:
         """Make durable which telemetry was received, before the archive does the same with what it said."""
@@ -220,10 +269,14 @@ class StationService:
 
     def _take_from_drive(self, events: Iterable[StationEvent | PortUp | PortDown]) -> None:
         now_ns = time.monotonic_ns()
-        self.take(
-            PortReported(time_ns=now_ns, text=str(each)) if isinstance(each, PortUp | PortDown) else each
-            for each in events
-        )
+        told: list[StationEvent] = []
+        for each in events:
+            if isinstance(each, PortUp | PortDown):
+                self.port_text = str(each)
+                told.append(PortReported(time_ns=now_ns, text=str(each)))
+            else:
+                told.append(each)
+        self.take(told)
 
     def take(self, events: Iterable[StationEvent]) -> None:
         """Keep events, then tell them to those who listen."""
@@ -232,38 +285,48 @@ class StationService:
             return
         try:
             self._archive.record(events, time.time_ns())
+            self._has_recorded = True
         except sqlite3.Error as error:
-            events.append(_archive_failed(error))
+            events.append(self._archive_failed(error))
         for event in events:
             if isinstance(event, TransferFinished | TransferFailed) and event.direction is TransferDirection.UP:
                 outbox.remove(self.files.root, event.source_name)
         self._broadcast(events)
 
     def _broadcast(self, events: Iterable[StationEvent]) -> None:
-        listeners = self._server.listeners
+        events = list(events)
         for event in events:
-            # Raw frames are in the archive; here they would only be noise.
-            if isinstance(event, FrameReceived):
-                continue
+            self.operations.commanding.observe(event)
             if isinstance(event, ArchiveFailed | PortReported):
                 self._say(str(event))
-            line = encode_json({"event": {**plain(event), "line": str(event)}}) + b"\n"
-            for listener in listeners:
-                listener.put(line)
+        self.operations.subscriptions.tell(events, time.time_ns())
 
-    def issue(self, command_id: int) -> dict[str, Any]:
-        """Make a command durable before the transmitter can pull it, or take it back."""
+    def issue(self, command_id: int) -> None:
+        """Make a command durable before the transmitter can pull it, or take it back.
+
+        Raises:
+            sqlite3.Error: The archive failed; the command is taken back.
+        """
         events = self.station.take_events()
         try:
             self._archive.record(events, time.time_ns())
         except sqlite3.Error as error:
             self.station.withdraw(command_id, f"the archive failed: {error}", time.monotonic_ns())
-            self._broadcast([*events, _archive_failed(error)])
+            self._broadcast([*events, self._archive_failed(error)])
             self.take(self.station.take_events())
             raise
         self._broadcast(events)
         self.wake()
-        return {"command_id": command_id}
+
+    def note_action(self, by: Principal, action: str, details: Mapping[str, Any]) -> None:
+        """Keep what somebody does; it is durable at return.
+
+        Raises:
+            OSError: The disk does not take it: then it is not to be done.
+        """
+        self._audit.write(
+            time.time_ns(), who=by.name, role=by.role.name, door=by.door.value, action=action, details=details
+        )
 
     def wake(self) -> None:
         """Have the link look at the station, which was given something to do."""
@@ -273,9 +336,28 @@ class StationService:
         """End `run`."""
         self._stopped.set()
 
+    def _archive_failed(self, error: Exception) -> ArchiveFailed:
+        self.archive_trouble, self._has_recorded = str(error), False
+        return ArchiveFailed(time_ns=time.monotonic_ns(), reason=str(error))
 
-def _archive_failed(error: Exception) -> ArchiveFailed:
-    return ArchiveFailed(time_ns=time.monotonic_ns(), reason=str(error))
+    def _application(self) -> Callable[[str], Any]:
+        """Give what makes the application for each door: one application behind both gates."""
+        users = None if self.config.users_path is None else Users(self.config.users_path)
+        guard = Guard(users, _draw_token)
+        app = make_app(self.operations, guard)
+        if self.config.web is not None and self.config.has_console and _has_console():
+            importlib.import_module("ground.console.mount").mount(app, self.operations, self.config.archive_path)
+        own = () if self.config.web is None else (self.config.web.host, *self.config.web_names)
+        gates = {"socket": SocketGate(app), "web": WebGate(app, guard, own)}
+        return gates.__getitem__
+
+
+def _has_console() -> bool:
+    return all(importlib.util.find_spec(name) is not None for name in ("nicegui", "ground.console"))
+
+
+def _draw_token() -> str:
+    return secrets.token_urlsafe(TOKEN_OCTETS)
 
 
 def _draw_source_id() -> int:

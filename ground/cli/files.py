@@ -23,9 +23,9 @@ from ground.cli.commands import arm_command, send_and_follow
 from ground.cli.options import FAILED_STATUS, json_option, plain_errors, socket_option, to_json
 from ground.cli.transfer_display import ENDS, TransferDisplay
 from ground.client import Client, StationGoneError
+from ground.client.client import ROWS_ASKED_MAX
 from ground.events import FINAL, Stage
 from ground.files import parse_transaction
-from ground.requests import ROWS_ASKED_MAX
 from ground.transfer_options import PRIORITY_DEFAULT, TransferOptions, parse_request
 from mission.definition import DICTIONARY
 from mission.dictionary import Hazard

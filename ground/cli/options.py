@@ -4,6 +4,7 @@ Exit status: 0 done, 1 the command failed or was lost or the station went away, 
 """
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,12 @@ socket_option = click.option(
     help="Where the station listens.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def default_archive_path() -> Path:
+    """Give where the archive is unless told otherwise: the user's data directory."""
+    home = os.environ.get("XDG_DATA_HOME")
+    return (Path(home) if home else Path.home() / ".local" / "share") / "starloop" / "ground.sqlite"
 
 
 def to_json(value: Any) -> str:

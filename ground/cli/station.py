@@ -10,9 +10,8 @@ from rich.console import Console
 from rich.live import Live
 
 from ground import presentation
-from ground.cli.options import json_option, plain_errors, socket_option, to_json
+from ground.cli.options import default_archive_path, json_option, plain_errors, socket_option, to_json
 from ground.client import Client
-from ground.serve import ServeConfig, default_archive_path, run
 from mission.profile_file import open_profile
 from mission.profiles import PROFILES
 from mission.words.link import LINK_STRUCTURE
@@ -57,6 +56,12 @@ _UNINTERESTING = frozenset({"FrameReceived", "ReportReceived", "HousekeepingRece
     show_default="beside the archive",
     help="Directory of files from the spacecraft; they are under their names once they are whole.",
 )
+@click.option(
+    "--web",
+    default="127.0.0.1:8180",
+    show_default=True,
+    help="Where the console and the API are for browsers, as HOST:PORT; none for nowhere.",
+)
 @click.option("--insecure", is_flag=True, help="Believe every frame. For a bench, never for a radio.")
 @socket_option
 def serve(
@@ -65,10 +70,15 @@ def serve(
     archive_path: Path,
     keys_path: Path | None,
     files_path: Path | None,
+    web: str,
     insecure: bool,
     socket_path: Path,
 ) -> None:
     """Own the link and the archive, until stopped."""
+    # Only here: the station's API is much to load, and the other commands need none of it.
+    from ground.serve import ServeConfig, run
+    from ground.server.doors import WebAddress
+
     console = Console(stderr=True)
     with plain_errors():
         parse_url(link)
@@ -81,6 +91,7 @@ def serve(
             socket_path=socket_path,
             keys_path=keys_path,
             files_path=files_path,
+            web=None if web == "none" else WebAddress.of(web),
         )
         run(config, say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True))
 

@@ -51,7 +51,7 @@ class Programs:
         """
         security = {end: ["--keys", str(keys[end])] if end in keys else ["--insecure"] for end in End}
         ground = [
-            "serve", "--link", station_url, "--profile", profile, "--socket", str(socket_path),
+            "serve", "--web", "none", "--link", station_url, "--profile", profile, "--socket", str(socket_path),
             "--archive", str(folder / "archive.sqlite"), "--files", str(files), *security[End.GROUND],
         ]  # fmt: skip
         station = Program("ground", ground, folder / "ground.log")

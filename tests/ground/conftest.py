@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from ccsds.cltu import CltuDeframer
@@ -273,3 +274,11 @@ def served(config, tmp_path, served_core) -> Iterator[Served]:
 def client(served) -> Iterator[Client]:
     with Client.connect(served.config.socket_path) as client:
         yield client
+
+
+@pytest.fixture
+def http(served) -> Iterator[httpx.Client]:
+    """Plain requests to the station, as somebody makes them who has no client of ours."""
+    transport = httpx.HTTPTransport(uds=str(served.config.socket_path))
+    with httpx.Client(transport=transport, base_url="http://station", timeout=TIMEOUT_S) as http:
+        yield http

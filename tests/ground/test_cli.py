@@ -95,11 +95,11 @@ def test_the_list_and_the_help_come_from_the_dictionary(ground):
 
 
 def test_send_prints_each_stage_and_tells_success_by_its_status(ground, served):
-    result = ground("send", "job.cancel", "job_id=5", socket_path=served.config.socket_path)
+    result = ground("send", "job.pause", "job_id=5", socket_path=served.config.socket_path)
     assert result.exit_code == 0
     lines = result.output.splitlines()
-    assert lines[-1] == "job.cancel 1: COMPLETED"
-    assert "job.cancel 1: ACCEPTED" in lines
+    assert lines[-1] == "job.pause 1: COMPLETED"
+    assert "job.pause 1: ACCEPTED" in lines
     assert served.spacecraft.telecommands[0].data == (5).to_bytes(4, "big")
 
 
@@ -109,7 +109,7 @@ def test_send_tells_a_refusal_by_its_status_with_the_spacecrafts_reason(ground, 
         return [VerificationReport(stage, telecommand.request_id, None, 7, "no such job")]
 
     served.spacecraft.answer = refuse
-    result = ground("send", "job.cancel", "job_id=5", "--bd", "--json", socket_path=served.config.socket_path)
+    result = ground("send", "job.pause", "job_id=5", "--bd", "--json", socket_path=served.config.socket_path)
     assert result.exit_code == 1
     last = json.loads(result.output.splitlines()[-1])
     assert (last["stage"], last["text"]) == ("REFUSED", "REFUSED, no such job")

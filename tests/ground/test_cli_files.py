@@ -219,7 +219,7 @@ def test_a_client_may_name_only_copies_in_the_outbox(served, local):
     with Client.connect(served.config.socket_path) as client:
         for name in ("../archive.sqlite", ".outbox/x", str(local), ".outbox/../a"):
             with pytest.raises(RefusalError, match="expected a file in the outbox"):
-                client._ask("put", source_name=name, destination_name="x")
+                client._ask("POST", "/api/transfers", {"source_name": name, "destination_name": "x"})
         with pytest.raises(RefusalError, match=r"transfer: expected one of suspend, .*, found 'explode'"):
             client.act_on_transfer("explode", "1-1")
 

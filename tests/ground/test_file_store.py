@@ -96,9 +96,7 @@ def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path):
 
 
 def test_nothing_that_a_link_asks_for_changes_the_outbox(store, tmp_path):
-    source = tmp_path / "photo.png"
-    source.write_bytes(b"picture")
-    name = outbox.copy_in(store.root, source)
+    name = take_in(store, "photo.png", b"picture")
     (store.root / "way").symlink_to(store.root / OUTBOX)
     round_about = name.replace(OUTBOX, "way")
     store.pwrite("other", 0, b"x")
@@ -117,10 +115,7 @@ def test_nothing_that_a_link_asks_for_changes_the_outbox(store, tmp_path):
 
 
 def test_a_copy_in_the_outbox_is_free_of_its_source_and_goes_with_its_transfer(store, tmp_path):
-    source = tmp_path / "photo.png"
-    source.write_bytes(b"picture")
-    first, second = outbox.copy_in(store.root, source), outbox.copy_in(store.root, source)
-    source.write_bytes(b"another")
+    first, second = take_in(store, "photo.png", b"picture"), take_in(store, "photo.png", b"picture")
     assert first != second
     assert store.read(first) == store.read(second) == b"picture"
     assert shown_name(first) == "photo.png"
@@ -132,13 +127,33 @@ def test_a_copy_in_the_outbox_is_free_of_its_source_and_goes_with_its_transfer(s
     assert store.list() == []
 
 
-def test_a_source_of_any_name_gets_one_that_cfdp_lets_through(store, tmp_path):
-    for given in ("ä" * 100, "with\nline", "back\\slash", "x" * 200 + ".png", "-rf"):
-        source = tmp_path / given
-        source.write_bytes(b"x")
-        name = outbox.copy_in(store.root, source)
+def test_a_source_of_any_name_gets_one_that_cfdp_lets_through(store):
+    for given in ("ä" * 100, "with\nline", "back\\slash", "../../up", "x" * 200 + ".png", "-rf"):
+        name = take_in(store, given, b"x")
         assert refusal_of(store, name, ".cfdp") is None
         assert name.endswith(".png") is given.endswith(".png")
-    for missing in (tmp_path / "nothing", tmp_path):
-        with pytest.raises(MisuseError, match="expected a file at"):
-            outbox.copy_in(store.root, missing)
+        assert store.read(name) == b"x"
+    for none in ("", ".", ".."):
+        with pytest.raises(MisuseError, match="expected the name of a file"):
+            outbox.Incoming(store.root, none)
+
+
+def test_what_did_not_come_whole_leaves_nothing_in_the_outbox(store):
+    incoming = outbox.Incoming(store.root, "photo.png")
+    incoming.write(b"pict")
+    incoming.discard()
+    assert store.list() == []
+
+
+def test_a_file_that_comes_leaves_room_on_the_disk(store, monkeypatch):
+    monkeypatch.setattr(outbox, "RESERVE_OCTETS", 1 << 60)
+    incoming = outbox.Incoming(store.root, "photo.png")
+    with pytest.raises(OSError, match="expected room on the disk"):
+        incoming.write(b"pict")
+    incoming.discard()
+
+
+def take_in(store, name: str, content: bytes) -> str:
+    incoming = outbox.Incoming(store.root, name)
+    incoming.write(content)
+    return incoming.finish()

@@ -7,17 +7,16 @@ import socket
 import sqlite3
 from dataclasses import replace
 
-import msgspec
 import pytest
 
 from ccsds.cop1.fop import Service
 from ccsds.errors import MisuseError
-from ground import socket_server
 from ground.archive.archive import Archive
 from ground.archive.history import History
 from ground.client import Client, NoStationError, RefusalError, StationGoneError
 from ground.events import PortReported
 from ground.serve import ServeConfig, StationService
+from ground.server import doors, subscriptions
 from mission.definition import DICTIONARY
 
 TIMEOUT_S = 60
@@ -40,7 +39,7 @@ def test_a_command_is_sent_followed_to_its_end_and_kept(served, client):
 
 def test_the_command_is_in_the_archive_before_the_client_hears_of_it(served, client):
     served.spacecraft.answer = lambda telecommand: []
-    command_id = client.send("job.cancel", {"job_id": 7})
+    command_id = client.send("job.pause", {"job_id": 7})
     history = History.open(served.config.archive_path)
     command = history.command(command_id)
     history.close()
@@ -102,59 +101,46 @@ def test_events_have_a_line_for_a_person_and_a_descriptor_to_wait_on(served, cli
     assert client.jobs()["4"]["sample"] == "To be,\nor not"
 
 
-def test_requests_that_make_no_sense_are_answered_with_a_reason(served):
+def test_requests_that_make_no_sense_are_answered_with_a_reason(served, http):
     requests = {
-        b"nonsense": "request: JSON is malformed",
-        b"[1]": "expected a request as a JSON object, found another value",
-        b'{"id": 1, "op": "fly"}': "unknown operation 'fly': expected one of send, telecommand, subscribe",
-        b'{"id": 2, "op": "send"}': "request: Object missing required field `name`",
-        b'{"id": 3, "op": "state", "x": 1}': "request: Object contains unknown field `x`",
-        b'{"id": 4, "op": "send", "name": "test.connection", "service": "AX"}': "service: expected one of AD, BD",
-        b'{"id": 5, "op": "telecommand", "service_type": 1, "subtype": 1, "data": "zz"}': "data: expected hexadecimal",
-        b'{"id": 6, "op": "telecommand", "service_type": 256, "subtype": 1}': "expected service and subtype 0 to 255",
+        ("POST", "/api/commands", "nonsense"): "request: body.0: JSON decode error",
+        ("POST", "/api/commands", "[1]"): "request: body: Input should be a valid dictionary",
+        ("POST", "/api/fly", "{}"): "Not Found",
+        ("POST", "/api/commands", "{}"): "request: body.name: Field required",
+        ("POST", "/api/commands", '{"name": "test.connection", "x": 1}'): "request: body.x: Extra inputs",
+        ("POST", "/api/commands", '{"name": "test.connection", "service": "AX"}'): "body.service: Input should be 'AD'",
+        ("POST", "/api/telecommands", '{"service_type": 1, "subtype": 1, "data": "zz"}'): "data: expected hexadecimal",
+        ("POST", "/api/telecommands", '{"service_type": 256, "subtype": 1}'): "expected service and subtype 0 to 255",
     }
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(served.config.socket_path))
-        connection.settimeout(TIMEOUT_S)
-        replies = connection.makefile("rb")
-        for request, error in requests.items():
-            connection.sendall(request + b"\n")
-            reply = msgspec.json.decode(replies.readline())
-            assert error in reply["error"]
-        replies.close()
-
-
-def test_a_request_that_never_ends_is_cut_off(served, monkeypatch):
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(served.config.socket_path))
-        connection.settimeout(TIMEOUT_S)
-        with pytest.raises((BrokenPipeError, ConnectionResetError)):
-            while True:
-                connection.sendall(b"x" * 65536)
-    with Client.connect(served.config.socket_path) as client:
-        assert client.state()["profile"] == "serial"
+    for (method, path, body), error in requests.items():
+        reply = http.request(method, path, content=body, headers={"Content-Type": "application/json"})
+        assert 400 <= reply.status_code < 500
+        assert error in reply.json()["error"]
 
 
 def test_a_client_that_does_not_read_is_dropped_and_the_others_go_on(served, client, monkeypatch):
-    monkeypatch.setattr(socket_server, "CLIENT_LINES_MAX", 100)
+    monkeypatch.setattr(subscriptions, "EVENTS_WAITING_MAX", 100)
     slow = socket.socket(socket.AF_UNIX)
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     slow.connect(str(served.config.socket_path))
-    slow.sendall(b'{"id": 1, "op": "subscribe"}\n')
+    slow.sendall(
+        b"GET /api/stream?period_s=0 HTTP/1.1\r\nHost: station\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
     client.subscribe()
     poll = select.poll()
     poll.register(slow, select.POLLHUP)
     told = 0
     while not poll.poll(0):
         event = PortReported(time_ns=told, text="x" * 2000)
-        served.call(lambda event=event: served.service._broadcast([event] * 50))
+        served.call(lambda event=event: served.service.take([event] * 50))
         told += 50
         heard = 0
         while heard < 50:
             heard += sum(each["type"] == "PortReported" and each["time_ns"] == told - 50 for each in _wait(client))
         assert told < 100_000
     slow.close()
-    assert client.state()["profile"] == "serial"
+    assert client.state()["listeners_dropped"] == 1
 
 
 def _wait(client: Client) -> list[dict]:
@@ -162,14 +148,13 @@ def _wait(client: Client) -> list[dict]:
     return client.read_events()
 
 
-def test_clients_beyond_the_bound_are_turned_away(served, monkeypatch):
-    monkeypatch.setattr(socket_server, "CLIENTS_MAX", 1)
-    with Client.connect(served.config.socket_path) as first:
-        first.state()
-        second = Client.connect(served.config.socket_path)
-        with second, pytest.raises(StationGoneError, match=r"expected at most 1 clients at once|closed|Broken|reset"):
-            second.state()
-        assert first.state()["profile"] == "serial"
+def test_listeners_beyond_the_bound_are_turned_away(served, monkeypatch):
+    monkeypatch.setattr(subscriptions, "LISTENERS_MAX", 1)
+    with Client.connect(served.config.socket_path) as first, Client.connect(served.config.socket_path) as second:
+        first.subscribe()
+        with pytest.raises(StationGoneError, match=r"expected at most 1 listeners at once"):
+            second.subscribe()
+        assert second.state()["profile"] == "serial"
 
 
 def test_a_command_that_the_archive_cannot_keep_is_taken_back_and_never_sent(served, client, monkeypatch):
@@ -225,19 +210,19 @@ def test_a_socket_left_by_a_killed_station_is_taken_over_and_another_file_is_not
     left = socket.socket(socket.AF_UNIX)
     left.bind(str(path))
     left.close()
-    socket_server.listen(path).close()
+    doors.listen(path).close()
     path.unlink()
     path.write_text("precious")
     with pytest.raises(MisuseError, match="expected a socket or nothing at"):
-        socket_server.listen(path)
+        doors.listen(path)
     assert path.read_text() == "precious"
 
 
 def test_a_station_that_stops_leaves_the_socket_of_another_alone(served, client):
     path = served.config.socket_path
-    path.unlink()
-    other = socket_server.listen(path)
     client.subscribe()
+    path.unlink()
+    other = doors.listen(path)
     client.stop()
     with pytest.raises(StationGoneError):
         for _ in client.events(TIMEOUT_S):
@@ -248,7 +233,7 @@ def test_a_station_that_stops_leaves_the_socket_of_another_alone(served, client)
 
 def test_a_path_that_no_socket_can_have_is_refused(tmp_path):
     with pytest.raises(MisuseError, match="expected a path for a socket at"):
-        socket_server.listen(tmp_path / ("x" * 200))
+        doors.listen(tmp_path / ("x" * 200))
 
 
 def test_a_bad_link_url_is_refused_before_anything_is_made(config):

@@ -99,7 +99,7 @@ def _supervised(overrides: str) -> tuple[float, float, bool]:
             "--corpus", CORPUS, "--insecure",
         )  # fmt: skip
         _start(
-            stack, folder, "ground", "serve", "--link", f"serial:{folder / 'station'}",
+            stack, folder, "ground", "serve", "--web", "none", "--link", f"serial:{folder / 'station'}",
             "--socket", str(folder / "s"), "--archive", str(folder / "a.sqlite"), "--insecure",
         )  # fmt: skip
         client = stack.enter_context(_connect(folder / "s", board, station))

@@ -1,0 +1,1 @@
+"""Who may do what at a station: users, sessions, checks at its doors, approvals, and the record of what was done."""
