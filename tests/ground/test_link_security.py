@@ -398,7 +398,7 @@ class TestService:
             ("destroy", 1, "expected a key that one can destroy, found active"),
             ("activate", 999, "expected an SPI of this key file, found 999"),
             ("restore", 1, "expected one of activate, deactivate, destroy and an SPI, found 'restore' and 1"),
-            ("activate", None, "and an SPI, found 'activate' and None"),
+            ("activate", None, "body.spi: Input should be a valid integer"),
         ):
             with pytest.raises(RefusalError, match=text):
                 client.keys(operation, spi)
