@@ -288,7 +288,7 @@ class Tracker:
         return orders
 
     def snapshot(self) -> list[dict[str, Any]]:
-        """Give every remembered command, oldest first, in plain values."""
+        """Give every remembered command, oldest first, in plain values, and how long the next report is waited for."""
         tracked = sorted([*self._finished.values(), *self._open.values()], key=lambda each: each.command_id)
         return [
             {
@@ -299,6 +299,9 @@ class Tracker:
                 "attempt": each.attempt,
                 "text": each.text,
                 "time_ns": each.time_ns,
+                "deadline_ns": each.deadline_ns,
+                "remaining_ns": each.remaining_ns,
+                "tries_left": max(self._config.tries_max - each.unanswered, 0),
             }
             for each in tracked
         ]

@@ -1,12 +1,5 @@
-"""``ground schedule``: put a command into the schedule of the spacecraft, and see what waits in it.
+"""``ground schedule``: put a command into the schedule of the spacecraft, and see what waits in it."""
 
-A request in the schedule is known by its source id, APID and sequence count. Those put there by this program have a
-source of their own (`mission.channels.OnBoardSource`) and a count made of what they say and when; another can be given.
-"""
-
-import calendar
-import hashlib
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,20 +9,17 @@ import click
 
 from ccsds.errors import MisuseError
 from ccsds.pus.telecommand import SEQUENCE_COUNT_MAX, Telecommand
-from ccsds.time import tai_ns_from_unix, unix_ns_from_tai
+from ccsds.time import unix_ns_from_tai
 from ground import presentation
 from ground.cli.commands import pairs, send_and_follow
 from ground.cli.options import FAILED_STATUS, json_option, plain_errors, socket_option, to_json
 from ground.client import Client
 from ground.events import Stage
+from ground.schedule_request import request_count, scheduled
 from mission.channels import Apid, OnBoardSource
 from mission.definition import DICTIONARY
-from mission.schedule import Anchor, Late
+from mission.schedule import Anchor
 
-_NS_PER_S = 1_000_000_000
-_RELATIVE = re.compile(r"(aos|los|event(\d+))(?:([+-])(\d+(?:\.\d+)?)(ms|s|min|h))?")
-_UNITS_MS = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000}
-_UTC = click.DateTime(["%Y-%m-%dT%H:%M:%SZ"])
 # How long the report of a page may take behind the completion of its command, and how often it is asked for again.
 REPORT_TIMEOUT_S = 20.0
 PAGE_TRIES_MAX = 3
@@ -68,23 +58,14 @@ def add(
     """
     with plain_errors():
         command = DICTIONARY.command(name)
-        data = command.arguments.encode(command.arguments.parse(pairs(arguments)))
-        when = _parse_time(time)
-        if count is None:
-            said = hashlib.sha256(f"{time} {name} ".encode() + data).digest()
-            count = int.from_bytes(said[:2], "big") & SEQUENCE_COUNT_MAX
-        request = Telecommand(
-            Apid.CORE, count, command.service, command.subtype, OnBoardSource.SCHEDULE, data=data
-        ).encode()
-        row = {"group": group, "request": request, **when}
-        row |= {} if late_s is None else {"late": Late.RUN, "limit": late_s}
-        values = {"sub_schedule": sub_schedule, "activities": [row]}
+        given = command.arguments.parse(pairs(arguments))
+        values = scheduled(command, given, time, late_s=late_s, group=group, sub_schedule=sub_schedule, count=count)
         with Client.connect(socket_path) as client:
             final = send_and_follow(client, "schedule.insert_relative", values, as_json=as_json)
     if final != Stage.COMPLETED.name:
         sys.exit(FAILED_STATUS)
     if not as_json:
-        click.echo(f"{name} is request {OnBoardSource.SCHEDULE}/{Apid.CORE}/{count}")
+        click.echo(f"{name} is request {OnBoardSource.SCHEDULE}/{Apid.CORE}/{request_count(values)}")
 
 
 @schedule.command(name="list")
@@ -138,32 +119,6 @@ def _page(client: Client, position: int) -> dict[str, Any] | None:
             if event["values"]["position"] == position:
                 return event["values"]
     return None
-
-
-def _parse_time(text: str) -> dict[str, Any]:
-    """Give when an activity is due, as fields of `schedule.insert_relative`.
-
-    Raises:
-        MisuseError: It is no time.
-    """
-    match = _RELATIVE.fullmatch(text)
-    if match is not None:
-        anchor, event, sign, number, unit = match.groups()
-        offset_ms = round(float(number) * _UNITS_MS[unit]) if number else 0
-        fields: dict[str, Any] = {"offset": -offset_ms if sign == "-" else offset_ms}
-        if event:
-            return {**fields, "anchor": Anchor.EVENT, "orbit_event": int(event)}
-        return {**fields, "anchor": Anchor[anchor.upper()]}
-    try:
-        moment = _UTC.convert(text, None, None)
-    except click.BadParameter:
-        raise MisuseError(
-            f"TIME: expected a UTC time such as 2027-03-01T12:00:00Z, or aos+90s, los, event7-30s, found {text!r}"
-        ) from None
-    return {
-        "anchor": Anchor.ABSOLUTE,
-        "release_time": tai_ns_from_unix(calendar.timegm(moment.timetuple()) * _NS_PER_S),
-    }
 
 
 def _time_text(row: dict[str, Any]) -> str:
