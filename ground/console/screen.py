@@ -88,5 +88,5 @@ class Screen:
         except (StarloopError, OSError, sqlite3.Error) as error:
             said.tell(str(error), "alarm")
             return None
-        said.clear()
+        said.hush()
         return found

@@ -70,19 +70,19 @@ class _FilesPage:
         filing = self._screen.console.operations.filing
         self._screen.attempt(self._said, lambda: filing.act(self._screen.person, key, act))
 
-    def _command(self, said: Said, name: str, **arguments: Any) -> None:
+    def _command(self, command: str, **arguments: Any) -> None:
         commanding = self._screen.console.operations.commanding
-        self._screen.attempt(said, lambda: commanding.send(self._screen.person, name, arguments))
+        self._screen.attempt(self._board_said, lambda: commanding.send(self._screen.person, command, arguments))
 
     def _list(self) -> None:
         self._notes["directory"] = self._directory.value.strip()
-        self._command(self._board_said, "file.list", directory=self._notes["directory"])
+        self._command("file.list", directory=self._notes["directory"])
 
     def _pick(self, key: str, act: str) -> None:
         if act == "get":
-            self._command(self._board_said, "file.send", name=key)
+            self._command("file.send", name=key)
         elif act == "digest":
-            self._command(self._board_said, "file.attributes", name=key)
+            self._command("file.attributes", name=key)
         elif act == "open":
             self._directory.set(key)
             self._list()

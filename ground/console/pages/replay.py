@@ -74,7 +74,7 @@ class _ReplayPage:
         self._notes.update({"from": self._from.value, "to": self._to.value})
 
     async def _start(self) -> None:
-        self._said.clear()
+        self._said.hush()
         path = self._screen.console.archive_path
         try:
             from_ns, to_ns = (unix_ns_of(self._notes[which]) for which in ("from", "to"))

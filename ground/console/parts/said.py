@@ -17,7 +17,7 @@ class Said(Markup):
         self.classes(replace=f"said {kind}")
         self.show(esc(text))
 
-    def clear(self) -> None:
+    def hush(self) -> None:
         """Say nothing."""
         self.classes(replace="said")
         self.show("")
