@@ -60,6 +60,7 @@ EDGES = {
     "ground/file_source.py",
     "ground/file_store.py",
     "ground/archive/history.py",
+    "ground/archive/identity.py",
     "ground/archive/reports.py",
     "ground/archive/samples.py",
     "ground/outbox.py",

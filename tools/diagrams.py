@@ -15,6 +15,7 @@ from flight import mode, slots
 from flight.governor import allowance
 from flight.jobs import life_cycle
 from ground import tracker
+from ground.alarms import life_cycle as alarm
 from ground.cop_keeper import NS_PER_S, RESTART_PAUSE_NS_MAX, WAIT_NS_MAX, recovery_bound_ns
 from mission.profiles import PROFILES
 
@@ -127,6 +128,12 @@ def state_machines() -> str:
             "",
             "```mermaid",
             tracker.diagram(),
+            "```",
+            "",
+            "## The life of an alarm (`ground/alarms/life_cycle.py`)",
+            "",
+            "```mermaid",
+            alarm.diagram(),
             "```",
             "",
         ]

@@ -7,28 +7,24 @@ act of an operator and a record of a file's transfer is synced, with all that ca
 never uses a sequence count twice. What telemetry the ground confirms to the spacecraft is synced too: the confirmation
 is a command.
 
-A source identifier is kept only where it is sure that no sequence count of it was used that the file does not know: the
-file was closed in order, and is sealed with the time at which the system last changed the lock file, which no copy and
-no restored backup brings along. A file that is new, restored, or whose station was killed takes a new identifier; the
-spacecraft then knows its commands from those of before. This file never reads a clock and draws nothing by chance: both
-come from the caller.
+This file never reads a clock and draws nothing by chance: both come from the caller.
 """
 
-import fcntl
 import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
 from ccsds.errors import MisuseError
+from ground.alarms.events import AlarmChanged, DerivedComputed
 from ground.archive.audit import chained
 from ground.archive.blocks import Blocks, Report
 from ground.archive.columns import numbers_of
+from ground.archive.identity import Identity, identify, lock_beside, seal_of
 from ground.archive.schema import SCHEMA_VERSION, STEPS
 from ground.archive.transfer_log import TransferLog
 from ground.events import (
@@ -58,6 +54,9 @@ from mission.housekeeping import REPORT_TYPES
 SEQUENCE_COUNTS = 1 << 14
 EVENT_SERVICE = 5
 
+DERIVED = "derived"
+"""The name under which derived parameters are kept."""
+
 # At this many rows a commit is due even between the caller's own regular ones: a flood of played back telemetry is
 # bounded in memory, and what it costs to commit is far less than to insert.
 BATCH_ROWS_MAX = 8_192
@@ -69,9 +68,6 @@ TAIL_REPORTS_MAX = 4_096
 # What does not wait for a batch.
 _PRESSING = CommandIssued | CommandStaged | TransferStarted | TransferFinished | TransferFailed
 
-# Of 65535 identifiers a station uses a few in its life, so that one draw in a thousand fails at most.
-DRAWS_MAX = 1_000
-
 STOPPED = "the station stopped before the answer came"
 """What is told of a command that had not ended when its station stopped."""
 
@@ -80,18 +76,6 @@ FRAMES_KEPT_MAX = 1_000_000
 
 # A noisy link rejects thousands of frames an hour; the log of events keeps about a month of such.
 EVENTS_KEPT_MAX = 1_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Identity:
-    """Who the station is to the spacecraft."""
-
-    source_id: int
-    """In every telecommand of this station (16 bits)."""
-    next_sequence_count: int
-    """Of its next telecommand (14 bits)."""
-    next_command_id: int
-    """The number its next command goes by at the ground."""
 
 
 class Archive:
@@ -152,11 +136,11 @@ class Archive:
         """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = _lock(path)
+        lock = lock_beside(path)
         try:
             connection = _connect(path, is_synced=is_synced)
             try:
-                identity, is_sealed = _identify(connection, lock, draw_source_id)
+                identity, is_sealed = identify(connection, lock, draw_source_id)
                 archive = cls(connection, lock, identity, path, is_synced=is_synced)
                 archive._close_unfinished(unix_ns)
                 archive.transfers.settle(unix_ns, is_sure=is_sealed)
@@ -182,7 +166,7 @@ class Archive:
         try:
             for event in events:
                 self._insert(event, unix_ns)
-                is_due |= isinstance(event, _PRESSING)
+                is_due |= isinstance(event, _PRESSING) or (isinstance(event, AlarmChanged) and bool(event.actor))
             if is_due or self._pending_rows >= BATCH_ROWS_MAX:
                 self.commit()
         except sqlite3.Error:
@@ -246,7 +230,7 @@ class Archive:
         try:
             self.commit()
             os.utime(self._lock)
-            self._connection.execute("UPDATE identity SET seal = ?", (_seal(self._lock),))
+            self._connection.execute("UPDATE identity SET seal = ?", (seal_of(self._lock),))
         finally:
             self._let_go()
 
@@ -275,6 +259,10 @@ class Archive:
             case StoreNoted():
                 row = (int(event.store), msgspec.json.encode(event).decode())
                 self._execute("INSERT OR REPLACE INTO stores (store, noted) VALUES (?,?)", row)
+            case DerivedComputed():
+                self._insert_packet(_as_report(event), 0, 0, unix_ns)
+            case AlarmChanged():
+                self._insert_alarm(event, unix_ns)
             case CommandIssued():
                 self._insert_command(event, unix_ns)
             case CommandStaged():
@@ -368,6 +356,24 @@ class Archive:
         rows = self._connection.execute("SELECT noted FROM stores ORDER BY store").fetchall()
         return [msgspec.json.decode(noted, type=StoreNoted) for (noted,) in rows]
 
+    def alarms(self, now_ns: int, unix_ns: int) -> list[AlarmChanged]:
+        """Give what was last told of each alarm, in times of a station's clock that says ``now_ns`` at ``unix_ns``."""
+        rows = self._connection.execute("SELECT unix_ns, told FROM alarms ORDER BY parameter").fetchall()
+        told = []
+        for told_unix_ns, text in rows:
+            event = msgspec.json.decode(text, type=AlarmChanged)
+            shift_ns = (told_unix_ns - unix_ns) - (event.time_ns - now_ns)
+            until_ns = None if event.until_ns is None else event.until_ns + shift_ns
+            told.append(msgspec.structs.replace(event, time_ns=event.time_ns + shift_ns, until_ns=until_ns))
+        return told
+
+    def _insert_alarm(self, event: AlarmChanged, unix_ns: int) -> None:
+        row = (event.parameter, unix_ns, msgspec.json.encode(event).decode())
+        self._execute("INSERT OR REPLACE INTO alarms (parameter, unix_ns, told) VALUES (?,?,?)", row)
+        self._insert_event(event, unix_ns)
+        # What an operator did is theirs to rely on.
+        self._is_pressing |= bool(event.actor)
+
     def _insert_event(self, event: StationEvent, unix_ns: int) -> None:
         row = (unix_ns, type(event).__name__, str(event), encode_json(event).decode())
         self._execute("INSERT INTO events (unix_ns, kind, text, content) VALUES (?,?,?,?)", row)
@@ -454,19 +460,27 @@ class Archive:
         self._pending_identities.clear()
 
 
+def _as_report(event: DerivedComputed) -> ReportReceived:
+    """Give derived parameters as a report, so that they are kept and plotted as those of the spacecraft."""
+    return ReportReceived(
+        time_ns=event.time_ns,
+        tai_ns=event.tai_ns,
+        virtual_channel=event.virtual_channel,
+        apid=0,
+        service=0,
+        subtype=0,
+        name=DERIVED,
+        values=event.values,
+        stored=event.stored,
+        # Another one than that of the report which it was computed from: both may be played back.
+        identity=DERIVED.encode() + event.identity,
+        generated_ns=event.generated_ns,
+    )
+
+
 def _numbers_in(row: tuple[Any, ...]) -> dict[str, int | float]:
     """Give the numbers of a report in the tail; before they were kept apart, they are in its JSON."""
     return msgspec.msgpack.decode(row[-1]) or numbers_of(msgspec.json.decode(row[7]))
-
-
-def _lock(path: Path) -> int:
-    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise MisuseError(f"expected an archive of our own at {path}, found another station using it") from None
-    return descriptor
 
 
 def _connect(path: Path, *, is_synced: bool) -> sqlite3.Connection:
@@ -485,42 +499,3 @@ def _connect(path: Path, *, is_synced: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _identify(connection: sqlite3.Connection, lock: int, draw_source_id: Callable[[], int]) -> tuple[Identity, bool]:
-    """Give who the station is, and whether that is who it was: nothing was sent that this file does not know."""
-    row = connection.execute("SELECT source_id, next_sequence_count, next_command_id, seal FROM identity").fetchone()
-    is_sealed = False
-    if row is not None and row[3] == _seal(lock):
-        is_sealed = True
-        identity = Identity(source_id=row[0], next_sequence_count=row[1], next_command_id=row[2])
-    else:
-        used = {
-            each
-            for (each,) in connection.execute("SELECT source_id FROM commands UNION SELECT source_id FROM identity")
-        }
-        next_command_id = row[2] if row is not None else 1
-        identity = Identity(
-            source_id=_draw(draw_source_id, used), next_sequence_count=0, next_command_id=next_command_id
-        )
-    # Open, it has no seal; it gets one when it is closed in order.
-    connection.execute(
-        "INSERT OR REPLACE INTO identity VALUES (1, ?, ?, ?, '')",
-        (identity.source_id, identity.next_sequence_count, identity.next_command_id),
-    )
-    return identity, is_sealed
-
-
-def _draw(draw_source_id: Callable[[], int], used: set[int]) -> int:
-    for _ in range(DRAWS_MAX):
-        source_id = draw_source_id()
-        if not 0 <= source_id < 1 << 16:
-            raise MisuseError(f"expected a source identifier of 16 bits, found {source_id}")
-        if source_id not in used:
-            return source_id
-    raise MisuseError(f"expected a source identifier never used before, found none in {DRAWS_MAX} draws")
-
-
-def _seal(lock: int) -> str:
-    """Give the time of the last change of the lock file, which only the system sets."""
-    return str(os.fstat(lock).st_ctime_ns)

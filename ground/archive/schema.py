@@ -81,6 +81,7 @@ CREATE TABLE rollups (
     field INTEGER NOT NULL, level INTEGER NOT NULL, bucket INTEGER NOT NULL, count INTEGER NOT NULL,
     minimum REAL NOT NULL, maximum REAL NOT NULL, total REAL NOT NULL, PRIMARY KEY (field, level, bucket)
 ) WITHOUT ROWID;
+CREATE TABLE alarms (parameter TEXT PRIMARY KEY, unix_ns INTEGER NOT NULL, told TEXT NOT NULL);
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY, unix_ns INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, detail TEXT NOT NULL,
     digest BLOB NOT NULL

@@ -7,6 +7,7 @@ from ccsds.cfdp.codes import ConditionCode, FileStatus
 from ccsds.cop1.fop import Service
 from ccsds.errors import MisuseError
 from ground import events
+from ground.alarms.life_cycle import Level
 from ground.events import (
     LinkState,
     Stage,
@@ -57,6 +58,13 @@ FIELDS = {
     "stored": None,
     "identity": b"\x05",
     "packet": b"\x06",
+    "parameter": "battery_charge",
+    "place": "station.toml: line 3",
+    "level": Level.WARNING,
+    "value": 12.5,
+    "actor": "anna",
+    "until_ns": 9,
+    "reports": ["core"],
     "store": next(iter(StoreId)),
     "here": [(1, 2)],
     "overwritten": [],
