@@ -36,6 +36,7 @@ from ground.events import (
 )
 from ground.file_store import DirectoryStore
 from ground.files import FilesHome
+from ground.pass_plan import PassPlan, read_pass_plan
 from ground.server.app import make_app
 from ground.server.doors import Doors, WebAddress, load_certificate
 from ground.server.operations import Operations
@@ -74,6 +75,8 @@ class ServeConfig:
     """Names by which browsers ask for it, beside its own and plain addresses."""
     users_path: Path | None = None
     """File of the people who may come in there, or None: only on a loopback address, where one person is alone."""
+    passes_path: Path | None = None
+    """File of the passes that are expected (`ground.pass_plan`), or None: none are known."""
     has_console: bool = True
     """Whether the console is at that address, where it is installed."""
 
@@ -118,6 +121,7 @@ class StationService:
 
     def __init__(self, config: ServeConfig, say: Callable[[str], None]) -> None:
         self.config = config
+        self._plan = PassPlan() if config.passes_path is None else read_pass_plan(config.passes_path)
         self._say = say
         self.operations = Operations(self, needs_two=config.users_path is not None)
         self._stopped = asyncio.Event()
@@ -346,7 +350,9 @@ class StationService:
         guard = Guard(users, _draw_token)
         app = make_app(self.operations, guard)
         if self.config.web is not None and self.config.has_console and _has_console():
-            importlib.import_module("ground.console.mount").mount(app, self.operations, self.config.archive_path)
+            importlib.import_module("ground.console.mount").mount(
+                app, self.operations, self.config.archive_path, self._plan
+            )
         own = () if self.config.web is None else (self.config.web.host, *self.config.web_names)
         gates = {"socket": SocketGate(app), "web": WebGate(app, guard, own)}
         return gates.__getitem__

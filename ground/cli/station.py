@@ -62,6 +62,12 @@ _UNINTERESTING = frozenset({"FrameReceived", "ReportReceived", "HousekeepingRece
     show_default=True,
     help="Where the console and the API are for browsers, as HOST:PORT; none for nowhere.",
 )
+@click.option(
+    "--passes",
+    "passes_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file of the passes that are expected, for the console: a [[pass]] each, with station, begin and end.",
+)
 @click.option("--insecure", is_flag=True, help="Believe every frame. For a bench, never for a radio.")
 @socket_option
 def serve(
@@ -71,6 +77,7 @@ def serve(
     keys_path: Path | None,
     files_path: Path | None,
     web: str,
+    passes_path: Path | None,
     insecure: bool,
     socket_path: Path,
 ) -> None:
@@ -91,6 +98,7 @@ def serve(
             socket_path=socket_path,
             keys_path=keys_path,
             files_path=files_path,
+            passes_path=passes_path,
             web=None if web == "none" else WebAddress.of(web),
         )
         run(config, say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True))
