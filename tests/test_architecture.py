@@ -51,6 +51,7 @@ EDGES = {
     "ground/console/clock.py",
     "ground/console/console.py",
     "ground/console/pages/replay.py",
+    "ground/console/pages/telemetry.py",
     "ground/console/screen.py",
     "ground/client/asking.py",
     "ground/client/client.py",

@@ -37,6 +37,9 @@ NS_PER_S = 1_000_000_000
 # What is taken from the archive at the start: enough to fill every list, and read in a moment.
 RESTORED_MAX = 2_000
 
+# Seconds in which something came, for the plot of the rate: an hour.
+SECONDS_MAX = 3_600
+
 # The rate of the downlink is counted over this.
 RATE_WINDOW_NS = 5 * NS_PER_S
 
@@ -60,6 +63,7 @@ class Feed:
         self.jobs = JobBook()
         """Jobs as the station's own book has them; used where what is shown is not the station's present."""
         self._arrivals: deque[tuple[int, int]] = deque()
+        self._seconds: deque[list[int]] = deque(maxlen=SECONDS_MAX)
 
     def take(self, events: Iterable[StationEvent], unix_ns: int, now_ns: int) -> None:
         """Take in what the station says.
@@ -79,6 +83,7 @@ class Feed:
             match event:
                 case FrameReceived():
                     self._arrivals.append((event.time_ns, len(event.octets)))
+                    self._count(heard_ns, len(event.octets))
                 case CommandIssued() | CommandStaged():
                     self.orders.note(event, heard_ns)
                     self.talk.command(event, heard_ns)
@@ -156,6 +161,20 @@ class Feed:
         while self._arrivals and self._arrivals[0][0] < now_ns - RATE_WINDOW_NS:
             self._arrivals.popleft()
         return 8 * sum(octets for _, octets in self._arrivals) * NS_PER_S / RATE_WINDOW_NS
+
+    def rates_bps(self, from_s: float, to_s: float, step_s: int) -> list[tuple[float, float]]:
+        """Give the rate of good frames over a span of Unix time, in steps of some seconds."""
+        steps = dict.fromkeys(range(int(from_s) // step_s, int(to_s) // step_s), 0)
+        for second, octets in self._seconds:
+            if second // step_s in steps:
+                steps[second // step_s] += octets
+        return [(step * step_s, 8 * octets / step_s) for step, octets in steps.items()]
+
+    def _count(self, unix_ns: int, octets: int) -> None:
+        second = unix_ns // NS_PER_S
+        if not self._seconds or self._seconds[-1][0] < second:
+            self._seconds.append([second, 0])
+        self._seconds[-1][1] += octets
 
     def _is_routine(self, event: StationEvent) -> bool:
         """Tell whether an event only says that what the station gave by itself went well."""

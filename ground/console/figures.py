@@ -27,6 +27,8 @@ def number(value: float | None, digits: int = 4) -> str:
         return NOTHING
     if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e15):
         return f"{int(value):,}".replace(",", "\u202f")
+    if abs(value) >= 10**digits:
+        return f"{value:,.0f}".replace(",", "\u202f")
     return f"{value:.{digits}g}"
 
 

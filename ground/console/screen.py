@@ -1,5 +1,6 @@
 """One browser that is open: who sits there, what it shows, and the beat at which what it shows is looked at again."""
 
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 # Four a second: all that an eye can use, below the bound of five.
 BEAT_S = 0.25
 
+PLOT_TEXT_SHARE = 0.85
+"""Text of plots, of that around them."""
+
 
 @dataclass
 class Screen:
@@ -32,6 +36,8 @@ class Screen:
     """What was chosen on a page, kept while other pages are looked at."""
     replay: Replay | None = None
     """What is shown in place of what is, if anything."""
+    plot_text_px: int = 11
+    """Size of the text in plots; a wall has larger text than a laptop."""
     _looked_ns: int = 0
     _watched: list[tuple[Element, Callable[[], None]]] = field(default_factory=list)
 
@@ -58,6 +64,7 @@ class Screen:
     def start(self) -> None:
         """Begin to beat; to be called once, where the page's frame is made."""
         ui.timer(BEAT_S, self.look)
+        ui.timer(0, self._measure, once=True)
 
     def watch(self, element: Element, look: Callable[[], None]) -> None:
         """Have something looked at on each beat, from now on until its element is gone."""
@@ -73,6 +80,12 @@ class Screen:
         self._watched = [each for each in self._watched if not each[0].is_deleted]
         for _, look in list(self._watched):
             look()
+
+    async def _measure(self) -> None:
+        """Ask how large text is on this screen: plots are drawn with numbers, not with a style sheet."""
+        with contextlib.suppress(TimeoutError):
+            text_px = await ui.run_javascript("parseFloat(getComputedStyle(document.documentElement).fontSize)")
+            self.plot_text_px = round(PLOT_TEXT_SHARE * float(text_px))
 
     def attempt(self, said: Said, act: Callable[[], Any]) -> Any:
         """Do what the person asks for, and say why if it is not done.

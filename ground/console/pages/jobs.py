@@ -50,7 +50,7 @@ class _JobsPage:
         losses = Panel("Loss")
         losses.note.show("training solid, validation dashed; over steps")
         with losses.body:
-            self._losses = Plot(over_time=False, left="nat")
+            self._losses = Plot(self._screen, over_time=False, left="nat")
         side = ui.element("div").classes("stack tall")
         with side:
             queue = Panel("Jobs", "grow")
@@ -66,7 +66,7 @@ class _JobsPage:
         with ui.element("div").style("display: grid; gap: var(--gap); grid-template-columns: 1fr 1fr"):
             beside = Panel("Speed, power, heat")
             with beside.body:
-                self._beside = Plot(over_time=True, left="tokens/s", right="W, degC, %", can_zoom=False)
+                self._beside = Plot(self._screen, over_time=True, left="tokens/s", right="W, degC, %", can_zoom=False)
             self._details_panel = Panel("Job", padded=True)
             with self._details_panel.tools:
                 self._pause = Button("Pause", lambda: self._act("pause"))
@@ -217,11 +217,10 @@ def _details(screen: Screen, job_id: int, job: dict[str, Any]) -> str:
         if report["weights_sha256"]:
             pairs.append(("weights SHA-256", esc(report["weights_sha256"])))
     checkpoints = "".join(
-        f"<li>{time_of_day(unix_ns)} <span class=dim>step</span> {number(step)}, {octets(size)}</li>"
+        f"<div>{time_of_day(unix_ns)} step {number(step)}, {octets(size)}</div>"
         for unix_ns, step, size in reversed(curve.checkpoints[-5:])
     )
-    saved = f'<ul class="mono steps" style="list-style:none">{checkpoints}</ul>' if checkpoints else NOTHING
-    pairs.append((f"checkpoints ({len(curve.checkpoints)})", saved))
+    pairs.append((f"checkpoints ({len(curve.checkpoints)})", checkpoints or NOTHING))
     sample = f'<pre class="said" style="white-space:pre-wrap">{esc(job["sample"])}</pre>' if job["sample"] else ""
     return facts(pairs) + sample
 

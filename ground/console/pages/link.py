@@ -8,6 +8,7 @@ from ground.console.figures import NOTHING, esc, number, octets, rate, span
 from ground.console.parts.entry import Button
 from ground.console.parts.markup import Markup
 from ground.console.parts.panel import Panel
+from ground.console.parts.plot import Curve, Plot
 from ground.console.parts.said import Said
 from ground.console.parts.states import state
 from ground.console.parts.table import Row, facts, table
@@ -17,6 +18,10 @@ from mission.link import UplinkCount
 from mission.words.link import LINK_STRUCTURE, UPLINK_COUNTS
 
 NS_PER_S = 1_000_000_000
+
+PLOT_S = 900
+PLOT_STEP_S = 5
+PLOT_BEATS = 4
 
 _DOWN = (
     ("frames", "frames"),
@@ -45,6 +50,7 @@ _BAD = frozenset({"frames_missed", "gaps", "refused", "packets_missed", "frames_
 
 def build(screen: Screen) -> None:
     """Build the page."""
+    beat = [0]
 
     def direct(directive: str) -> None:
         screen.attempt(said, lambda: screen.console.operations.cop1(screen.person, directive))
@@ -58,6 +64,12 @@ def build(screen: Screen) -> None:
         down.show(_down(snapshot["channels"]))
         up.show(_up(snapshot["housekeeping"].get(str(LINK_STRUCTURE)), now_ns))
         security.show(_security(snapshot["security"]))
+        if beat[0] % PLOT_BEATS == 0:
+            now_s = screen.unix_ns() / NS_PER_S
+            rates = screen.feed.rates_bps(now_s - PLOT_S, now_s, PLOT_STEP_S)
+            points = [(at, value / 1_000) for at, value in rates]
+            plot.show([Curve("good frames", points)], span=(now_s - PLOT_S, now_s))
+        beat[0] += 1
 
     with ui.element("div").classes("page link"):
         panel = Panel("Line", padded=True)
@@ -79,6 +91,8 @@ def build(screen: Screen) -> None:
             up = Markup()
         with Panel("Link security", padded=True).body:
             security = Markup()
+        with Panel("Good frames, last quarter of an hour", "span-3").body:
+            plot = Plot(screen, over_time=True, left="kbit/s", can_zoom=False)
         screen.watch(panel.element, look)
 
 

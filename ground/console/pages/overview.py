@@ -64,7 +64,7 @@ def build(screen: Screen) -> None:
         with panel.body.style("display: flex; flex-direction: column"):
             job_figures = Markup("padded")
             with ui.element("div").classes("grow"):
-                plot = Plot(over_time=False, left="nat", can_zoom=False)
+                plot = Plot(screen, over_time=False, left="nat", can_zoom=False)
         side = Panel("Spacecraft", padded=True)
         with side.body:
             housekeeping = HousekeepingSwitch(screen)

@@ -1,10 +1,14 @@
 """Telemetry: any parameters plotted, several a plot, and tables of values with their limits."""
 
+import asyncio
+import sqlite3
 from typing import Any
 
-from nicegui import ui
+from nicegui import background_tasks, ui
 
+from ccsds.errors import StarloopError
 from ground.console import limits
+from ground.console.archived import read_points
 from ground.console.figures import clock as time_of_day
 from ground.console.figures import cut, esc, shown
 from ground.console.parts.entry import Entry
@@ -21,6 +25,12 @@ SPANS = (("5 min", 300), ("15 min", 900), ("1 h", 3_600), ("6 h", 21_600), ("24 
 """What a plot covers, in seconds."""
 
 PLOTTED_MAX = CURVES
+
+# So long a plot is read from the archive: memory holds an hour at most, and nothing of before the start.
+ARCHIVED_SPAN_S_MIN = 3_600
+
+# The archive is read again for a plot that is looked at; between, what comes live is added.
+READ_AGAIN_S = 15.0
 
 # A plot is drawn anew once a second.
 PLOT_BEATS = 4
@@ -41,6 +51,8 @@ class _TelemetryPage:
             "telemetry", {"names": None, "span_s": 900, "words": "", "structure": None}
         )
         self._beat = 0
+        self._is_reading = False
+        self._read: tuple[Any, float, dict[str, list[tuple[float, float | None]]]] = (None, 0.0, {})
 
     def build(self) -> None:
         names = Panel("Parameters", "tall")
@@ -54,7 +66,7 @@ class _TelemetryPage:
         with plot.tools:
             self._spans = Markup("chips", on_pick=lambda _, act: self._choose_span(act))
         with plot.body:
-            self._plot = Plot(over_time=True, left="")
+            self._plot = Plot(self._screen, over_time=True, left="")
         values = Panel("Values")
         self._values_note = values.note
         with values.tools:
@@ -117,15 +129,42 @@ class _TelemetryPage:
             unit = limits.declared(name).unit or "1"
             if unit not in units:
                 units.append(unit)
+        from_s = now_s - self._notes["span_s"]
+        archived = self._archived(chosen, from_s, now_s)
         curves = []
         for color, name in enumerate(chosen):
             unit = limits.declared(name).unit or "1"
-            points = series.points(name, now_s - self._notes["span_s"], now_s)
+            points = archived.get(name, [])
+            points = points + series.points(name, points[-1][0] + 1e-3 if points else from_s, now_s)
             axis = min(units.index(unit), 1)
             curves.append(Curve(name, points, color, axis, bands=limits.bands_of(name)))
         right = ", ".join(units[1:])
-        self._plot.show(curves, left=units[0] if units else "", right=right)
+        self._plot.show(curves, left=units[0] if units else "", right=right, span=(from_s, now_s))
         self._plot_note.show(esc(", ".join(chosen)) if chosen else "choose parameters at the left")
+
+    def _archived(self, chosen: list[str], from_s: float, now_s: float) -> dict[str, list[tuple[float, float | None]]]:
+        """Give what was last read of the archive for this plot, and have it read again if that is some time ago."""
+        if self._notes["span_s"] < ARCHIVED_SPAN_S_MIN or self._screen.replay is not None:
+            return {}
+        wanted = (tuple(chosen), self._notes["span_s"])
+        read_for, read_s, points = self._read
+        if (read_for != wanted or now_s - read_s > READ_AGAIN_S) and not self._is_reading and chosen:
+            self._is_reading = True
+            background_tasks.create(self._read_archive(wanted, from_s, now_s))
+        return points if read_for == wanted else {}
+
+    async def _read_archive(self, wanted: tuple[tuple[str, ...], int], from_s: float, now_s: float) -> None:
+        latest = self._screen.feed.series.latest
+        names = {name: f"{latest[name].structure}.{name}" for name in wanted[0] if name in latest}
+        periods_ns = {path: latest[name].period_ns for name, path in names.items()}
+        try:
+            found = await asyncio.to_thread(read_points, self._screen.console.archive_path, periods_ns, from_s, now_s)
+            self._read = (wanted, now_s, {name: found[path] for name, path in names.items()})
+        except (StarloopError, sqlite3.Error):  # The head says what is wrong with the archive.
+            self._read = (wanted, now_s, {})
+        finally:
+            self._is_reading = False
+            self._beat = 0
 
     def _list_of_names(self, chosen: list[str]) -> str:
         words = self._notes["words"].lower().split()

@@ -9,6 +9,8 @@ from typing import Any
 
 from nicegui import ui
 
+from ground.console.screen import Screen
+
 CURVES = 6
 """Colours of lines that the theme has."""
 
@@ -37,37 +39,59 @@ class Plot:
     """The plot.
 
     Args:
+        screen: Whose; its text is as large as the screen's.
         over_time: Whether it is over Unix time in milliseconds; else over steps.
         left: What is at the left axis.
         right: What is at the right axis, if there is one.
         can_zoom: Whether a span can be chosen with the wheel and the slider below.
     """
 
-    def __init__(self, *, over_time: bool, left: str, right: str = "", can_zoom: bool = True) -> None:
+    def __init__(self, screen: Screen, *, over_time: bool, left: str, right: str = "", can_zoom: bool = True) -> None:
+        self._screen = screen
         self._over_time = over_time
+        self._text_px = screen.plot_text_px
+        self._span: tuple[float, float] | None = None
         self._left, self._right, self._can_zoom = left, right, can_zoom
         self._shown: list[Curve] | None = None
         self.element = ui.echart(self._options([]), renderer="svg").classes("plot")
 
-    def show(self, curves: Sequence[Curve], *, left: str | None = None, right: str | None = None) -> None:
-        """Show these lines from now on; nothing is sent if they are what is shown."""
+    def show(
+        self,
+        curves: Sequence[Curve],
+        *,
+        left: str | None = None,
+        right: str | None = None,
+        span: tuple[float, float] | None = None,
+    ) -> None:
+        """Show these lines from now on; nothing is sent if they are what is shown.
+
+        Args:
+            curves: The lines.
+            left: What is at the left axis from now on, if that is new.
+            right: The same at the right.
+            span: What the plot covers, in seconds or steps; else as much as there are points.
+        """
         if left is not None:
             self._left = left
         if right is not None:
             self._right = right
         curves = list(curves)
-        if curves == self._shown:
+        now = (span, self._screen.plot_text_px)
+        if curves == self._shown and now == (self._span, self._text_px):
             return
         self._shown = curves
+        self._span, self._text_px = now
         self.element.options.clear()
         self.element.options.update(self._options(curves))
         self.element.update()
 
     def _options(self, curves: Sequence[Curve]) -> dict[str, Any]:
         axis_line = {"lineStyle": {"color": "var(--line)"}}
-        labels = {"color": "var(--dim)", "fontFamily": _MONO, "fontSize": 11, "hideOverlap": True}
+        labels = {"color": "var(--dim)", "fontFamily": _MONO, "fontSize": self._text_px, "hideOverlap": True}
         split = {"lineStyle": {"color": "var(--line-soft)"}}
         has_right = bool(self._right)
+        scale = 1000 if self._over_time else 1
+        text_px = self._text_px
 
         def value_axis(name: str, side: str) -> dict[str, Any]:
             return {
@@ -75,7 +99,7 @@ class Plot:
                 "name": name,
                 "position": side,
                 "scale": True,
-                "nameTextStyle": {"color": "var(--dim)", "align": side, "fontSize": 11, "fontFamily": _MONO},
+                "nameTextStyle": {"color": "var(--dim)", "align": side, "fontSize": self._text_px, "fontFamily": _MONO},
                 "axisLabel": labels,
                 "axisLine": {"show": False},
                 "axisTick": {"show": False},
@@ -107,24 +131,24 @@ class Plot:
             "grid": {
                 "left": 8,
                 "right": 14 if not has_right else 8,
-                "top": 30,
+                "top": 3 * text_px,
                 "bottom": 26 if self._can_zoom else 6,
                 "containLabel": True,
             },
             "legend": {
                 "top": 2,
-                "left": 80,
-                "right": 8 if not has_right else 100,
+                "left": 13 * text_px,
+                "right": 8 if not has_right else 9 * text_px,
                 "align": "left",
                 "type": "scroll",
                 "itemWidth": 14,
                 "itemHeight": 2,
                 "icon": "rect",
-                "textStyle": {"color": "var(--dim)", "fontSize": 11, "fontFamily": _MONO},
+                "textStyle": {"color": "var(--dim)", "fontSize": self._text_px, "fontFamily": _MONO},
                 "pageIconColor": "var(--dim)",
                 "pageIconInactiveColor": "var(--line)",
                 "pageIconSize": 9,
-                "pageTextStyle": {"color": "var(--dim)", "fontSize": 11},
+                "pageTextStyle": {"color": "var(--dim)", "fontSize": self._text_px},
                 "inactiveColor": "var(--line)",
                 "data": [each.name for each in curves if not each.dashed],
             },
@@ -134,13 +158,13 @@ class Plot:
                 "backgroundColor": "var(--panel)",
                 "borderColor": "var(--line)",
                 "padding": [5, 9],
-                "textStyle": {"color": "var(--text)", "fontFamily": _MONO, "fontSize": 11},
+                "textStyle": {"color": "var(--text)", "fontFamily": _MONO, "fontSize": self._text_px},
                 "axisPointer": {"lineStyle": {"color": "var(--faint)"}},
             },
             "xAxis": {
                 "type": "time" if self._over_time else "value",
-                "min": "dataMin",
-                "max": "dataMax",
+                "min": "dataMin" if self._span is None else self._span[0] * scale,
+                "max": "dataMax" if self._span is None else self._span[1] * scale,
                 "axisLabel": labels,
                 "axisLine": axis_line,
                 "axisTick": axis_line,

@@ -8,7 +8,7 @@ from ground.console.figures import clock, esc
 from ground.pass_plan import ExpectedPass
 
 WIDE = 1200
-NARROW = 420
+NARROW = 290
 """Widths in units of its own; text keeps its size where the time line is as wide on the screen."""
 
 LABEL = 90
