@@ -178,7 +178,7 @@ def _queue(jobs: dict[str, Any], numbers: list[int], shown: list[int], chosen: i
                 (
                     f'<i class="swatch" data-act="overlay" style="background:{color}"></i>{job_id}',
                     state(job["state"]),
-                    f"{bar(share, 'done' if is_done else '' if is_at_work else 'idle')} "
+                    f"{bar(share, 'short done' if is_done else 'short' if is_at_work else 'short idle')} "
                     f'<span class="mono dim">{_of(step, steps) if steps else ""}</span>',
                     span(progress.get("eta")) if is_at_work else "",
                 ),

@@ -13,6 +13,7 @@ from ground.console.parts.octets import Bits, dump, fields
 from ground.console.parts.panel import Panel
 from ground.console.parts.table import Row, facts, table
 from ground.console.screen import Screen
+from ground.console.source_data import source_data
 from mission.channels import Downlink
 
 ROWS_SHOWN_MAX = 200
@@ -211,7 +212,8 @@ def _report(report: Report, marked: str | None) -> str:
     bits = 8 * len(report.octets)
     layout = [each for each in _TELEMETRY if each.first + each.length <= bits - _CRC_BITS]
     if bits - _CRC_BITS > 152:
-        layout.append(Bits("source data", 152, bits - _CRC_BITS - 152))
+        end = bits - _CRC_BITS
+        layout += source_data(report.kind, report.name, report.octets[19 : end // 8])
     layout.append(Bits("CRC-16", bits - _CRC_BITS, _CRC_BITS))
     return _inspect(head, report.octets, layout, marked)
 

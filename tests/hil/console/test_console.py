@@ -175,6 +175,23 @@ def test_keys_lead_from_page_to_page(page):
     expect(panel(page, "FOP-1, at the ground")).to_contain_text("S1 ACTIVE")
 
 
+def test_an_hour_is_replayed_through_the_same_pages(page, shoot):
+    go(page, "Replay")
+    page.get_by_role("button", name="Last hour").click()
+    page.get_by_role("button", name="Replay", exact=True).click()
+    expect(page.locator(".head")).to_contain_text("Nothing here is live")
+    page.locator(".seek i").last.click()
+    go(page, "Jobs")
+    expect(panel(page, "Loss").locator("svg")).to_contain_text("job 7")
+    expect(panel(page, "Jobs").locator('tr[data-key="7"]')).to_contain_text("DONE")
+    panel(page, "Submit").get_by_role("button", name="Submit", exact=True).click()
+    expect(panel(page, "Submit")).to_contain_text("A replay is shown")
+    go(page, "Replay")
+    shoot("replay-dark")
+    page.get_by_role("button", name="Leave").click()
+    expect(page.locator(".head")).not_to_contain_text("Nothing here is live")
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("size", [(1366, 768), (2560, 1440)], ids=["laptop", "wall"])
 def test_pages_fit_the_screen_in_both_themes(ground, browser, page, theme, size):
