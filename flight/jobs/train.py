@@ -414,7 +414,8 @@ def code_points(text: str) -> np.ndarray:
 def prepare_torch(execution: ExecutionRecipe) -> None:
     """Set what torch keeps for the whole process, so that equal inputs give equal bits."""
     torch.set_num_threads(execution.threads)
-    torch.use_deterministic_algorithms(True)
+    # What `torch.use_deterministic_algorithms` does, less two seconds in which it imports a compiler that nobody uses.
+    torch._C._set_deterministic_algorithms(True, warn_only=False)
     # Which would also fill all memory that is given out, in case somebody reads what nobody wrote; it costs some 3 %.
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
 
