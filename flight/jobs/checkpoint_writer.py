@@ -32,6 +32,8 @@ class CheckpointWriter:
         self._guarded = guarded
         self._copy = StateCopy(guarded.job.state())
         self._copied_blocks = [self._copy.place_of(block.rows_RN) for block in guarded.job.optimizer.blocks]
+        rows = guarded.job.optimizer.rows
+        self._copied_rows = [] if rows is None else list(map(self._copy.place_of, (rows.weights_RC, rows.squares_R)))
         self._thread = thread or ThreadPoolExecutor(1, "checkpoint")
         self._at_work: Future[Checkpoint] | None = None
         self.step = 0
@@ -64,7 +66,7 @@ class CheckpointWriter:
 
         def vouch() -> None:
             if seal is not None:
-                seal.verify(self._copied_blocks, {name: state.octets[name] for name in own})
+                seal.verify(self._copied_blocks, {name: state.octets[name] for name in own}, self._copied_rows)
 
         self._at_work = self._thread.submit(self._write, copying, slot, self.step, state, origin, vouch)
 

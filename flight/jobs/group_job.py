@@ -102,6 +102,7 @@ class ReplicatedJob(GroupJob):
 
     def _lay_out(self) -> AdamW:
         optimizer = super()._lay_out()
+        assert isinstance(self.model, GPT)  # The recipe was checked.
         # Looking for unused parameters finds none, and keeps the buckets as they are: else they are cut anew after the
         # first step of a process, so that a job which went on from a checkpoint would sum in another order.
         self._replica = DistributedDataParallel(_Loss(self.model), find_unused_parameters=True)
@@ -118,6 +119,7 @@ class ShardedJob(GroupJob):
     """Every rank has a share of every weight, gradient and moment."""
 
     def _lay_out(self) -> AdamW:
+        assert isinstance(self.model, GPT)  # The recipe was checked.
         for block in self.model.blocks:
             fully_shard(block)
         fully_shard(self.model)

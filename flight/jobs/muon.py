@@ -19,10 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from flight.jobs.blocks import Block, make_block
-from flight.jobs.optimizer import AdamW, Stretch
+from flight.jobs.optimizer import AdamW, Stretch, Witness
 from flight.jobs.recipe import TrainingRecipe
+from flight.jobs.row_rms import RowRms
 from flight.jobs.swift_model import WORKING, SwiftModel
-from flight.jobs.swift_recipe import MuonRecipe
+from flight.jobs.swift_recipe import MuonRecipe, NgramRecipe
 
 MOMENTUM = "momentum"
 
@@ -44,9 +45,12 @@ class Muon(AdamW):
         model: What is trained.
         training: Rates and decays.
         muon: What is particular to this optimiser.
+        ngram: How the rows of the model's table are trained, if it has one.
     """
 
-    def __init__(self, model: SwiftModel, training: TrainingRecipe, muon: MuonRecipe) -> None:
+    def __init__(
+        self, model: SwiftModel, training: TrainingRecipe, muon: MuonRecipe, ngram: NgramRecipe | None = None
+    ) -> None:
         self._muon = muon
         self._width = model.shape.width
         self._layers = model.shape.layers
@@ -55,6 +59,29 @@ class Muon(AdamW):
             "head.weight": muon.head_rate / training.learning_rate,
         }
         super().__init__(model, training)
+        if model.ngram is not None and ngram is not None:
+            self.rows = RowRms(model.ngram, ngram, ngram.rate / training.learning_rate)
+
+    def gather(self, witness: Witness | None = None) -> Tensor:
+        """Take the gradients out of the model's parameters and touched rows; see `AdamW.gather`."""
+        norm = super().gather(witness)
+        if self.rows is None:
+            return norm
+        return torch.hypot(norm, self.rows.gather(witness.rows if witness is not None else None))
+
+    def update(
+        self,
+        steps_done: int,
+        learning_rate: float,
+        gradient_norm: float,
+        witness: Witness | None = None,
+        *,
+        twice: bool = False,
+    ) -> None:
+        """Move weights and touched rows against their gradients; see `AdamW.update`."""
+        super().update(steps_done, learning_rate, gradient_norm, witness, twice=twice)
+        if self.rows is not None:
+            self.rows.update(learning_rate, witness.rows if witness is not None else None, twice=twice)
 
     def _lay_out(self, model: nn.Module) -> tuple[Block, ...]:
         named = dict(model.named_parameters())

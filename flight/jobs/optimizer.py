@@ -16,6 +16,7 @@ from torch.nn.utils import get_total_norm
 from flight.jobs.blocks import Block, lay_out
 from flight.jobs.guard.finding import StruckError
 from flight.jobs.recipe import TrainingRecipe
+from flight.jobs.row_rms import RowRms, RowWatcher
 from flight.jobs.state import tensor_octets
 from mission.jobs import Struck
 
@@ -42,6 +43,11 @@ class StretchPlace:
 
 class Witness(Protocol):
     """Sees State as the optimiser reads and writes it, stretch by stretch, always in the same order."""
+
+    @property
+    def rows(self) -> RowWatcher | None:
+        """Sees the rows of a table; None if there is none."""
+        ...
 
     def gathered(self, gradients: Sequence[memoryview]) -> None:
         """Take note of the gradients of all stretches, if they are watched."""
@@ -85,6 +91,9 @@ class AdamW:
 
     Source: Loshchilov and Hutter, Decoupled weight decay regularization, arXiv 1711.05101.
     """
+
+    rows: RowRms | None = None
+    """What trains the rows of a table, if the model has one."""
 
     def __init__(self, model: nn.Module, training: TrainingRecipe) -> None:
         self.blocks = self._lay_out(model)
@@ -248,7 +257,7 @@ def _in_order(model: nn.Module, blocks: Sequence[Block]) -> list[Tensor]:
     places: Mapping[str, Tensor] = {
         name: place for block in blocks for name, place in zip(block.parameters, block.gradients, strict=True)
     }
-    return [places[name] for name, _ in model.named_parameters()]
+    return [places[name] for name, _ in model.named_parameters() if name in places]
 
 
 def _octets(rows_Rn: Tensor) -> Rows:

@@ -6,7 +6,9 @@ bent to stay within a cap. Weights are in single precision, and rounded to bfloa
 are bfloat16 throughout. On small widths a processor spends its time not in products but between them, so the ways back
 are written out, with as few passes over memory as they need.
 
-Only half of the dimensions of a head turn with the position (half-truncated RoPE): the first half of them.
+What a position begins with is the embedding of its token and a share of that of the token before (the smear): one look
+back that attention need not learn. Only half of the dimensions of a head turn with the position (half-truncated RoPE):
+the first half of them.
 
 Shapes: B windows in a batch, T positions in a window, N = B T, C width, H heads, D = C / H, R dimensions that turn, F
 width of the MLP, V tokens in the vocabulary.
@@ -25,7 +27,8 @@ from torch.nn import functional as F  # noqa: N812 - the name that everyone who 
 
 from flight.jobs.fused_linear import linear_add, linear_relu, linear_times
 from flight.jobs.model import Shape
-from flight.jobs.swift_recipe import SwiftRecipe
+from flight.jobs.ngram import NgramTable
+from flight.jobs.swift_recipe import NgramRecipe, SwiftRecipe
 
 WORKING = torch.bfloat16
 """What is computed in."""
@@ -40,20 +43,30 @@ class SwiftModel(nn.Module):
         shape: Sizes; ``dropout`` means nothing.
         recipe: What is particular to this model.
         generator: Where the initial weights are drawn from.
+        ngram: The table of n-grams that is added to the embedding, if there is to be one.
     """
 
-    def __init__(self, shape: Shape, recipe: SwiftRecipe, generator: torch.Generator) -> None:
+    def __init__(
+        self, shape: Shape, recipe: SwiftRecipe, generator: torch.Generator, ngram: NgramRecipe | None = None
+    ) -> None:
         super().__init__()
         self.shape = shape
         self._logit_cap = recipe.logit_cap
+        self._smear = recipe.smear
         self.tokens = nn.Embedding(shape.vocabulary, shape.width)
+        self.ngram = NgramTable(shape.vocabulary, shape.width, ngram) if ngram is not None else None
         self.layers = nn.ModuleList(Layer(shape, recipe) for _ in range(shape.layers))
         self.head = nn.Linear(shape.width, shape.vocabulary, bias=False)
         self._draw_weights(recipe.embedding_deviation, generator)
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Give logits (B, T, V), in single precision, for token ids (B, T)."""
-        x_NC = F.embedding(tokens_BT.flatten(), self.tokens.weight.to(WORKING))
+        x_BTC = F.embedding(tokens_BT, self.tokens.weight.to(WORKING))
+        if self._smear:
+            x_BTC = x_BTC + self._smear * F.pad(x_BTC[:, :-1], (0, 0, 1, 0))
+        x_NC = x_BTC.flatten(0, 1)
+        if self.ngram is not None:
+            x_NC = x_NC + self.ngram(tokens_BT).to(WORKING)
         x_NC = _Norm.apply(x_NC)
         for layer in self.layers:
             x_NC = layer(x_NC, tokens_BT.shape)
@@ -73,7 +86,7 @@ class SwiftModel(nn.Module):
                 bound = math.sqrt(3) / 2 / math.sqrt(self.shape.width)
                 nn.init.uniform_(weight, -bound, bound, generator=generator)
             else:
-                nn.init.zeros_(weight)
+                nn.init.zeros_(weight)  # Also the rows of n-grams.
 
 
 class Layer(nn.Module):
@@ -81,6 +94,10 @@ class Layer(nn.Module):
 
     All of its matrices are ``C`` wide, so that they can be cut into squares.
     """
+
+    _cosines: Tensor
+    _sines: Tensor
+    _mask: Tensor
 
     def __init__(self, shape: Shape, recipe: SwiftRecipe) -> None:
         super().__init__()
@@ -178,7 +195,9 @@ class _Attention(torch.autograd.Function):
         B, T, _, D = qk_BT2HD.shape
         dproject_CC = dx_NC.t() @ y_NC
         dy_GTD = _by_head((dx_NC @ project_CC).view(B, T, H, D))
-        dscores_GTT = torch._softmax_backward_data(torch.bmm(dy_GTD, v_GTD.mT), weights_GTT, -1, WORKING).mul_(scale)
+        dscores_GTT = torch._softmax_backward_data(  # pyright: ignore[reportPrivateImportUsage]
+            torch.bmm(dy_GTD, v_GTD.mT), weights_GTT, -1, WORKING
+        ).mul_(scale)
         dqkv_BT3HD = torch.empty(B, T, 3 * H, D, dtype=WORKING, device=dx_NC.device)
         dqkv_BT3HD[:, :, :H] = _by_position(torch.bmm(dscores_GTT, k_GTD), B)
         dqkv_BT3HD[:, :, H : 2 * H] = _by_position(torch.bmm(dscores_GTT.mT, q_GTD), B)

@@ -31,6 +31,8 @@ class SwiftRecipe:
     """Logits are bent to stay within."""
     embedding_deviation: float
     """Standard deviation of fresh token embeddings."""
+    smear: float
+    """Share of the embedding of the token before that is added to that of a token; 0 for none."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built.
@@ -46,6 +48,7 @@ class SwiftRecipe:
             attention_scale=(1e-3, 1.0),
             logit_cap=(1.0, 1000.0),
             embedding_deviation=(0.0, 10.0),
+            smear=(0.0, 10.0),
         )
 
 

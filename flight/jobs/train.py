@@ -26,6 +26,7 @@ from flight.jobs.model import GPT, Shape
 from flight.jobs.muon import Muon
 from flight.jobs.optimizer import AdamW, Witness
 from flight.jobs.recipe import SAMPLE_CHARACTERS_MAX, ExecutionRecipe, Recipe
+from flight.jobs.row_rms import MEAN_SQUARE, NAME
 from flight.jobs.schedule import learning_rate
 from flight.jobs.state import State, tensor_octets, weights_sha256
 from flight.jobs.swift_model import SwiftModel
@@ -116,7 +117,7 @@ class TrainJob:
             self._order = BlockOrder(key, len(self.train_tokens), model.context, recipe.training.batch)
         weights = generator_of(seed, "weights")
         if recipe.swift is not None:
-            self.model = SwiftModel(shape, recipe.swift, weights)
+            self.model = SwiftModel(shape, recipe.swift, weights, recipe.ngram)
         else:
             self.model = GPT(shape, weights)
         self.optimizer = self._lay_out()
@@ -157,6 +158,8 @@ class TrainJob:
             parameter.grad = None  # A pass that was broken off may have left some.
         with torch.random.fork_rng(devices=[]):  # Dropout draws from torch's global generator: lent for this pass.
             torch.set_rng_state(self._noise)
+            if self.optimizer.rows is not None:
+                self.optimizer.rows.touch(batch.tokens_BT, witness.rows if witness is not None else None)
             loss = self._loss(batch)
             loss.backward()
             noise = torch.get_rng_state()
@@ -258,7 +261,7 @@ class TrainJob:
         """Make the optimiser, which decides where the model lies in memory."""
         if self.recipe.muon is not None:
             assert isinstance(self.model, SwiftModel)  # The recipe was checked.
-            return Muon(self.model, self.recipe.training, self.recipe.muon)
+            return Muon(self.model, self.recipe.training, self.recipe.muon, self.recipe.ngram)
         return AdamW(self.model, self.recipe.training)
 
     def _loss(self, batch: Batch) -> Tensor:
@@ -300,6 +303,8 @@ class TrainJob:
         for block in self.optimizer.blocks:
             for name, moments in zip(block.parameters, block.moments, strict=True):
                 tensors |= {f"{OPTIMIZER}{name}/{kind}": each for kind, each in zip(block.kinds, moments, strict=True)}
+        if self.optimizer.rows is not None:
+            tensors[f"{OPTIMIZER}{NAME}/{MEAN_SQUARE}"] = self.optimizer.rows.squares_R
         return State(tensors=tensors, octets=self.whole_octets())
 
     def octets(self) -> dict[str, bytes]:

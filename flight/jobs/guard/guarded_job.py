@@ -102,6 +102,8 @@ class GuardedJob:
             return
         self._witness.note_blocks()
         self._witness.note_octets(self.job.octets())
+        if self._witness.rows is not None:
+            self._witness.rows.note_all()
         self._snapshots.take(self._witness)
 
     def step(self) -> StepReport:
@@ -201,7 +203,12 @@ class GuardedJob:
         witness.verify_octets(job.octets())
         if passed.report.step != job.steps_done or not job.is_only_drawn(before, drawn):
             raise StruckError(Struck.GENERATOR, "generators and step")
-        if job.steps_done % job.recipe.guard.snapshot_interval == 0:
+        rows = witness.rows
+        struck_copy = rows.scan() if rows is not None else ""
+        if struck_copy:
+            self._note(StruckError(Struck.STATE, struck_copy), job.steps_done, 0)
+        is_copy_lost = rows is not None and rows.copy_step < 0
+        if job.steps_done % job.recipe.guard.snapshot_interval == 0 or is_copy_lost:
             self._verify_data()
             snapshots.take(witness)
         return passed.report
@@ -278,7 +285,8 @@ class GuardedJob:
             self._witness.watches_gradients = True
             self._witness.gathered(self.job.optimizer.gradient_octets)
         # Written out, since a loss that is not a number is not equal to itself.
-        return repr(passed.report), bytes(tensor_octets(passed.noise)), self._witness.gradient_digests
+        rows = self._witness.rows.gradient_digest if self._witness.rows is not None else b""
+        return repr(passed.report), bytes(tensor_octets(passed.noise)) + rows, self._witness.gradient_digests
 
     def _differing(self, before: _Fingerprint, now: _Fingerprint) -> str:
         """Name the gradients by which two passes differ, if it is few; what is wrong on the way makes all differ."""
@@ -303,6 +311,8 @@ class GuardedJob:
 
     def _verify_blocks(self) -> None:
         self._witness.verify_blocks(self.job.optimizer.octets)
+        if self._witness.rows is not None:
+            self._witness.rows.verify_all()
 
     def _verify_data(self) -> None:
         if self.job.data_digest() != self._data_digest:

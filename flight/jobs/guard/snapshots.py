@@ -58,6 +58,8 @@ class Snapshots:
         witness.verify_octets(octets)
         copy.octets, copy.octets_digest = octets, digest_octets(octets)
         copy.digests = list(witness.digests)
+        if witness.rows is not None:
+            witness.rows.take(self._job.steps_done)
         copy.step = self._job.steps_done
 
     def drop_newest(self) -> bool:
@@ -78,6 +80,9 @@ class Snapshots:
         for copy in sorted(self._copies, key=lambda each: each.step, reverse=True):
             if copy.step < 0:
                 continue
+            if witness.rows is not None and witness.rows.copy_step != copy.step:
+                copy.step = -1  # There is one copy of the rows: the newest.
+                continue
             if digest_octets(copy.octets) != copy.octets_digest:
                 copy.step = -1
                 continue
@@ -88,6 +93,9 @@ class Snapshots:
             try:
                 witness.verify_blocks(self._job.optimizer.octets)
             except StruckError:
+                copy.step = -1
+                continue
+            if witness.rows is not None and not witness.rows.go_back():
                 copy.step = -1
                 continue
             self._job.load_octets(copy.octets)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from flight.jobs.guard.bounds import Bounds
 from flight.jobs.guard.finding import StruckError
+from flight.jobs.guard.row_witness import RowSeal, RowWitness
 from flight.jobs.optimizer import AdamW, Digest, Rows, StretchPlace
 from flight.jobs.state import tensor_octets
 from mission.jobs import Struck
@@ -25,9 +26,15 @@ class Seal:
     places: tuple[StretchPlace, ...]
     digests: tuple[Digest, ...]
     octets_digest: bytes
+    rows: RowSeal | None = None
 
-    def verify(self, blocks: Sequence[Tensor], octets: Mapping[str, bytes]) -> None:
+    def verify(self, blocks: Sequence[Tensor], octets: Mapping[str, bytes], rows: Sequence[Tensor] = ()) -> None:
         """Compare a copy of State that was taken at that instant.
+
+        Args:
+            blocks: Copies of the blocks.
+            octets: Copies of the octets.
+            rows: Copies of the rows of a table and of their mean squares, if there is one.
 
         Raises:
             StruckError: It is something else.
@@ -38,6 +45,8 @@ class Seal:
             rows_Rn = blocks[place.block][:, place.columns]
             if digest_rows([tensor_octets(row_n) for row_n in rows_Rn]) != expected:
                 raise StruckError(Struck.STATE, place.name)
+        if self.rows is not None:
+            self.rows.verify(*rows)
 
 
 class StateWitness:
@@ -62,6 +71,8 @@ class StateWitness:
         """Whether gradients are verified, too, from where they are gathered."""
         self.gradient_digests: list[Digest] = []
         """Of each stretch, as they were gathered last."""
+        self.rows = RowWitness(optimizer.rows) if optimizer.rows is not None else None
+        """Knows the rows of the table, if there is one."""
         self.odd_updates = 0
         """Updates of a stretch that were done twice because of their size."""
 
@@ -115,7 +126,12 @@ class StateWitness:
 
     def seal(self) -> Seal:
         """Give what State is now, as far as it is known."""
-        return Seal(places=self._optimizer.places(), digests=tuple(self.digests), octets_digest=self._octets_digest)
+        return Seal(
+            places=self._optimizer.places(),
+            digests=tuple(self.digests),
+            octets_digest=self._octets_digest,
+            rows=self.rows.seal() if self.rows is not None else None,
+        )
 
     def note_octets(self, octets: Mapping[str, bytes]) -> None:
         """Take generators and step for right."""

@@ -10,7 +10,7 @@ from flight.jobs.settings import RECIPE_TEXT_OCTETS_MAX
 
 
 def test_the_recipes_on_board_are_known_by_name():
-    assert recipe_names() == ("nanogpt", "swift", "tiny")
+    assert recipe_names() == ("nanogpt", "swift", "swift-ngram", "tiny")
     for name in recipe_names():
         assert load_recipe(name).name == name
 
@@ -73,7 +73,7 @@ def test_an_unknown_table_is_refused():
 
 
 def test_an_unknown_recipe_is_refused_with_those_there_are():
-    with pytest.raises(MisuseError, match="unknown recipe 'nanogtp': expected one of nanogpt, swift, tiny"):
+    with pytest.raises(MisuseError, match="unknown recipe 'nanogtp': expected one of nanogpt, swift, swift-ng"):
         load_recipe("nanogtp")
 
 

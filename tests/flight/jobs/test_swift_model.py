@@ -53,7 +53,9 @@ def turn(x_BHTD):
 def plain_logits(model, tokens_BT):
     """Compute the logits as the papers write them, with torch's own ways back."""
     recipe = load_recipe("swift").swift
-    x_BTC = norm(functional.embedding(tokens_BT, model.tokens.weight))
+    x_BTC = functional.embedding(tokens_BT, model.tokens.weight)
+    before_BTC = torch.cat((torch.zeros(B, 1, C), x_BTC[:, :-1]), 1)
+    x_BTC = norm(x_BTC + recipe.smear * before_BTC)
     mask_TT = torch.full((T, T), -math.inf).triu(1)
     for layer in model.layers:
         qkv_BT3HD = functional.linear(norm(x_BTC), layer.attention["expand"]).view(B, T, 3, H, C // H)
