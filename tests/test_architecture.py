@@ -112,9 +112,8 @@ TORCH = {"flight/jobs/model.py", "flight/jobs/train.py", "flight/jobs/state.py",
 TORCH |= {"flight/jobs/worker.py", "flight/jobs/reference.py", "flight/jobs/blocks.py", "flight/jobs/optimizer.py"}
 TORCH |= {f"flight/jobs/{name}.py" for name in ("device", "state_copy", "tensor_file")}
 TORCH |= {f"flight/jobs/{name}.py" for name in ("group", "group_job", "torchrun")}
-TORCH |= {
-    f"flight/jobs/{name}.py" for name in ("swift_model", "fused_linear", "muon", "block_order", "ngram", "row_rms")
-}
+TORCH |= {f"flight/jobs/{name}.py" for name in ("swift_model", "fused_linear", "muon", "block_order")}
+TORCH |= {"flight/jobs/ngram.py", "flight/jobs/row_rms.py", "flight/jobs/guard/row_witness.py"}
 TORCH |= {"hil/faults/instant.py", "hil/faults/struck_worker.py"}
 TORCH |= {f"flight/jobs/guard/{name}.py" for name in ("checksums", "guarded_job", "snapshots", "state_witness")}
 
