@@ -167,7 +167,9 @@ class Spacecraft:
             time_report_exponent=lambda: self._ledger.time_report_exponent,
         )
         self._keys = KeyService(security, self._reporter)
-        self._engine = Engine(config.engine, self._ledger, worker, self._reporter, corpora, caring_disk)
+        self._engine = Engine(
+            config.engine, self._ledger, worker, self._reporter, corpora, caring_disk, self._clock.tai_ns
+        )
         self._survival = Survival(
             config.survival,
             self._ledger,

@@ -8,7 +8,7 @@ Rates and estimates come from ``now_ns``, so that under virtual time equal seeds
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -49,6 +49,7 @@ from flight.jobs.messages import (
     Saving,
     Start,
     Started,
+    Step,
     Stepped,
 )
 from flight.jobs.opening import open_job
@@ -99,6 +100,7 @@ class Engine:
         reporter: Where reports and events go.
         corpora: The corpora on board, by name.
         disk: Where workers leave checkpoints; the engine only removes what is no longer needed.
+        tai_ns: Gives on-board time, which goes on from boot to boot; ``now_ns`` itself if it is not said.
     """
 
     def __init__(
@@ -109,8 +111,10 @@ class Engine:
         reporter: Reporter,
         corpora: Mapping[str, CorpusFile],
         disk: Disk,
+        tai_ns: Callable[[int], int] = int,
     ) -> None:
         self._config = config
+        self._tai_ns = tai_ns
         self._ledger = ledger
         self._worker = worker
         self._corpora = Corpora(corpora, disk)
@@ -369,7 +373,7 @@ class Engine:
     def _launch(self, job_id: int, now_ns: int) -> None:
         job = self._ledger.jobs[job_id]
         try:
-            running, start = open_job(job, self._corpora)
+            running, start = open_job(job, self._corpora, self._tai_ns(now_ns))
         except MisuseError as error:  # The software on board changed since the job was queued.
             self._move(job_id, Trigger.GIVE_UP, now_ns, str(error))
             return
@@ -500,5 +504,7 @@ class Engine:
             current = self._ledger.jobs[running.job_id].checkpoint
             slot = "b" if current is not None and current.slot == "a" else "a"
             request = Save(slot, current.sha256 if current is not None else "")
+        elif isinstance(request, Step):
+            request = Step(request.count, self._tai_ns(now_ns))
         running.sent(request, now_ns)
         self._worker.send(request)

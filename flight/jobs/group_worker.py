@@ -2,11 +2,13 @@
 
 Every rank does every request and answers it, and rank 0 tells the engine what all agree on; only checkpoints and models
 are written by rank 0 alone. A rank that is struck, or fails in a way that nobody foresaw, ends: the others may already
-wait for it in the middle of a step. torchrun then ends them all.
+wait for it in the middle of a step. torchrun then ends them all. What a struck rank found it tells the engine itself:
+all ranks have the socket, and rank 0 says nothing while a request is not done by all.
 """
 
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from ccsds.errors import StarloopError
@@ -14,7 +16,7 @@ from flight.disk import Disk, RealDisk
 from flight.jobs.checkpoint import slot_paths
 from flight.jobs.group import Ranks
 from flight.jobs.group_job import make_job
-from flight.jobs.guard.finding import Finding, LostError
+from flight.jobs.guard.finding import Finding, LostError, UnfitError
 from flight.jobs.messages import Collect, Failed, Join, Reply, Request, Save, Saving, encode
 from flight.jobs.recipe import Recipe
 from flight.jobs.train import TrainJob
@@ -30,11 +32,13 @@ class GroupWorker(Worker):
     Args:
         disk: Where checkpoints and models are kept.
         ranks: All of them.
+        tell: Tells the engine what this rank ends with.
     """
 
-    def __init__(self, disk: Disk, ranks: Ranks) -> None:
+    def __init__(self, disk: Disk, ranks: Ranks, tell: Callable[[Failed], object]) -> None:
         super().__init__(disk)
         self._ranks = ranks
+        self._tell = tell
 
     def _answer(self, request: Request) -> Reply:
         if self._ranks.rank and isinstance(request, Save) and self._open is not None:
@@ -47,9 +51,13 @@ class GroupWorker(Worker):
         return super()._answer(request)
 
     def _failed(self, error: Exception, findings: tuple[Finding, ...]) -> Failed:
-        if isinstance(error, LostError) or not isinstance(error, _FORESEEN):
+        failed = super()._failed(error, findings)
+        if isinstance(error, LostError | UnfitError):
+            self._tell(failed)
             raise error
-        return super()._failed(error, findings)
+        if not isinstance(error, _FORESEEN):
+            raise error
+        return failed
 
     def _make_job(self, recipe: Recipe, text: str, seed: int) -> TrainJob:
         return make_job(recipe, text, seed, self._ranks)
@@ -64,15 +72,16 @@ def run_rank(store: Path, first: bytes) -> None:
     """
     channel = take_channel()
     ranks = Ranks()
+    disk = _ReadingDisk(store) if ranks.rank else RealDisk(store)
+    worker = GroupWorker(disk, ranks, lambda failed: channel.sendall(encode(failed)))
     try:
         if ranks.rank:
-            channel.close()
-            follow(GroupWorker(_ReadingDisk(store), ranks), ranks)
+            follow(worker, ranks)
         else:
-            lead(channel, GroupWorker(RealDisk(store), ranks), ranks, first)
+            lead(channel, worker, ranks, first)
     except ConnectionError:
         return  # The flight process ended while it was being answered.
-    except (LostError, RuntimeError) as error:  # It was struck, or another rank is gone.
+    except (LostError, UnfitError, RuntimeError) as error:  # It was struck, or another rank is gone.
         sys.exit(f"rank {ranks.rank}: {type(error).__name__}: {error}")
     ranks.leave()
 

@@ -67,12 +67,16 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     checkpoint: CheckpointReference | None = None
     findings: tuple[Finding, ...] = ()
     """What the guard found in this job lately, in workers before this one."""
+    tai_ns: int = 0
+    """On-board time."""
 
 
 class Step(msgspec.Struct, frozen=True, tag=True):
     """Train some steps."""
 
     count: int
+    tai_ns: int = 0
+    """On-board time when they are asked for: how often strikes come is told by it."""
 
 
 class Evaluate(msgspec.Struct, frozen=True, tag=True):

@@ -11,12 +11,13 @@ from flight.jobs.queue import recipe_of
 from flight.jobs.running import RunningJob
 
 
-def open_job(job: JobRecord, corpora: Mapping[str, CorpusFile]) -> tuple[RunningJob, Start]:
+def open_job(job: JobRecord, corpora: Mapping[str, CorpusFile], tai_ns: int) -> tuple[RunningJob, Start]:
     """Give the run of a job from its last checkpoint, or from its beginning, and the request that opens it.
 
     Args:
         job: What is durably known of it.
         corpora: The corpora on board, by name.
+        tai_ns: On-board time.
 
     Raises:
         MisuseError: There is no such recipe or corpus on board any more, and why.
@@ -49,5 +50,6 @@ def open_job(job: JobRecord, corpora: Mapping[str, CorpusFile]) -> tuple[Running
         checkpoint=checkpoint
         and CheckpointReference(slot=checkpoint.slot, step=checkpoint.step, sha256=checkpoint.sha256),
         findings=job.findings,
+        tai_ns=tai_ns,
     )
     return running, start

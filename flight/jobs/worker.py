@@ -121,7 +121,8 @@ class Worker:
             raise MisuseError(f"{type(request).__name__}: expected an open job, found none")
         guarded = self._open.guarded
         match request:
-            case Step(count):
+            case Step(count, tai_ns):
+                guarded.tai_ns = tai_ns
                 return _step(guarded, count)
             case Evaluate():
                 guarded.verify()
@@ -170,7 +171,8 @@ class Worker:
             written[request.checkpoint.sha256] = loaded.manifest.entries
             inexact = loaded.inexact
             found = "; ".join(inexact[len(loaded.manifest.inexact) :])
-        writer = CheckpointWriter(self._disk, identity, guarded := GuardedJob(job, request.findings), self._thread)
+        guarded = GuardedJob(job, request.findings, request.tai_ns)
+        writer = CheckpointWriter(self._disk, identity, guarded, self._thread)
         self._open = _OpenJob(writer, identity, guarded, written, inexact)
         return Started(
             step=job.steps_done,

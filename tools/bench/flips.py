@@ -196,7 +196,7 @@ class _ProductTrials:
         self._guarded.trust()
         self._guarded.take_findings()
         self._guarded._history.clear()
-        self._guarded._raised_until = -1
+        self._guarded._raised_by = []
 
     def _loss_later(self) -> float:
         job = self._guarded.job

@@ -16,6 +16,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """The step in which it was found."""
     redone_steps: int
     """Steps that were done again because of it; 0 if another worker does them."""
+    tai_ns: int = 0
+    """On-board time when its steps were asked for."""
     raised_to: str = ""
     """The level that the guard was raised to with it, empty if it was not."""
 

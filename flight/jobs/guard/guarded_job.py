@@ -29,9 +29,18 @@ from flight.jobs.state import tensor_octets
 from flight.jobs.train import Batch, Pass, StepReport, TrainJob
 from mission.jobs import FINDINGS_KEPT_MAX, Struck
 
-# How long a finding counts. Chance strikes one place days apart, which is a million steps; a worn cell shows in each
-# step or each copy, and a marginal unit of arithmetic every few hundred steps.
-WINDOW_STEPS = 10_000
+# How long a finding counts in steps, at most and at least. A worn cell shows in each step, a marginal unit of
+# arithmetic every few hundred. What shows seldom is chance, however fast the steps are; what shows in each of a few
+# steps is none, however slow.
+WINDOW_STEPS_MAX = 10_000
+WINDOW_STEPS_MIN = 16
+
+# How long it counts in time, in between. A storm on the Sun strikes memory once a minute (`hil/scenarios`: a thousand
+# times the rate of a quiet day), and then perhaps one place. No particle waits in a unit of arithmetic to be used.
+_NS_PER_S = 1_000_000_000
+MEMORY_WINDOW_NS = 60 * _NS_PER_S
+ARITHMETIC_WINDOW_NS = 3_600 * _NS_PER_S
+_OF_ARITHMETIC = (Struck.COMPUTE, Struck.UPDATE)
 
 # A bit that flips by chance does not do so at one place again and again. From the third finding at a place on, every
 # step is done twice; after the sixth the device is not to be trusted with the job. A worker is not lost by chance
@@ -65,10 +74,13 @@ class GuardedJob:
     Args:
         job: What is watched; it must not be stepped but from here.
         findings: What was found in the job by workers before this one, oldest first.
+        tai_ns: On-board time.
     """
 
-    def __init__(self, job: TrainJob, findings: Sequence[Finding] = ()) -> None:
+    def __init__(self, job: TrainJob, findings: Sequence[Finding] = (), tai_ns: int = 0) -> None:
         self.job = job
+        self.tai_ns = tai_ns
+        """On-board time, as far as whoever asks for steps has told; without it steps alone count."""
         self._level = job.recipe.guard.level
         self._watches = self._level in (GuardLevel.COMPUTE, GuardLevel.REPLAY)
         self._witness = StateWitness(job.optimizer, Bounds() if self._watches else None)
@@ -80,16 +92,16 @@ class GuardedJob:
         self._history = list(findings)
         self.pass_repeats = 0
         """Passes that were done again because of how they looked."""
-        self._raised_until = -1
-        for (_, where), count in Counter((each.struck, each.where) for each in findings).items():
-            if count >= RAISE_FINDINGS:
-                self._raise_level(max(each.step for each in findings if each.where == where))
+        counting = [each for each in findings if self._counts(each, job.steps_done)]
+        places = Counter((each.struck, each.where) for each in counting)
+        self._raised_by = [each for each in counting if places[each.struck, each.where] >= RAISE_FINDINGS]
         self.trust()
 
     @property
     def level(self) -> GuardLevel:
         """How closely it is watched now."""
-        return GuardLevel.DOUBLE if self.job.steps_done < self._raised_until else self._level
+        is_raised = any(self._counts(each, self.job.steps_done) for each in self._raised_by)
+        return GuardLevel.DOUBLE if is_raised else self._level
 
     @property
     def odd_updates(self) -> int:
@@ -165,9 +177,10 @@ class GuardedJob:
             LostError: State was, and nothing in memory is left to go back to.
             UnfitError: The device is not to be trusted.
         """
+        struck = StruckError(struck.struck, f"copy of {struck.where}")
+        self._note(struck, self.job.steps_done, 0, is_lost=self.job.ranks > 1)
         if self.job.ranks > 1:
-            raise LostError(f"{struck}, in the copy of a group") from struck
-        self._note(StruckError(struck.struck, f"copy of {struck.where}"), self.job.steps_done, 0)
+            raise LostError(f"{struck}, in a group") from struck
         self.verify()
 
     def _make_sure(self, verify: Callable[[], None]) -> None:
@@ -332,6 +345,7 @@ class GuardedJob:
     def _undo(self, snapshots: Snapshots, struck: StruckError, step: int) -> None:
         if self.job.ranks > 1:
             # The others are elsewhere by now: all of them go back to the checkpoint.
+            self._note(struck, step, 0, is_lost=True)
             raise LostError(f"step {step}: {struck}, in a group") from struck
         if struck.struck is Struck.DATA:
             # It came from a file, and is read from there again by the next worker.
@@ -355,19 +369,35 @@ class GuardedJob:
             UnfitError: The device is not to be trusted.
         """
         where = struck.where[:_WHERE_CHARACTERS_MAX]
-        recent = [each for each in self._history if each.step > step - WINDOW_STEPS]
+        recent = [each for each in self._history if self._counts(each, step)]
         here = 1 + sum((each.struck, each.where) == (struck.struck, where) for each in recent)
-        raised_to = ""
-        if here >= RAISE_FINDINGS:
-            raised_to = "" if self.level is GuardLevel.DOUBLE else GuardLevel.DOUBLE.value
-            self._raise_level(step)
-        finding = Finding(struck=struck.struck, where=where, step=step, redone_steps=redone_steps, raised_to=raised_to)
+        raises = here >= RAISE_FINDINGS
+        finding = Finding(
+            struck=struck.struck,
+            where=where,
+            step=step,
+            redone_steps=redone_steps,
+            tai_ns=self.tai_ns,
+            raised_to=GuardLevel.DOUBLE.value if raises and self.level is not GuardLevel.DOUBLE else "",
+        )
+        if raises:
+            self._raised_by = [*(each for each in self._raised_by if self._counts(each, step)), finding]
         self._findings.append(finding)
         self._history = [*recent, finding][-FINDINGS_KEPT_MAX:]
         if here >= (UNFIT_LOSSES if is_lost else UNFIT_FINDINGS):
-            raise UnfitError(f"step {step}: {where} was struck {here} times in {WINDOW_STEPS} steps")
+            raise UnfitError(f"step {step}: {where} was struck {here} times {self._since(recent[0])}")
         if len(recent) + 1 >= FINDINGS_KEPT_MAX:
-            raise UnfitError(f"step {step}: {len(recent) + 1} places were struck in {WINDOW_STEPS} steps")
+            raise UnfitError(f"step {step}: {len(recent) + 1} places were struck {self._since(recent[0])}")
 
-    def _raise_level(self, step: int) -> None:
-        self._raised_until = step + WINDOW_STEPS
+    def _counts(self, finding: Finding, step: int) -> bool:
+        """Tell whether a finding still says something of the device at a step.
+
+        On-board time can be set: what seems to come from later is of just now.
+        """
+        steps = step - finding.step
+        window_ns = ARITHMETIC_WINDOW_NS if finding.struck in _OF_ARITHMETIC else MEMORY_WINDOW_NS
+        is_recent = self.tai_ns - finding.tai_ns < window_ns
+        return steps < WINDOW_STEPS_MIN or (is_recent and steps < WINDOW_STEPS_MAX)
+
+    def _since(self, finding: Finding) -> str:
+        return f"since step {finding.step}, {max(self.tai_ns - finding.tai_ns, 0) // _NS_PER_S} s ago"

@@ -4,13 +4,16 @@ import pytest
 import torch.distributed as dist
 
 from ccsds.errors import MisuseError
+from flight.disk import RealDisk
 from flight.jobs.group import Ranks, agreed
 from flight.jobs.group_job import make_job
+from flight.jobs.group_worker import GroupWorker
 from flight.jobs.guard.finding import LostError
 from flight.jobs.guard.guarded_job import GuardedJob
-from flight.jobs.messages import Evaluated, Failed, FailureKind, Sampled
+from flight.jobs.messages import Evaluated, Failed, FailureKind, Sampled, Start, Started, Step, Stepped
 from flight.jobs.recipe import GuardLevel, Parallel
 from flight.jobs.train import TrainJob
+from mission.jobs import Struck
 
 SEED = 1337
 
@@ -122,6 +125,23 @@ def test_struck_state_is_not_mended_by_one_rank_alone(noisy, text, monkeypatch):
     guarded.job.model.norm.weight.data[3] += 1
     with pytest.raises(LostError, match=r"step 1: state struck in .*norm.weight.*, in a group"):
         guarded.step()
+    (found,) = guarded.take_findings()
+    assert (found.struck, found.redone_steps) == (Struck.STATE, 0)
+
+
+def test_a_rank_that_is_struck_tells_the_engine_what_it_found_before_it_ends(recipe, corpus, monkeypatch, tmp_path):
+    monkeypatch.setattr("flight.jobs.group_job.DistributedDataParallel", lambda module, **_: module)
+    told = []
+    worker = GroupWorker(RealDisk(tmp_path), Beside(1), told.append)
+    start = Start(job_id=1, recipe=recipe.to_toml(), corpus_path=str(corpus.path), corpus_sha256=corpus.sha256, seed=1)
+    assert isinstance(worker.answer(start), Started)
+    assert isinstance(worker.answer(Step(1)), Stepped)
+    worker._open.guarded.job.model.norm.weight.data[3] += 1
+    with pytest.raises(LostError):
+        worker.answer(Step(1, 7))
+    (failed,) = told
+    assert failed.kind is FailureKind.LOST
+    assert [(found.struck, found.step, found.tai_ns) for found in failed.findings] == [(Struck.STATE, 2, 7)]
 
 
 def test_what_is_suspicious_to_one_rank_is_done_again_by_all(noisy, text, monkeypatch):

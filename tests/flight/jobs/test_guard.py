@@ -10,7 +10,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from flight.jobs.guard.bounds import LEARNING_PASSES, Bounds
 from flight.jobs.guard.checksums import WIDENINGS_MAX, Checksums
 from flight.jobs.guard.finding import Finding, LostError, UnfitError
-from flight.jobs.guard.guarded_job import RAISE_FINDINGS, UNFIT_FINDINGS, UNFIT_LOSSES, GuardedJob
+from flight.jobs.guard.guarded_job import (
+    ARITHMETIC_WINDOW_NS,
+    MEMORY_WINDOW_NS,
+    RAISE_FINDINGS,
+    UNFIT_FINDINGS,
+    UNFIT_LOSSES,
+    WINDOW_STEPS_MIN,
+    GuardedJob,
+)
 from flight.jobs.guard.state_witness import StateWitness
 from flight.jobs.recipe import GuardLevel, load_recipe
 from flight.jobs.train import TrainJob
@@ -18,6 +26,9 @@ from mission.jobs import FINDINGS_KEPT_MAX, Struck
 
 SEED = 1337
 STEPS = 12
+
+S = 1_000_000_000
+MEMORY_WINDOW_S = MEMORY_WINDOW_NS // S
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +223,8 @@ def test_findings_count_on_from_worker_to_worker(text):
 
 
 def test_findings_count_for_a_window_of_steps_and_no_longer(text, monkeypatch):
-    monkeypatch.setattr("flight.jobs.guard.guarded_job.WINDOW_STEPS", 5)
+    monkeypatch.setattr("flight.jobs.guard.guarded_job.WINDOW_STEPS_MIN", 1)
+    monkeypatch.setattr("flight.jobs.guard.guarded_job.WINDOW_STEPS_MAX", 5)
     job = guarded(text)
     for step in range(1, 5 * UNFIT_FINDINGS, 5):
         strike_and_step(job)
@@ -222,6 +234,57 @@ def test_findings_count_for_a_window_of_steps_and_no_longer(text, monkeypatch):
     assert job.level is GuardLevel.DOUBLE
     run(job, job.job.steps_done + 6)
     assert job.level is GuardLevel.STATE
+
+
+def struck_at_times(text, seconds, steps_between=WINDOW_STEPS_MIN):
+    """Strike one place once at each of some times, so many steps after the time before."""
+    job = guarded(text)
+    for number, time_s in enumerate(seconds):
+        job.tai_ns = time_s * S
+        run(job, (number + 1) * steps_between - 1)
+        strike_and_step(job)
+    return job
+
+
+def test_a_storm_on_a_job_with_slow_steps_is_chance(text):
+    job = struck_at_times(text, [number * MEMORY_WINDOW_S for number in range(3 * UNFIT_FINDINGS)])
+    assert job.level is GuardLevel.STATE
+    assert [found.raised_to for found in job.take_findings()] == [""] * (3 * UNFIT_FINDINGS)
+
+
+def test_as_many_strikes_of_one_place_at_ten_times_the_rate_are_a_fault_of_the_device(text):
+    with pytest.raises(UnfitError, match=f"struck {UNFIT_FINDINGS} times since step 16, 30 s ago"):
+        struck_at_times(text, [number * MEMORY_WINDOW_S // 10 for number in range(UNFIT_FINDINGS)])
+
+
+def test_a_cell_that_shows_in_every_step_is_a_fault_however_slow_the_steps_are(text):
+    with pytest.raises(UnfitError, match=f"struck {UNFIT_FINDINGS} times"):
+        struck_at_times(text, [number * 10 * MEMORY_WINDOW_S for number in range(UNFIT_FINDINGS)], steps_between=2)
+
+
+def test_arithmetic_that_was_wrong_counts_for_longer_than_memory_that_was_struck(text):
+    old = [finding(0, step=1, where="gradients", struck=kind) for kind in [Struck.COMPUTE] * 3 + [Struck.STATE] * 3]
+    at_s = {GuardLevel.DOUBLE: ARITHMETIC_WINDOW_NS // S - 1, GuardLevel.STATE: ARITHMETIC_WINDOW_NS // S}
+    for level, time_s in at_s.items():
+        job = guarded(text, findings=old)
+        run(job, 1 + WINDOW_STEPS_MIN)
+        job.tai_ns = time_s * S
+        assert job.level is level
+
+
+def test_a_level_that_was_raised_falls_back_with_time(text):
+    job = struck_at_times(text, [100] * RAISE_FINDINGS)
+    job.tai_ns = (100 + MEMORY_WINDOW_S) * S
+    assert job.level is GuardLevel.DOUBLE  # For a few steps in any case.
+    run(job, job.job.steps_done + WINDOW_STEPS_MIN)
+    assert job.level is GuardLevel.STATE
+
+
+def test_findings_from_before_the_clock_was_set_back_count(text):
+    late = [finding(0, struck=Struck.STATE, where="x", tai_ns=10**18)] * RAISE_FINDINGS
+    job = guarded(text, findings=late)
+    run(job, 1 + WINDOW_STEPS_MIN)
+    assert job.level is GuardLevel.DOUBLE
 
 
 def finding(number, **changes):

@@ -79,7 +79,9 @@ def test_messages_arrive_whole_however_the_stream_is_cut(lengths):
 
 
 def test_a_step_on_the_wire_is_its_length_and_msgpack():
-    assert encode(Step(5)).hex(" ") == "00 00 00 12 82 a4 74 79 70 65 a4 53 74 65 70 a5 63 6f 75 6e 74 05"
+    assert encode(Step(5)).hex(" ") == (
+        "00 00 00 1a 83 a4 74 79 70 65 a4 53 74 65 70 a5 63 6f 75 6e 74 05 a6 74 61 69 5f 6e 73 00"
+    )
 
 
 def test_a_message_that_is_too_long_is_not_sent():
