@@ -29,7 +29,8 @@ from flight.governor.governor import Governor
 from flight.governor.sources import sources as governor_sources
 from flight.ground_contact import GroundContact
 from flight.jobs.corpus import CorpusFile
-from flight.jobs.engine import Engine, EngineConfig
+from flight.jobs.engine import Engine
+from flight.jobs.engine_config import EngineConfig
 from flight.jobs.messages import Reply
 from flight.jobs.worker_port import WorkerPort
 from flight.ledger import Ledger

@@ -1,27 +1,22 @@
-"""The job engine: which job runs, in which state it is, and what its worker is asked for next. It never imports torch.
+"""The job engine: which job runs, in which state it is, and what becomes of its worker. It never imports torch.
 
-It drives a `Worker` port by requests that are each answered once, in order; keeps every transition in the ledger
-before anyone hears of it; and looks after the worker: one that dies or makes no progress is replaced and goes on from
-the last good checkpoint, after a back-off, a bounded number of times.
+It drives a `Worker` port by requests that are each answered once, in order (`flight.jobs.dialogue`); keeps every
+transition in the ledger before anyone hears of it; and looks after the worker: one that dies or makes no progress is
+replaced and goes on from the last good checkpoint, after a back-off, a bounded number of times.
 
 Rates and estimates come from ``now_ns``, so that under virtual time equal seeds give equal telemetry.
 """
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ccsds.errors import MisuseError
 from flight.books.jobs import (
     CheckpointDropped,
-    CheckpointMade,
-    FaultsMended,
     JobDescribed,
     JobFinished,
     JobInexact,
     JobMoved,
-    JobSampled,
     WorkerRestarted,
 )
 from flight.commit import Change
@@ -29,8 +24,9 @@ from flight.disk import Disk
 from flight.jobs.announcer import Announcer
 from flight.jobs.corpus import CorpusFile
 from flight.jobs.device_trust import DeviceTrust
+from flight.jobs.dialogue import Dialogue
 from flight.jobs.energy import EnergyAccount
-from flight.jobs.guard.finding import Finding
+from flight.jobs.engine_config import EngineConfig
 from flight.jobs.life_cycle import Action, Trigger, follow
 from flight.jobs.messages import (
     Collect,
@@ -47,47 +43,24 @@ from flight.jobs.messages import (
     Save,
     Saved,
     Saving,
-    Start,
     Started,
-    Step,
     Stepped,
 )
 from flight.jobs.opening import open_job
-from flight.jobs.pace import FULL, FULL_PERMILLE, Pace
+from flight.jobs.pace import Pace
 from flight.jobs.queue import JobQueue
 from flight.jobs.room import Room
 from flight.jobs.running import RunningJob
-from flight.jobs.supervision import Supervision, SupervisionConfig
+from flight.jobs.supervision import Supervision
 from flight.jobs.telling import job_report, sources
 from flight.jobs.uploaded_corpus import Corpora
 from flight.jobs.worker_port import WorkerPort
 from flight.ledger import Ledger
 from flight.parameters import ParameterPool, Source
 from flight.reporter import Reporter, clip_reason
-from mission.jobs import ENDED_STATES, FINDINGS_KEPT_MAX, JobState, PauseCause
-from mission.words.jobs import (
-    JOB_PROGRESS_PERIOD,
-)
+from mission.jobs import ENDED_STATES, JobState, PauseCause
 
-NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
-
-# One request at work and one waiting, so that the worker is never idle between them; more would only delay a pause.
-OUTSTANDING_REQUESTS_MAX = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class EngineConfig:
-    """How the engine works."""
-
-    grant_ns: int = NS_PER_S // 4
-    """Steps are granted in portions of about this long: a pause or a report waits no longer than two of them."""
-    grant_steps_max: int = 1_000
-    """The most steps in one grant, however short they are."""
-    progress_period_ns: int = NS_PER_S
-    """The least time between two progress reports."""
-    supervision: SupervisionConfig = field(default_factory=SupervisionConfig)
-    """How its workers are looked after."""
 
 
 class Engine:
@@ -113,7 +86,6 @@ class Engine:
         disk: Disk,
         tai_ns: Callable[[int], int] = int,
     ) -> None:
-        self._config = config
         self._tai_ns = tai_ns
         self._ledger = ledger
         self._worker = worker
@@ -122,12 +94,11 @@ class Engine:
         self.queue = JobQueue(ledger, self._corpora, self.room)
         self._running: RunningJob | None = None
         self._supervision = Supervision(config.supervision)
-        self._next_progress_ns = 0
         self._mode_hold = PauseCause.NONE
-        self._pace = FULL
         self._device = DeviceTrust(ledger, reporter)
         self._announcer = Announcer(reporter)
         self._energy = EnergyAccount()
+        self._dialogue = Dialogue(config, ledger, worker, self._announcer, self._energy, tai_ns)
 
     def hold(self, cause: PauseCause) -> None:
         """Pause every job from now on for a cause that is no operator's, or with NONE let go on what it held."""
@@ -135,7 +106,7 @@ class Engine:
 
     def allow(self, pace: Pace) -> None:
         """Keep to a pace from now on."""
-        self._pace = pace
+        self._dialogue.pace = pace
         if self._running is not None:
             self._running.rest(pace)
 
@@ -146,8 +117,12 @@ class Engine:
             self._energy.spend(self._running.job_id, energy_j)
 
     @property
+    def _may_launch(self) -> bool:
+        return not self._device.is_lost and self._dialogue.pace.may_launch
+
+    @property
     def _held_by(self) -> PauseCause:
-        return self._mode_hold if self._mode_hold is not PauseCause.NONE else self._pace.hold
+        return self._mode_hold if self._mode_hold is not PauseCause.NONE else self._dialogue.pace.hold
 
     def moved(self, job_id: int, before: JobState, trigger: Trigger, now_ns: int) -> None:
         """Act upon a move that an operator asked for, once it is committed."""
@@ -191,7 +166,7 @@ class Engine:
             return self._supervision.hold_until_ns
         if self._running is not None:
             return self._supervision.next_deadline(self._running)
-        if self._device.is_lost or not self._pace.may_launch:
+        if not self._may_launch:
             return None
         due = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
         return self._supervision.hold_until_ns if any(job.state in due for job in self._ledger.jobs.values()) else None
@@ -202,10 +177,10 @@ class Engine:
         if running is None or not running.outstanding:
             return  # The worker was killed while this was on its way.
         request, elapsed_ns = running.answered(now_ns)
-        running.rest(self._pace, elapsed_ns, now_ns)
+        running.rest(self._dialogue.pace, elapsed_ns, now_ns)
         try:
             if isinstance(reply, Stepped | Evaluated | Saving | Saved | Finished | Failed):
-                self._tell_findings(running, reply.findings)
+                self._dialogue.found(running, reply.findings)
             match reply:
                 case Probed():
                     self._device.passed()
@@ -213,16 +188,11 @@ class Engine:
                 case Started():
                     self._started(running, reply, now_ns)
                 case Stepped():
-                    self._stepped(running, request, reply, elapsed_ns, now_ns)
-                case Evaluated(_, validation_loss, _):
-                    running.validation_loss = validation_loss
-                    self._report_progress(running, now_ns)
-                case Saving():
-                    running.saving(reply.step)
-                case Saved():
-                    self._saved(running, reply)
-                case Sampled(text):
-                    self._ledger.commit(JobSampled(running.job_id, text))
+                    self._dialogue.stepped(running, request, reply, elapsed_ns, now_ns)
+                case Evaluated() | Saving() | Saved() | Sampled():
+                    self._dialogue.keep(running, reply, now_ns)
+                    if isinstance(reply, Saved):
+                        self._supervision.progressed()
                 case Finished():
                     self._finished(running, reply, now_ns)
                 case Failed():
@@ -279,11 +249,7 @@ class Engine:
         """Follow the settings by which an operator changes how workers are looked after."""
         self._supervision.bind(pool)
         self.room.bind(pool)
-        pool.bind(
-            JOB_PROGRESS_PERIOD,
-            self._config.progress_period_ns // NS_PER_MS,
-            lambda value, _: self._configure(progress_period_ns=value * NS_PER_MS),
-        )
+        self._dialogue.bind(pool)
 
     @property
     def running(self) -> RunningJob | None:
@@ -308,7 +274,7 @@ class Engine:
     # The life cycle.
 
     def _select(self, now_ns: int) -> None:
-        if now_ns < self._supervision.hold_until_ns or self._device.is_lost or not self._pace.may_launch:
+        if now_ns < self._supervision.hold_until_ns or not self._may_launch:
             return
         jobs = self._ledger.jobs
         for job_id in [job_id for job_id, job in jobs.items() if job.state is JobState.RUNNING]:
@@ -324,9 +290,6 @@ class Engine:
                 self._supervision.progressed()
                 self._move(job_id, Trigger.SELECT, now_ns)
                 return
-
-    def _configure(self, **changes: Any) -> None:
-        self._config = replace(self._config, **changes)
 
     def _move(
         self,
@@ -387,7 +350,12 @@ class Engine:
         except OSError as error:
             self.lost(f"no worker could be started: {error}", now_ns)
             return
-        self._send(running, request, now_ns)
+        self._dialogue.send(running, request, now_ns)
+
+    def _feed(self, running: RunningJob, now_ns: int) -> None:
+        """Keep the worker busy, or let it go once it is parked."""
+        if self._dialogue.feed(running, now_ns):
+            self._release()
 
     def _release(self) -> None:
         self._worker.kill()
@@ -411,37 +379,6 @@ class Engine:
             self._ledger.commit(JobInexact(running.job_id, clip_reason(reply.inexact)))
         self._announcer.started(running.job_id, reply)
         self._move(running.job_id, Trigger.READY, now_ns, "", described)
-
-    def _stepped(self, running: RunningJob, request: Request, reply: Stepped, elapsed_ns: int, now_ns: int) -> None:
-        running.stepped(request, reply, elapsed_ns)
-        if now_ns >= self._next_progress_ns and not running.is_parking:
-            self._report_progress(running, now_ns)
-
-    def _report_progress(self, running: RunningJob, now_ns: int) -> None:
-        self._next_progress_ns = now_ns + self._config.progress_period_ns
-        self._announcer.progressed(running)
-
-    def _tell_findings(self, running: RunningJob, findings: tuple[Finding, ...]) -> None:
-        if not findings:
-            return
-        self._ledger.commit(FaultsMended(running.job_id, len(findings), findings[-FINDINGS_KEPT_MAX:]))
-        self._announcer.found(running.job_id, findings)
-
-    def _saved(self, running: RunningJob, reply: Saved) -> None:
-        begun = running.saved(reply.step)
-        made = CheckpointMade(
-            job_id=running.job_id,
-            step=reply.step,
-            slot=reply.slot,
-            sha256=reply.sha256,
-            octets=reply.length_octets,
-            loss=begun.loss,
-            validation_loss=begun.validation_loss,
-        )
-        self._ledger.commit(made, *self._energy.changes(running.job_id))
-        self._energy.settle(running.job_id)
-        self._supervision.progressed()
-        self._announcer.saved(running.job_id, reply)
 
     def _finished(self, running: RunningJob, reply: Finished, now_ns: int) -> None:
         finished = JobFinished(
@@ -479,32 +416,3 @@ class Engine:
                 self._move(running.job_id, Trigger.GIVE_UP, now_ns, reply.reason)
             case _:
                 self._release()
-
-    def _feed(self, running: RunningJob, now_ns: int) -> None:
-        """Keep the worker busy, or let it go once it is parked."""
-        if running.outstanding and isinstance(running.outstanding[0], Probe | Start):
-            return
-        is_full = self._pace.duty_permille == FULL_PERMILLE
-        if not running.is_parking and not is_full and (running.outstanding or now_ns < running.rest_until_ns):
-            return
-        while len(running.outstanding) < (OUTSTANDING_REQUESTS_MAX if is_full else 1):
-            request = running.next_request(self._config.grant_ns, self._config.grant_steps_max)
-            if request is None:
-                break
-            self._send(running, request, now_ns)
-        if running.is_parking and not running.outstanding:
-            checkpoint = self._ledger.jobs[running.job_id].checkpoint
-            if running.step == (checkpoint.step if checkpoint else 0):
-                self._release()
-            else:
-                self._send(running, Save(""), now_ns)
-
-    def _send(self, running: RunningJob, request: Request, now_ns: int) -> None:
-        if isinstance(request, Save):
-            current = self._ledger.jobs[running.job_id].checkpoint
-            slot = "b" if current is not None and current.slot == "a" else "a"
-            request = Save(slot, current.sha256 if current is not None else "")
-        elif isinstance(request, Step):
-            request = Step(request.count, self._tai_ns(now_ns))
-        running.sent(request, now_ns)
-        self._worker.send(request)

@@ -15,7 +15,9 @@ from flight.books.jobs import DeviceReset, DeviceTrusted, JobSubmitted
 from flight.disk import RealDisk
 from flight.jobs.corpus import CorpusFile, Origin
 from flight.jobs.device_trust import DEVICE_RESETS_MAX
-from flight.jobs.engine import OUTSTANDING_REQUESTS_MAX, Engine, EngineConfig
+from flight.jobs.dialogue import OUTSTANDING_REQUESTS_MAX
+from flight.jobs.engine import Engine
+from flight.jobs.engine_config import EngineConfig
 from flight.jobs.guard.coverage import NOT_COVERED
 from flight.jobs.guard.finding import Finding
 from flight.jobs.life_cycle import Trigger

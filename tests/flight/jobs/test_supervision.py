@@ -9,7 +9,8 @@ import pytest
 from flight.books.jobs import JobSubmitted
 from flight.disk import RealDisk
 from flight.jobs.corpus import CorpusSources, find_corpus
-from flight.jobs.engine import Engine, EngineConfig
+from flight.jobs.engine import Engine
+from flight.jobs.engine_config import EngineConfig
 from flight.jobs.messages import Saved, Stepped
 from flight.jobs.process import WorkerProcess
 from flight.jobs.recipe import load_recipe

@@ -11,7 +11,8 @@ from flight.disk import RealDisk
 from flight.jobs import checkpoint as checkpoint_module
 from flight.jobs.checkpoint import exactness_key
 from flight.jobs.corpus import CorpusSources, find_corpus
-from flight.jobs.engine import Engine, EngineConfig
+from flight.jobs.engine import Engine
+from flight.jobs.engine_config import EngineConfig
 from flight.jobs.messages import CheckpointReference
 from flight.jobs.recipe import load_recipe
 from flight.jobs.reference import run_reference
