@@ -37,7 +37,7 @@ from hil.streams import Streams
 from tools.bench.row import Row
 
 SEED = 1337
-_SLICE = {"state": 100, "working": 60, "compute": 40, "double": 40, "checkpoint": 100}
+_SLICE = {"state": 60, "working": 40, "compute": 25, "double": 25, "checkpoint": 60}
 _CAMPAIGN = {"state": 1_000, "working": 1_000, "compute": 1_000, "double": 1_000, "checkpoint": 1_000}
 
 # Struck within four steps after the first; a copy in memory is taken at each fourth.

@@ -12,6 +12,7 @@ written. After some resets in a row the spacecraft is in SAFE, where no job runs
 """
 
 import contextlib
+import math
 import os
 import random
 import select
@@ -37,7 +38,7 @@ from ground.client import Client, NoStationError
 from tools.bench.row import Row
 
 KILLS = 200
-KILLS_IN_A_RUN = 5
+KILLS_IN_A_RUN = 3
 CHECKPOINT_INTERVAL = 20
 SEED = 5
 
@@ -53,10 +54,8 @@ _WRITE_WITHIN_S = 0.03
 _AIM_WAIT_S = 5.0
 
 # A batch that makes a step some ten milliseconds long, so that a tenth of a second is not many of them.
-_OVERRIDES = (
-    f"training.steps = 600\ntraining.batch = 48\ntraining.evaluation_interval = 600\n"
-    f"training.checkpoint_interval = {CHECKPOINT_INTERVAL}"
-)
+_OVERRIDES = f"training.batch = 48\ntraining.checkpoint_interval = {CHECKPOINT_INTERVAL}"
+STEPS = 600
 # As many losses in a row as the kills may bring about, and progress as often as it can be told.
 _SETTINGS = {"worker_restarts_max": 100, "job_progress_period": 100}
 _JOB = 1
@@ -67,12 +66,12 @@ _POLL_S = 0.002
 
 def run() -> list[Row]:
     """Measure a few."""
-    return _measure(KILLS_IN_A_RUN)
+    return measure(KILLS_IN_A_RUN)
 
 
 def campaign() -> list[Row]:
     """Measure all."""
-    return _measure(KILLS)
+    return measure(KILLS)
 
 
 class Place(Enum):
@@ -94,20 +93,28 @@ class Kill:
     lost_steps: int = 0
 
 
-def _measure(kills: int, seconds: float = float("inf")) -> list[Row]:
+def measure(kills: int, seconds: float = math.inf, steps: int = STEPS) -> list[Row]:
+    """Kill so often.
+
+    Args:
+        kills: How often.
+        seconds: For so long at most.
+        steps: Of a job.
+    """
     chance = random.Random(kills)
+    overrides = f"{_OVERRIDES}\ntraining.steps = {steps}\ntraining.evaluation_interval = {steps}"
     until_s = time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         corpus_path = Path(directory) / "text.txt"
         corpus_path.write_text("".join(f"line {number}: {number * 7919 % 1009}\n" for number in range(2_000)))
-        expected = run_reference(load_recipe("tiny").override(_OVERRIDES), corpus_of(corpus_path), SEED)
+        expected = run_reference(load_recipe("tiny").override(overrides), corpus_of(corpus_path), SEED)
         done: list[Kill] = []
         ends: list[str] = []
         while len(done) < kills and time.monotonic() < until_s:
             folder = Path(directory) / f"{len(ends)}"
             folder.mkdir()
             with _Flight(folder, corpus_path) as flight:
-                strikes = _Strikes(flight, chance)
+                strikes = _Strikes(flight, chance, overrides)
                 strikes.strike(kills - len(done), until_s)
             done += strikes.kills
             ends.append(end_of(folder))
@@ -246,10 +253,12 @@ class _Strikes:
     Args:
         flight: The program that has the job.
         chance: Of all choices.
+        overrides: Of the job's recipe.
     """
 
-    def __init__(self, flight: _Flight, chance: random.Random) -> None:
+    def __init__(self, flight: _Flight, chance: random.Random, overrides: str) -> None:
         self._flight = flight
+        self._overrides = overrides
         self._chance = chance
         self.kills: list[Kill] = []
         self._told_step = 0
@@ -259,7 +268,7 @@ class _Strikes:
     def strike(self, kills_max: int, until_s: float) -> None:
         """Have the job done to its end, killing as long as kills are left."""
         self._command("parameter.set", {"values": _SETTINGS})
-        arguments = {"job_id": _JOB, "recipe": "tiny", "corpus": "text", "seed": SEED, "overrides": _OVERRIDES}
+        arguments = {"job_id": _JOB, "recipe": "tiny", "corpus": "text", "seed": SEED, "overrides": self._overrides}
         self._command("job.submit", arguments)
         while len(self.kills) < kills_max and time.monotonic() < until_s:
             place = self._await_instant()
@@ -354,5 +363,5 @@ def _connect(path: Path) -> Client:
 
 
 if __name__ == "__main__":
-    for row in _measure(int(sys.argv[1]), float(sys.argv[2])):
+    for row in measure(int(sys.argv[1]), float(sys.argv[2])):
         print(f"{row.name}: {row.value:g} {row.unit}, {'ok' if row.ok else 'missed'}")

@@ -1,6 +1,6 @@
 """A guarded job under the flight program that writes checkpoints, beside the bare loop of the same recipe.
 
-The job is some 45 seconds long, and one checkpoint falls into it: rather more than the one a minute that is asked for,
+The job is some 20 seconds long, and one checkpoint falls into it: rather more than the one a minute that is asked for,
 so that three pairs fit into the time of a bench. The bare loop has neither guard nor checkpoints.
 `tools.bench.supervision` says how both are measured.
 """
@@ -13,12 +13,12 @@ from tools.bench.supervision import pair
 PAIRS = 3
 _TARGET = 0.97
 
-_STEPS = 560
-_CHECKPOINT_INTERVAL = 500
+_STEPS = 280
+_CHECKPOINT_INTERVAL = 250
 
 
 def run() -> list[Row]:
-    """Measure, in some five minutes."""
+    """Measure, in some three minutes."""
     more = f'guard.level = "state"\ntraining.checkpoint_interval = {_CHECKPOINT_INTERVAL}'
     pairs = [pair(_STEPS, more) for _ in range(PAIRS)]
     ratio = statistics.median(supervised / bare for bare, supervised, *_ in pairs)
