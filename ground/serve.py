@@ -28,7 +28,13 @@ from ground.access.guard import Guard
 from ground.access.principal import Principal
 from ground.access.sessions import TOKEN_OCTETS
 from ground.access.users import Users
+from ground.alarms.events import AlarmChanged
+from ground.alarms.rules import default_rules
+from ground.alarms.rules_file import read_rules
+from ground.alarms.watch import Watch
 from ground.archive.archive import Archive
+from ground.archive.damage import DamagedError, is_damage, set_aside
+from ground.archive.retention import Rule
 from ground.events import (
     ArchiveFailed,
     PortReported,
@@ -47,6 +53,7 @@ from ground.transfer_events import (
     TransferFailed,
     TransferFinished,
 )
+from mission.definition import DICTIONARY
 from mission.profiles import LinkProfile
 from ports.drive import PortDown, PortUp, drive
 from ports.key_directory import opened_keys
@@ -77,6 +84,8 @@ class ServeConfig:
     """File of the people who may come in there, or None: only on a loopback address, where one person is alone."""
     passes_path: Path | None = None
     """File of the passes that are expected (`ground.pass_plan`), or None: none are known."""
+    rules_path: Path | None = None
+    """File of the station's own limits and derived parameters, or None: those of the dictionary alone."""
     has_console: bool = True
     """Whether the console is at that address, where it is installed."""
 
@@ -129,6 +138,8 @@ class StationService:
         self.started_unix_ns = time.time_ns()
         self.port_text = ""
         """What was last said of the link's port."""
+        self.rules_trouble = ""
+        """What is wrong with the file of rules, while the ones before are in force."""
         self.archive_trouble = ""
         """Why the archive cannot be written, while it cannot."""
         self._has_recorded = False
@@ -152,7 +163,7 @@ class StationService:
 
     async def _run(self) -> None:
         config = self.config
-        self._archive = Archive.open(config.archive_path, draw_source_id=_draw_source_id, unix_ns=time.time_ns())
+        self._archive = self._open_archive()
         self._archive.before_commit = self._remember
         try:
             self.files = DirectoryStore(config.files_directory)
@@ -170,6 +181,11 @@ class StationService:
                 ),
                 stores=self._archive.stores(),
             )
+            self.watch = Watch(default_rules(DICTIONARY), self._alarms_told())
+            try:
+                self.load_rules()
+            except MisuseError as error:
+                self._say(f"rules: {error}; the dictionary's own are in force")
             outbox.clear(self.files.root, kept=[each["source_name"] for each in self.station.transfers()])
             self._audit = Audit.open(config.audit_path)
             try:
@@ -226,12 +242,83 @@ class StationService:
             # What sets the computer's clock does so in small steps; the correlation itself is with the monotonic one.
             self.station.onboard_time.set_utc(time.time_ns(), time.monotonic_ns())
             await asyncio.sleep(COMMIT_INTERVAL_S)
+            self.watch.advance(time.monotonic_ns())
+            self.take(self.watch.take_events())
             try:
                 self._archive.commit()
                 if self._has_recorded:
                     self.archive_trouble = ""
             except sqlite3.Error as error:
                 self._broadcast([self._archive_failed(error)])
+                self._mend(error)
+
+    def _open_archive(self) -> Archive:
+        """Open the archive; one that is damaged is set aside, and a fresh one made.
+
+        Raises:
+            MisuseError: It is no archive of ours, or another station has it.
+        """
+        path = self.config.archive_path
+        try:
+            return Archive.open(path, draw_source_id=_draw_source_id, unix_ns=time.time_ns())
+        except DamagedError as error:
+            aside = set_aside(path)
+            self._say(f"archive damaged: {error}; set aside as {aside.name}, a fresh one is begun")
+            return Archive.open(path, draw_source_id=_draw_source_id, unix_ns=time.time_ns())
+
+    def _record(self, events: list[StationEvent]) -> None:
+        """Keep events; if the archive turns out to be damaged, in a fresh one.
+
+        Raises:
+            sqlite3.Error: The disk failed.
+        """
+        try:
+            self._archive.record(events, time.time_ns())
+        except sqlite3.Error as error:
+            if not self._mend(error):
+                raise
+            self._archive.record(events, time.time_ns())
+
+    def _mend(self, error: sqlite3.Error) -> bool:
+        """Go on with a fresh archive if an error says that this one is damaged; False if it cannot be."""
+        if not is_damage(error):
+            return False
+        try:
+            aside = self._archive.begin_anew(time.time_ns())
+        except (sqlite3.Error, OSError, MisuseError) as again:
+            self._say(f"archive damaged: {error}; no fresh one could be begun: {again}")
+            return False
+        text = f"damaged: {error}; set aside as {aside.name}, a fresh one is begun"
+        self._broadcast([ArchiveFailed(time_ns=time.monotonic_ns(), reason=text)])
+        return True
+
+    def retain(self, rule: Rule) -> dict[str, int]:
+        """Remove from the archive what a rule does not keep.
+
+        Raises:
+            sqlite3.Error: The disk failed.
+        """
+        return self._archive.retain(rule, time.time_ns())
+
+    def load_rules(self) -> None:
+        """Read the file of rules, and watch by it from now on; alarms stand where they stood.
+
+        Raises:
+            MisuseError: It is wrong, with line and reason; the rules before stay in force.
+        """
+        path = self.config.rules_path
+        if path is None:
+            return
+        try:
+            rules = read_rules(path, DICTIONARY)
+        except MisuseError as error:
+            self.rules_trouble = str(error)
+            raise
+        self.rules_trouble = ""
+        self.watch = Watch(rules, self._alarms_told())
+
+    def _alarms_told(self) -> list[AlarmChanged]:
+        return self._archive.alarms(time.monotonic_ns(), time.time_ns())
 
     def _check_web(self) -> None:
         """Refuse an address that anybody reaches and nobody has to log in at.
@@ -285,12 +372,14 @@ class StationService:
     def take(self, events: Iterable[StationEvent]) -> None:
         """Keep events, then tell them to those who listen."""
         events = list(events)
+        self.watch.take(events)
+        events += self.watch.take_events()
         if not events:
             return
         try:
-            self._archive.record(events, time.time_ns())
+            self._record(events)
             self._has_recorded = True
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError, MisuseError) as error:
             events.append(self._archive_failed(error))
         for event in events:
             if isinstance(event, TransferFinished | TransferFailed) and event.direction is TransferDirection.UP:
@@ -313,7 +402,7 @@ class StationService:
         """
         events = self.station.take_events()
         try:
-            self._archive.record(events, time.time_ns())
+            self._record(events)
         except sqlite3.Error as error:
             self.station.withdraw(command_id, f"the archive failed: {error}", time.monotonic_ns())
             self._broadcast([*events, self._archive_failed(error)])

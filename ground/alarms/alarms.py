@@ -132,7 +132,7 @@ class Alarms:
         shown = [
             {
                 "parameter": name,
-                "state": alarm.state.value,
+                "state": alarm.state.name,
                 "level": alarm.judge.level.name,
                 "value": alarm.value,
                 "since_ns": alarm.since_ns,

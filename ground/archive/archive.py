@@ -1,19 +1,18 @@
 """The archive: every frame, packet, event and command of a station in one SQLite file, and the station's identity.
 
 There is one writer, which a lock beside the file makes sure of; `History` reads. Telemetry is committed in batches,
-which outlast the station's death at once and the computer's within seconds, when the system writes them. A command, an
-act of an operator and a record of a file's transfer is synced, with all that came before it, before the caller of
-`record` may let it be released; and with a command the sequence count that it used, so that a station started anew
-never uses a sequence count twice. What telemetry the ground confirms to the spacecraft is synced too: the confirmation
-is a command.
+which outlast the station's death at once and the computer's within seconds, when the system writes them. A command,
+what an operator does to an alarm, and a record of a file's transfer is synced, with all that came before it, before the
+caller of `record` may let it be released; and with a command the sequence count that it used, so that a station started
+anew never uses a sequence count twice. What telemetry the ground confirms to the spacecraft is synced too: the
+confirmation is a command.
 
 This file never reads a clock and draws nothing by chance: both come from the caller.
 """
 
 import os
 import sqlite3
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,11 +20,12 @@ import msgspec
 
 from ccsds.errors import MisuseError
 from ground.alarms.events import AlarmChanged, DerivedComputed
-from ground.archive.audit import chained
-from ground.archive.blocks import Blocks, Report
-from ground.archive.columns import numbers_of
-from ground.archive.identity import Identity, identify, lock_beside, seal_of
+from ground.archive.blocks import Report
+from ground.archive.damage import DamagedError, is_damage, set_aside
+from ground.archive.identity import Identity, identify, lock_beside, lock_path, seal_of
+from ground.archive.retention import Rule, remove
 from ground.archive.schema import SCHEMA_VERSION, STEPS
+from ground.archive.tail import Tail
 from ground.archive.transfer_log import TransferLog
 from ground.events import (
     FINAL,
@@ -37,7 +37,6 @@ from ground.events import (
     ReportReceived,
     Stage,
     StationEvent,
-    StoredAt,
     StoreNoted,
     encode_json,
     encode_values,
@@ -60,10 +59,6 @@ DERIVED = "derived"
 # At this many rows a commit is due even between the caller's own regular ones: a flood of played back telemetry is
 # bounded in memory, and what it costs to commit is far less than to insert.
 BATCH_ROWS_MAX = 8_192
-
-# So many reports wait in rows until they are put to rest in blocks: some minutes to hours of live telemetry. More would
-# be slow to read, fewer would make blocks too small to compress.
-TAIL_REPORTS_MAX = 4_096
 
 # What does not wait for a batch.
 _PRESSING = CommandIssued | CommandStaged | TransferStarted | TransferFinished | TransferFailed
@@ -92,24 +87,20 @@ class Archive:
     def __init__(
         self, connection: sqlite3.Connection, lock: int, identity: Identity, path: Path, *, is_synced: bool
     ) -> None:
-        self._connection = connection
         self._lock = lock
         self.identity = identity
+        self._next_sequence_count = identity.next_sequence_count
+        self._next_command_id = identity.next_command_id
         self.path = path
-        # SQLite fixes how a transaction is synced before it begins, when nobody knows yet whether a command will be in
-        # it. So commits only write the log, and it is synced here where that is due.
-        self._log = os.open(f"{path}-wal", os.O_RDONLY | os.O_CLOEXEC) if is_synced else None
+        self._is_synced = is_synced
+        self._log: int | None = None
         self._is_pressing = False
         self._pending_rows = 0
-        self._pending: list[Report] = []
-        # Of the first ones of them: as many as it counts. Only what is played back asks for it.
-        self._pending_identities: Counter[tuple[int, bytes]] = Counter()
-        self._blocks = Blocks(connection)
-        (self._tail_reports,) = connection.execute("SELECT count(*) FROM packets").fetchone()
         self.before_commit: Callable[[], None] = lambda: None
         """Called before anything becomes durable, whoever wants it so: which telemetry was received must be before what
         it said. It raises nothing."""
         self.transfers = TransferLog(connection, self._execute_pressing, self.commit, self._roll_back)
+        self._use(connection)
 
     @classmethod
     def open(
@@ -131,11 +122,14 @@ class Archive:
             is_synced: Whether a commit waits for the disk. A station in virtual time never loses the computer's power.
 
         Raises:
+            DamagedError: It is an archive of ours, and damaged.
             MisuseError: Another station has it open, or it is no archive of this version.
             OSError: The file cannot be made.
         """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Only of ours a lock stays.
+        is_ours = lock_path(path).exists()
         lock = lock_beside(path)
         try:
             connection = _connect(path, is_synced=is_synced)
@@ -150,7 +144,10 @@ class Archive:
                 raise
         except sqlite3.DatabaseError as error:
             os.close(lock)
-            raise MisuseError(f"expected an archive of a station at {path}, found: {error}") from None
+            kind = DamagedError if is_ours and is_damage(error) else MisuseError
+            if not is_ours:
+                lock_path(path).unlink(missing_ok=True)
+            raise kind(f"expected an archive of a station at {path}, found: {error}") from None
         except BaseException:
             os.close(lock)
             raise
@@ -173,53 +170,104 @@ class Archive:
             self._roll_back()
             raise
 
-    def audit(self, actor: str, action: str, detail: Mapping[str, Any], unix_ns: int) -> None:
-        """Keep an act of an operator; it is durable at return. Each is chained to the one before by a digest.
-
-        Args:
-            actor: Who did it.
-            action: What was done, in a word.
-            detail: All there is to know of it, and no secret.
-            unix_ns: Now.
-
-        Raises:
-            sqlite3.Error: The disk failed; nothing since the last commit is kept.
-        """
-        try:
-            last = self._connection.execute("SELECT digest FROM audit ORDER BY id DESC LIMIT 1").fetchone()
-            row = (unix_ns, actor, action, encode_json(detail).decode())
-            self._execute_pressing(
-                "INSERT INTO audit (unix_ns, actor, action, detail, digest) VALUES (?,?,?,?,?)",
-                (*row, chained(b"" if last is None else last[0], row)),
-            )
-            self.commit()
-        except sqlite3.Error:
-            self._roll_back()
-            raise
-
     def commit(self) -> None:
         """Commit everything recorded so far, and sync it if anything in it must be durable.
 
         Raises:
             sqlite3.Error: The disk failed; nothing since the last commit is kept.
         """
-        if not self._connection.in_transaction and not self._pending:
+        if not self._connection.in_transaction and not self._tail.waiting:
             return
         self.before_commit()
         try:
-            self._place_reports()
+            self._begin()
+            self._tail.place()
             for table, kept_max in (("frames", FRAMES_KEPT_MAX), ("events", EVENTS_KEPT_MAX)):
                 self._connection.execute(
                     f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?", (kept_max,)
                 )
-            if self._connection.in_transaction:
-                self._connection.execute("COMMIT")
+            self._connection.execute("COMMIT")
             if self._is_pressing:
                 self._sync()
         except sqlite3.Error:
             self._roll_back()
             raise
         self._settle()
+
+    def retain(self, rule: Rule, unix_ns: int) -> dict[str, int]:
+        """Remove what a rule does not keep, and give how much that was of each kind. Commands are always kept.
+
+        Raises:
+            sqlite3.Error: The disk failed; nothing since the last commit is kept.
+        """
+        try:
+            self.commit()
+            self._begin()
+            removed = remove(self._connection, rule, unix_ns)
+            self.commit()
+        except sqlite3.Error:
+            self._roll_back()
+            raise
+        self._tail.look_again()
+        return removed
+
+    def begin_anew(self, unix_ns: int) -> Path:
+        """Go on in a fresh file, and set the one that is damaged aside; the station is who it was.
+
+        What it remembers of transfers, stores and alarms comes along as far as it can be read.
+
+        Returns:
+            Where the damaged one is.
+
+        Raises:
+            sqlite3.Error: The disk failed.
+            OSError: The file cannot be moved, or another not be made.
+        """
+        identity = self._identity_now()
+        saved = {table: self._saved(table) for table in ("transfer_journal", "transfers", "stores", "alarms")}
+        self._settle()
+        self._connection.close()
+        if self._log is not None:
+            os.close(self._log)
+            self._log = None
+        aside = set_aside(self.path)
+        self._connection = _connect(self.path, is_synced=self._is_synced)
+        self._begin()
+        self._connection.execute(
+            "INSERT INTO identity VALUES (1, ?, ?, ?, '')",
+            (identity.source_id, identity.next_sequence_count, identity.next_command_id),
+        )
+        for table, rows in saved.items():
+            for row in rows:
+                self._connection.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(row))})", row)
+        self._use(self._connection)
+        self._is_pressing = True
+        self.commit()
+        return aside
+
+    def _identity_now(self) -> Identity:
+        """Give who the station is, with what it used of its counts so far; that is known beside the file."""
+        return Identity(
+            source_id=self.identity.source_id,
+            next_sequence_count=self._next_sequence_count,
+            next_command_id=self._next_command_id,
+        )
+
+    def _saved(self, table: str) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(f"SELECT * FROM {table}").fetchall()
+        except sqlite3.Error:
+            return []
+
+    def _use(self, connection: sqlite3.Connection) -> None:
+        """Write to a file from now on."""
+        self._connection = connection
+        if self._is_synced:
+            # SQLite fixes how a transaction is synced before it begins, when nobody knows yet whether a command will be
+            # in it. So commits only write the log, and it is synced here where that is due.
+            self._log = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+        self._tail = Tail(connection)
+        self.transfers.connection = connection
 
     def close(self) -> None:
         """Commit what is left, seal the file and let it go.
@@ -250,17 +298,17 @@ class Archive:
                 row = (unix_ns, event.virtual_channel, event.corrected, event.octets)
                 self._execute("INSERT INTO frames (unix_ns, virtual_channel, corrected, octets) VALUES (?,?,?,?)", row)
             case ReportReceived():
-                self._insert_packet(event, event.service, event.subtype, unix_ns)
+                self._keep(event, event.service, event.subtype, unix_ns)
             case HousekeepingReceived():
-                self._insert_packet(event, *REPORT_TYPES[event.kind], unix_ns)
+                self._keep(event, *REPORT_TYPES[event.kind], unix_ns)
             case EventReported():
-                if self._insert_packet(event, EVENT_SERVICE, int(event.severity), unix_ns):
+                if self._keep(event, EVENT_SERVICE, int(event.severity), unix_ns):
                     self._insert_event(event, unix_ns)
             case StoreNoted():
                 row = (int(event.store), msgspec.json.encode(event).decode())
                 self._execute("INSERT OR REPLACE INTO stores (store, noted) VALUES (?,?)", row)
             case DerivedComputed():
-                self._insert_packet(_as_report(event), 0, 0, unix_ns)
+                self._keep(_as_report(event), 0, 0, unix_ns)
             case AlarmChanged():
                 self._insert_alarm(event, unix_ns)
             case CommandIssued():
@@ -275,12 +323,14 @@ class Archive:
             case _:
                 self._insert_event(event, unix_ns)
 
-    def _insert_packet(
+    def _keep(
         self, event: ReportReceived | HousekeepingReceived | EventReported, service: int, subtype: int, unix_ns: int
     ) -> bool:
         """Keep a report; False if it is here already and was played back once more."""
-        if event.stored is not None and self._has_stored(event, event.stored):
-            return False
+        if event.stored is not None:
+            self._begin()
+            if self._tail.has_stored(event.name, event.tai_ns, event.identity, event.stored):
+                return False
         # How long ago it was made; None before the clocks are correlated.
         generated = None if event.generated_ns is None else unix_ns - event.time_ns + event.generated_ns
         # In the order of its fields: by their names it would take twice as long, fifty thousand times a second.
@@ -297,59 +347,9 @@ class Archive:
             generated,
             event.values,
         )
-        self._pending.append(report)
+        self._tail.waiting.append(report)
         self._pending_rows += 1
         return True
-
-    def _has_stored(self, event: ReportReceived | HousekeepingReceived | EventReported, at: StoredAt) -> bool:
-        """Tell whether a stored packet is here: it was played back before, or came live, which is noted with it then.
-
-        Each that came live stands for one stored packet, so that two that say the same are two.
-        """
-        key = (event.tai_ns, event.identity)
-        place = (int(at.store), at.sequence)
-        rows = self._connection.execute("SELECT store, sequence FROM places WHERE tai_ns = ? AND identity = ?", key)
-        places = rows.fetchall()
-        if place in places:
-            return True
-        self._execute("INSERT INTO places (tai_ns, identity, store, sequence) VALUES (?,?,?,?)", (*key, *place))
-        return self._count_reports(event.name, *key) > len(places)
-
-    def _count_reports(self, name: str, tai_ns: int, identity: bytes) -> int:
-        """Tell how many reports of a name, time and identity are here."""
-        (rows,) = self._connection.execute(
-            "SELECT count(*) FROM packets WHERE name = ? AND tai_ns = ? AND identity = ?", (name, tai_ns, identity)
-        ).fetchone()
-        for report in self._pending[self._pending_identities.total() :]:
-            self._pending_identities[report.tai_ns, report.identity] += 1
-        return self._pending_identities[tai_ns, identity] + rows + self._blocks.count(name, tai_ns, identity)
-
-    def _place_reports(self) -> None:
-        """Put what waits into the tail, or a flood into blocks at once; the tail goes to rest when it is long."""
-        if not self._pending:
-            return
-        self._begin()
-        if len(self._pending) >= TAIL_REPORTS_MAX:
-            self._blocks.add(self._pending)
-            return
-        self._connection.executemany(
-            "INSERT INTO packets (unix_ns, tai_ns, virtual_channel, service, subtype, name, content, identity, octets,"
-            " generated_unix_ns, numbers) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-            [(*each[:-1], msgspec.msgpack.encode(numbers_of(each.values))) for each in self._pending],
-        )
-        self._tail_reports += len(self._pending)
-        if self._tail_reports >= TAIL_REPORTS_MAX:
-            self._rest_tail()
-
-    def _rest_tail(self) -> None:
-        rows = self._connection.execute(
-            "SELECT id, unix_ns, tai_ns, virtual_channel, service, subtype, name, content, identity, octets,"
-            " generated_unix_ns, numbers FROM packets ORDER BY id LIMIT ?",
-            (BATCH_ROWS_MAX,),
-        ).fetchall()
-        self._blocks.add(Report(*row[1:-1], values=_numbers_in(row)) for row in rows)
-        self._connection.execute("DELETE FROM packets WHERE id <= ?", (rows[-1][0],))
-        self._tail_reports -= len(rows)
 
     def stores(self) -> list[StoreNoted]:
         """Give what was last noted of the packet stores on board."""
@@ -396,9 +396,11 @@ class Archive:
                 "",
             ),
         )
+        self._next_sequence_count = (event.sequence_count + 1) % SEQUENCE_COUNTS
+        self._next_command_id = event.command_id + 1
         self._execute_pressing(
             "UPDATE identity SET next_sequence_count = ?, next_command_id = ?",
-            ((event.sequence_count + 1) % SEQUENCE_COUNTS, event.command_id + 1),
+            (self._next_sequence_count, self._next_command_id),
         )
 
     def _insert_stage(self, command_id: int, stage: Stage, attempt: int, text: str, unix_ns: int) -> None:
@@ -447,17 +449,15 @@ class Archive:
 
     def _roll_back(self) -> None:
         self._settle()
-        self._blocks.forget()
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-        (self._tail_reports,) = self._connection.execute("SELECT count(*) FROM packets").fetchone()
+        self._tail.look_again()
 
     def _settle(self) -> None:
         """Nothing waits any more."""
         self._pending_rows = 0
         self._is_pressing = False
-        self._pending.clear()
-        self._pending_identities.clear()
+        self._tail.waiting.clear()
 
 
 def _as_report(event: DerivedComputed) -> ReportReceived:
@@ -476,11 +476,6 @@ def _as_report(event: DerivedComputed) -> ReportReceived:
         identity=DERIVED.encode() + event.identity,
         generated_ns=event.generated_ns,
     )
-
-
-def _numbers_in(row: tuple[Any, ...]) -> dict[str, int | float]:
-    """Give the numbers of a report in the tail; before they were kept apart, they are in its JSON."""
-    return msgspec.msgpack.decode(row[-1]) or numbers_of(msgspec.json.decode(row[7]))
 
 
 def _connect(path: Path, *, is_synced: bool) -> sqlite3.Connection:

@@ -1,4 +1,4 @@
-"""Reading an archive: commands with their stages, packets, events, transfers, frames and audit, newest first.
+"""Reading an archive: commands with their stages, packets, events, transfers and frames, newest first.
 
 It never writes. What is read in order of on-board time is in `ground.archive.reports` and `ground.archive.samples`. It
 can read while a station writes (SQLite's write-ahead log), and after it has stopped.
@@ -73,16 +73,6 @@ class EventRecord:
     kind: str
     text: str
     content: dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuditRecord:
-    """One act of an operator."""
-
-    unix_ns: int
-    actor: str
-    action: str
-    detail: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,15 +171,6 @@ class History:
         ).fetchall()
         return [
             EventRecord(unix_ns=row[0], kind=row[1], text=row[2], content=msgspec.json.decode(row[3])) for row in rows
-        ]
-
-    def audit(self, limit: int = 100) -> list[AuditRecord]:
-        """Give the latest acts of operators."""
-        rows = self._connection.execute(
-            "SELECT unix_ns, actor, action, detail FROM audit ORDER BY id DESC LIMIT ?", (limit,)
-        ).fetchall()
-        return [
-            AuditRecord(unix_ns=row[0], actor=row[1], action=row[2], detail=msgspec.json.decode(row[3])) for row in rows
         ]
 
     def transfers(self, limit: int = 20) -> list[TransferRecord]:

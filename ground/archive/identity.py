@@ -31,6 +31,11 @@ class Identity:
     """The number its next command goes by at the ground."""
 
 
+def lock_path(path: Path) -> Path:
+    """Give where the lock of an archive is."""
+    return Path(f"{path}.lock")
+
+
 def lock_beside(path: Path) -> int:
     """Take the lock beside an archive, and give its descriptor.
 
@@ -38,7 +43,7 @@ def lock_beside(path: Path) -> int:
         MisuseError: Another station has it.
         OSError: It cannot be made.
     """
-    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

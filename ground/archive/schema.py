@@ -1,6 +1,6 @@
 """The tables of an archive, and what brings an archive of each version before to this one. It opens nothing.
 
-What is looked at one by one (commands, stages, events, frames, audit) has a row each. Reports, which are far more, come
+What is looked at one by one (commands, stages, events, frames) has a row each. Reports, which are far more, come
 to rest in blocks: ``packets`` is only their tail, where those of the last minutes wait. In a block are the reports of
 one name (a series) in one span of on-board time (a chunk), which came together (a part). Beside it stands, for each
 number in those reports (a field), a column of its values, and what they come to in rollups of three levels. So a plot
@@ -82,10 +82,6 @@ CREATE TABLE rollups (
     minimum REAL NOT NULL, maximum REAL NOT NULL, total REAL NOT NULL, PRIMARY KEY (field, level, bucket)
 ) WITHOUT ROWID;
 CREATE TABLE alarms (parameter TEXT PRIMARY KEY, unix_ns INTEGER NOT NULL, told TEXT NOT NULL);
-CREATE TABLE audit (
-    id INTEGER PRIMARY KEY, unix_ns INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, detail TEXT NOT NULL,
-    digest BLOB NOT NULL
-);
 CREATE INDEX frames_by_time ON frames (unix_ns);
 CREATE INDEX events_by_time ON events (unix_ns);
 CREATE INDEX commands_by_time ON commands (unix_ns);

@@ -70,7 +70,8 @@ class TransferLog:
         commit: Callable[[], None],
         roll_back: Callable[[], None],
     ) -> None:
-        self._connection = connection
+        self.connection = connection
+        """To the archive, whichever file that is."""
         self._execute = execute
         self._commit = commit
         self._roll_back = roll_back
@@ -85,7 +86,7 @@ class TransferLog:
 
     def records(self) -> list[bytes]:
         """Give the journal, oldest first."""
-        return [record for (record,) in self._connection.execute("SELECT record FROM transfer_journal ORDER BY id")]
+        return [record for (record,) in self.connection.execute("SELECT record FROM transfer_journal ORDER BY id")]
 
     def note(self, event: TransferEvent, unix_ns: int) -> None:
         """Keep what an event says of a transfer."""
@@ -148,7 +149,7 @@ class TransferLog:
                 ends[name] = (record.condition, record.condition is ConditionCode.NO_ERROR)
             else:
                 running.add(name)
-        rows = self._connection.execute("SELECT name FROM transfers WHERE outcome = ?", (Outcome.UNDER_WAY.name,))
+        rows = self.connection.execute("SELECT name FROM transfers WHERE outcome = ?", (Outcome.UNDER_WAY.name,))
         for (name,) in rows.fetchall():
             if name in ends:
                 condition, is_whole = ends[name]

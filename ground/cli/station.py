@@ -68,6 +68,12 @@ _UNINTERESTING = frozenset({"FrameReceived", "ReportReceived", "HousekeepingRece
     type=click.Path(path_type=Path, dir_okay=False),
     help="TOML file of the passes that are expected, for the console: a [[pass]] each, with station, begin and end.",
 )
+@click.option(
+    "--rules",
+    "rules_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file of the station's own limits and derived parameters (docs/archive.md).",
+)
 @click.option("--insecure", is_flag=True, help="Believe every frame. For a bench, never for a radio.")
 @socket_option
 def serve(
@@ -78,6 +84,7 @@ def serve(
     files_path: Path | None,
     web: str,
     passes_path: Path | None,
+    rules_path: Path | None,
     insecure: bool,
     socket_path: Path,
 ) -> None:
@@ -99,6 +106,7 @@ def serve(
             keys_path=keys_path,
             files_path=files_path,
             passes_path=passes_path,
+            rules_path=rules_path,
             web=None if web == "none" else WebAddress.of(web),
         )
         run(config, say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True))

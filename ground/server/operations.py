@@ -1,6 +1,7 @@
 """Every power of a station in service, in one place: what the API's routes and the console's pages call.
 
-Commands are in `commanding`, files in `filing`, listeners in `subscriptions`; the rest is here. It runs on the event
+Commands are in `commanding`, files in `filing`, alarms in `alarming`, the past in `archiving`, listeners in
+`subscriptions`; the rest is here. It runs on the event
 loop of the station. Whoever acts says who acts (`ground.access.principal`); looking is for everybody who was let in.
 """
 
@@ -16,6 +17,8 @@ from ground.access.audit import read_audit
 from ground.access.principal import Principal, Role
 from ground.archive.history import History
 from ground.events import KeyChanged, plain
+from ground.server.alarming import Alarming
+from ground.server.archiving import Archiving
 from ground.server.commanding import ROWS_ASKED_MAX, Commanding
 from ground.server.filing import Filing
 from ground.server.parameters import LatestParameters, Sample
@@ -46,6 +49,8 @@ class Operations:
         self.subscriptions = Subscriptions(self.parameters)
         self.commanding = Commanding(host, host.config.archive_path, needs_two=needs_two)
         self.filing = Filing(host, host.config.archive_path)
+        self.alarming = Alarming(host)
+        self.archiving = Archiving(host)
 
     # What is known.
 
@@ -60,6 +65,8 @@ class Operations:
             "listeners": len(self.subscriptions),
             "listeners_dropped": self.subscriptions.dropped,
             "archive_trouble": self._host.archive_trouble,
+            "rules_trouble": self._host.rules_trouble,
+            "alarms": self._host.watch.alarms.snapshot(),
             "needs_two": self.commanding.needs_two,
             "armed": self.commanding.armed(),
         }

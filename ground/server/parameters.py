@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ground.alarms.events import DerivedComputed
+from ground.archive.archive import DERIVED
 from ground.events import HousekeepingReceived, plain
 
 # Parameters of the dictionary and of structures that were defined in flight; beyond, the one heard longest ago goes.
@@ -23,7 +25,7 @@ class Sample:
     generated_time_ns: int | None
     """When it was sampled, by the station's ``now_ns``; None if the clocks are not correlated."""
     structure: str
-    """The housekeeping structure that brought it."""
+    """The housekeeping structure that brought it, or ``derived``."""
 
 
 class LatestParameters:
@@ -32,16 +34,17 @@ class LatestParameters:
     def __init__(self) -> None:
         self._latest: dict[str, Sample] = {}
 
-    def note(self, event: HousekeepingReceived, unix_ns: int) -> dict[str, Sample]:
+    def note(self, event: HousekeepingReceived | DerivedComputed, unix_ns: int) -> dict[str, Sample]:
         """Take in a report, and give what is newer in it than what was known."""
         newer: dict[str, Sample] = {}
+        structure = event.name if isinstance(event, HousekeepingReceived) else DERIVED
         for name, value in event.values.items():
             known = self._latest.get(name)
             # What was stored on board comes late: it is history, not the present.
             if known is not None and event.tai_ns < known.tai_ns:
                 continue
             shown = value if type(value) is int or type(value) is str else plain(value)
-            newer[name] = Sample(name, shown, event.tai_ns, unix_ns, event.generated_ns, event.name)
+            newer[name] = Sample(name, shown, event.tai_ns, unix_ns, event.generated_ns, structure)
         self._latest.update(newer)
         while len(self._latest) > PARAMETERS_MAX:
             del self._latest[min(self._latest, key=lambda name: self._latest[name].received_unix_ns)]

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from ccsds.errors import MisuseError
+from ground.alarms.events import DerivedComputed
 from ground.events import FrameReceived, HousekeepingReceived, StationEvent, plain
 from ground.server.parameters import LatestParameters, Sample
 
@@ -188,7 +189,7 @@ class Subscriptions:
     def tell(self, events: Iterable[StationEvent], unix_ns: int) -> None:
         """Tell everybody what happened."""
         for event in events:
-            if isinstance(event, HousekeepingReceived):
+            if isinstance(event, HousekeepingReceived | DerivedComputed):
                 samples = self._parameters.note(event, unix_ns)
                 for each in self._open:
                     each.put_samples(samples)

@@ -12,17 +12,19 @@ from mission.jobs import PauseCause
 NS_PER_S = 1_000_000_000
 
 
-def _reading(number: int, name: str, description: str, unit: str) -> Parameter:
-    return Parameter(id=number, shape=Field(name, Float(32), description, unit=unit))
+def _reading(
+    number: int, name: str, description: str, unit: str, warning: tuple[float, float] | None = None
+) -> Parameter:
+    return Parameter(id=number, shape=Field(name, Float(32), description, unit=unit), warning=warning)
 
 
-BATTERY_CHARGE = _reading(700, "battery_charge", "what is in the battery, of its usable capacity", "%")
+BATTERY_CHARGE = _reading(700, "battery_charge", "what is in the battery, of its usable capacity", "%", (20, 101))
 SOLAR_POWER = _reading(701, "solar_power", "what comes in", "W")
 BUS_LOAD = _reading(702, "bus_load", "all that is drawn, the compute device included", "W")
 DEVICE_POWER = _reading(703, "device_power", "what the compute device draws", "W")
-DEVICE_TEMPERATURE = _reading(704, "device_temperature", "of the compute device", "degC")
-RADIATOR_TEMPERATURE = _reading(705, "radiator_temperature", "of the radiator", "degC")
-BATTERY_TEMPERATURE = _reading(706, "battery_temperature", "of the battery", "degC")
+DEVICE_TEMPERATURE = _reading(704, "device_temperature", "of the compute device", "degC", (-40, 95))
+RADIATOR_TEMPERATURE = _reading(705, "radiator_temperature", "of the radiator", "degC", (-80, 70))
+BATTERY_TEMPERATURE = _reading(706, "battery_temperature", "of the battery", "degC", (-5, 50))
 ECLIPSE_IN = _reading(707, "eclipse_in", "time until the next eclipse, 0 while in one", "s")
 SUNLIGHT_IN = _reading(708, "sunlight_in", "time until sunrise, 0 while in the light", "s")
 ALLOWANCE = Parameter(id=710, shape=Field("allowance", Enumerated(Allowance), "how much jobs may do"))

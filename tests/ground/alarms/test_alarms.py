@@ -146,7 +146,7 @@ class Operators(RuleBasedStateMachine):
             expected = AlarmState.NORMAL if self.known else AlarmState.RETURNED
         else:
             expected = AlarmState.ACKNOWLEDGED if self.known else AlarmState.UNACKNOWLEDGED
-        assert [each["state"] for each in shown] == ([] if expected is AlarmState.NORMAL else [expected.value])
+        assert [each["state"] for each in shown] == ([] if expected is AlarmState.NORMAL else [expected.name])
         assert self.alarms.next_deadline() == self.until_ns
 
 
@@ -169,7 +169,7 @@ def test_what_an_operator_does_carries_their_name_and_what_makes_no_sense_is_ref
         alarms.acknowledge("y", "anna", 7)
     with pytest.raises(MisuseError, match="expected an alarm that is shelved, found one that is acknowledged"):
         alarms.unshelve("x", "anna", 7)
-    assert alarms.snapshot()[0]["state"] == "acknowledged"
+    assert alarms.snapshot()[0]["state"] == "ACKNOWLEDGED"
 
 
 def test_alarms_go_on_where_they_stood():
@@ -183,9 +183,9 @@ def test_alarms_go_on_where_they_stood():
     again.restore(told.values())
     assert again.snapshot() == alarms.snapshot()
     again.advance(50 * NS_PER_S)
-    assert [each["state"] for each in again.snapshot()] == ["unacknowledged", "unacknowledged"]
+    assert [each["state"] for each in again.snapshot()] == ["UNACKNOWLEDGED", "UNACKNOWLEDGED"]
     again.sample("x", 5, None, 60 * NS_PER_S)
-    assert {each["parameter"]: each["state"] for each in again.snapshot()}["x"] == "returned unacknowledged"
+    assert {each["parameter"]: each["state"] for each in again.snapshot()}["x"] == "RETURNED"
 
 
 RULES = """

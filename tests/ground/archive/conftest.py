@@ -9,6 +9,7 @@ import pytest
 
 from ground.archive import archive as archive_module
 from ground.archive import blocks as blocks_module
+from ground.archive import tail as tail_module
 from ground.archive.archive import Archive
 from ground.archive.history import History
 from ground.events import HousekeepingReceived, StoredAt
@@ -50,6 +51,6 @@ def opened(path: Path) -> Iterator[tuple[Archive, History]]:
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Make a handful of reports fill what thousands do."""
-    monkeypatch.setattr(archive_module, "TAIL_REPORTS_MAX", 6)
+    monkeypatch.setattr(tail_module, "TAIL_REPORTS_MAX", 6)
     monkeypatch.setattr(archive_module, "BATCH_ROWS_MAX", 9)
     monkeypatch.setattr(blocks_module, "BLOCK_REPORTS_MAX", 4)

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from ccsds.cop1.fop import Service
+from ground.alarms.events import AlarmChanged
+from ground.alarms.life_cycle import AlarmState, Level
 from ground.archive.archive import Archive
 from ground.archive.history import History
 from ground.events import CommandIssued
@@ -30,6 +32,17 @@ def issued(command_id: int) -> CommandIssued:
         source_id=5,
         sequence_count=command_id,
         octets=b"\x18\x42",
+    )
+
+
+def acknowledged(number: int) -> AlarmChanged:
+    return AlarmChanged(
+        time_ns=number,
+        parameter="battery_charge",
+        state=AlarmState.ACKNOWLEDGED,
+        level=Level.WARNING,
+        value=20.0,
+        actor="anna",
     )
 
 
@@ -83,8 +96,8 @@ def test_what_was_acknowledged_outlasts_a_loss_of_power(computer, seed):
                 commands.append(number)
                 before.append(telemetry)
             case 2:
-                archive.audit("anna", "login", {"n": number}, 0)
-                acts.append({"n": number})
+                archive.record([acknowledged(number)], 0)
+                acts.append(number)
                 before.append(telemetry)
             case 3:
                 archive.transfers.append(b"record %d" % number)
@@ -97,7 +110,7 @@ def test_what_was_acknowledged_outlasts_a_loss_of_power(computer, seed):
     archive = computer.open()
     history = History.open(computer.path)
     assert [each.command_id for each in history.commands(100)] == commands[::-1]
-    assert [each.detail for each in history.audit()] == acts[::-1]
+    assert [each.content["time_ns"] for each in history.events()] == acts[::-1]
     assert set(records) <= set(archive.transfers.records())
     assert len(history.packets(limit=100)) >= max(before, default=0)
     history.close()
