@@ -235,6 +235,63 @@ class Client:
         """Give the latest value of every parameter that was heard of, by name."""
         return self._ask("GET", "/api/parameters")
 
+    def alarms(self) -> list[dict[str, Any]]:
+        """Give the alarms that are anything but normal, the worst first."""
+        return self._ask("GET", "/api/alarms")
+
+    def acknowledge_alarm(self, parameter: str) -> None:
+        """Say that we know of an alarm.
+
+        Raises:
+            RefusalError: There is none, or nothing to acknowledge.
+        """
+        self._ask("POST", f"/api/alarms/{quote(parameter, safe='')}/acknowledge", {})
+
+    def shelve_alarm(self, parameter: str, for_s: float) -> None:
+        """Put an alarm away for a time.
+
+        Raises:
+            RefusalError: There is none, or the time is too long.
+        """
+        self._ask("POST", f"/api/alarms/{quote(parameter, safe='')}/shelve", {"for_s": for_s})
+
+    def unshelve_alarm(self, parameter: str) -> None:
+        """Take an alarm off the shelf.
+
+        Raises:
+            RefusalError: It is not on it.
+        """
+        self._ask("POST", f"/api/alarms/{quote(parameter, safe='')}/unshelve", {})
+
+    def reload_rules(self) -> None:
+        """Have the station read its file of limits and derived parameters again.
+
+        Raises:
+            RefusalError: The file is wrong, with line and reason; the rules before stay in force.
+        """
+        self._ask("POST", "/api/rules/reload", {})
+
+    def archived_names(self) -> list[str]:
+        """Give all names of numbers in the archive, each with the report it is in."""
+        return self._ask("GET", "/api/archive/names")
+
+    def plot(self, name: str, start_tai_ns: int, end_tai_ns: int, points: int = 1_000) -> dict[str, Any]:
+        """Give a number over a span of on-board time, with the lowest and the highest of each point.
+
+        Raises:
+            RefusalError: There is no time between them, or too many points are asked for.
+        """
+        where = f"start_tai_ns={start_tai_ns}&end_tai_ns={end_tai_ns}&points={points}"
+        return self._ask("GET", f"/api/archive/plot?name={quote(name, safe='')}&{where}")
+
+    def retain(self, rule: Mapping[str, float]) -> dict[str, int]:
+        """Have the station remove from its archive what a rule does not keep (`ground.archive.retention.Rule`).
+
+        Raises:
+            RefusalError: We may not, or the rule says nothing sensible.
+        """
+        return self._ask("POST", "/api/archive/retain", dict(rule))
+
     def commands(self, limit: int = 20) -> list[dict[str, Any]]:
         """Give the latest commands with their stages, from the archive."""
         return self._ask("GET", f"/api/commands?limit={limit}")
