@@ -41,3 +41,4 @@ class PduRefusal(IntEnum):
     CONTRADICTION = 5
     BEYOND_FILE = 6
     NO_ROOM = 7
+    SPOILT = 8

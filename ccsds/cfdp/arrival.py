@@ -25,6 +25,10 @@ from ccsds.cfdp.transfer import Transfer
 INCOMPLETE_SUFFIX = ".incomplete"
 """Of the name under which what came of a file that was given up is kept, if the MIB says so."""
 
+# A whole file up to this is read back from the store before it counts, at one go: within 0.1 s, so that nothing else
+# waits. On the fastest uplink it is a quarter of an hour, in which what lies there already can be struck.
+READ_BACK_OCTETS_MAX = 32 << 20
+
 
 class Refusal(NamedTuple):
     """Why a segment was not taken."""
@@ -162,6 +166,19 @@ class Arrival:
                 detail = f"expected {self.eof.size_octets} octets in the store, found {stored}"
                 return Fault(ConditionCode.FILE_SIZE_ERROR, detail)
         return None
+
+    def is_spoilt(self) -> bool:
+        """Tell whether a whole file does not lie in the store as it came; a long one is not looked at."""
+        if self.metadata is None or self.eof is None or not self.name or self.eof.size_octets > READ_BACK_OCTETS_MAX:
+            return False
+        kind = checksum_type_of(self.metadata.checksum_type)
+        return kind is not ChecksumType.NULL and self.part.stored_checksum(kind) != self.eof.checksum
+
+    def begin_anew(self) -> None:
+        """Forget what came of the file, so that it can come again."""
+        assert self.metadata is not None
+        self.part.begin_anew(checksum_type_of(self.metadata.checksum_type))
+        self.part.promise(self.metadata.size_octets)
 
     def deliver(self, save: Callable[[], None]) -> None:
         """Bring it under its name, and do the filestore requests that came with it.

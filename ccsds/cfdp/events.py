@@ -44,6 +44,8 @@ class Rejection(Enum):
     """It is past the file's end, or the largest that there may be."""
     NO_ROOM = "no room"
     """There are too many transactions, or too many gaps."""
+    SPOILT = "spoilt"
+    """The store does not hold what came: all of the file is asked for again."""
 
 
 class PduRejected(msgspec.Struct, frozen=True, tag=True):

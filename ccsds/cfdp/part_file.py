@@ -175,6 +175,21 @@ class PartFile:
         self.flush()
         return self._checksum.value() if self._checksum is not None else 0
 
+    def stored_checksum(self, kind: ChecksumType) -> int:
+        """Give the checksum of what lies in the store, which a particle may have struck since it came."""
+        self.flush()
+        checksum = file_checksum(kind)
+        for offset in range(0, self._received.end, PIECE_OCTETS):
+            checksum.add(offset, self._store.read(self.path, offset, min(PIECE_OCTETS, self._received.end - offset)))
+        return checksum.value()
+
+    def begin_anew(self, kind: ChecksumType) -> None:
+        """Forget all of it, so that it can come again."""
+        self.discard()
+        self._has_durable_name = False
+        self.unsynced_octets = 0
+        self.sum_by(kind)
+
     def discard(self) -> None:
         """Remove it."""
         self._buffer.clear()

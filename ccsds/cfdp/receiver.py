@@ -32,6 +32,9 @@ from ccsds.cfdp.transaction import TransactionEnd
 from ccsds.cfdp.transfer import Transfer
 from ccsds.crc import CRC16_OCTETS
 
+# A store that spoils a file in each of so many tries is broken, and no tries will mend it.
+SPOILT_MAX = 3
+
 
 class Receiver(TransactionEnd):
     """The receiving end of one transaction.
@@ -56,6 +59,8 @@ class Receiver(TransactionEnd):
         self._missing = Missing(self._remote, record.header.is_large, header_octets, time_ns)
         self._patience = Patience(self._remote, self._is_acknowledged, time_ns)
         self._sync_ns = time_ns + SYNC_NS
+        # How often the store did not hold what came.
+        self._spoilt = 0
 
     def restore(self, time_ns: int) -> None:
         """Go on after a reboot."""
@@ -244,9 +249,24 @@ class Receiver(TransactionEnd):
         fault = self._arrival.verify()
         if fault is not None:
             self._fault(*fault, time_ns)
+        elif self._arrival.is_spoilt():
+            self._begin_anew(time_ns)
         else:
             self._arrival.deliver(self._save_progress)
             self._finish(time_ns)
+
+    def _begin_anew(self, time_ns: int) -> None:
+        """Have a file come again of which the store does not hold what came."""
+        self._spoilt += 1
+        if not self._is_acknowledged or self._spoilt > SPOILT_MAX:
+            detail = f"expected the store to hold what came, found other octets {self._spoilt} times"
+            self._fault(ConditionCode.FILE_CHECKSUM_FAILURE, detail, time_ns)
+            return
+        detail = "expected the store to hold the file as it came, found other octets; it is asked for again"
+        self._reject(Rejection.SPOILT, detail, ConditionCode.FILE_CHECKSUM_FAILURE)
+        self._arrival.begin_anew()
+        self._save()
+        self._ask_now(True, time_ns)
 
     def _give_up(self, condition: ConditionCode, location: int | None, time_ns: int) -> None:
         if self._arrival.finished is None:

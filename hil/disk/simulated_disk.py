@@ -121,6 +121,10 @@ class SimulatedDisk:
             raise MisuseError(f"expected a disk operation after number {self.operations}, found {operation}")
         self._cut_at = operation
 
+    def spare(self) -> None:
+        """Cut power in no operation that is still to come."""
+        self._cut_at = None
+
     def power_cut(self) -> DiskForgot:
         """Cut power now; only what survives it stays in the directory.
 

@@ -73,7 +73,7 @@ def damage_checkpoint(hands: Hands, fault: FaultTable, chance: np.random.Generat
         hands.tell(f"{tensors_path} is cut to {left_octets} octets")
     else:
         strike = draw_stored_strike(chance, spacecraft.disk, job_id, slot, fault.spread or _draw_spread(chance))
-        strike_stored(spacecraft.disk, strike)
+        strike_stored(spacecraft.disk.root, strike)
         hands.tell(f"the checkpoint of job {job_id} is struck: {strike}")
 
 

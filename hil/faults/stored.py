@@ -1,6 +1,7 @@
 """What of a checkpoint can be struck on the store: the octets of its files, manifest and tensors alike."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -47,8 +48,16 @@ def draw_stored_strike(chance: np.random.Generator, disk: Disk, job_id: int, slo
     return StoredStrike(path=path, flip=draw_flip(chance, spread, disk.size(path)))
 
 
-def strike_stored(disk: Disk, strike: StoredStrike) -> None:
-    """Flip the bits; a second time flips them back."""
-    for offset, mask in strike.flip.masks:
-        (octet,) = disk.read(strike.path, offset, 1)
-        disk.pwrite(strike.path, offset, bytes((octet ^ mask,)))
+def strike_stored(place: Path, strike: StoredStrike) -> None:
+    """Flip the bits where they lie, under the disk and unknown to it; a second time flips them back.
+
+    Args:
+        place: Where the store is.
+        strike: Which bits.
+    """
+    with (place / strike.path).open("r+b") as content:
+        for offset, mask in strike.flip.masks:
+            content.seek(offset)
+            (octet,) = content.read(1)
+            content.seek(offset)
+            content.write(bytes((octet ^ mask,)))

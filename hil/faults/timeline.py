@@ -1,7 +1,8 @@
 """The faults of a scenario on one timeline with the link: what brings each about, and the hand that strikes.
 
 A fault comes at a time, with a pass, at a step of a job, at an event or a named instant, or by chance. It strikes once;
-one by chance strikes as often as is drawn. What it strikes is drawn from the campaign's seed, by the fault's number.
+one by chance strikes as often as is drawn. What it strikes is drawn from the campaign's seed, by the fault's number. One
+that waits for something waits no longer than its ``until_s``.
 """
 
 from collections import Counter
@@ -105,6 +106,8 @@ class FaultTimeline:
 
     def _strike(self, number: int, fault: FaultTable, after: str) -> None:
         hands = self._hands
+        if fault.until_s is not None and hands.now_ns() > _ns(fault.until_s):
+            return
         if fault.kind in WORKER_FAULTS and not (hands.spacecraft.is_on and hands.spacecraft.worker.is_alive):
             self._at_step.append((number, fault))  # It comes to the next worker, once it works.
             return
@@ -114,7 +117,10 @@ class FaultTimeline:
             case "reboot_spacecraft" if fault.disk_operation is not None:
                 self._off_s = fault.down_s or DOWN_S
                 if hands.spacecraft.is_on:
-                    hands.spacecraft.disk.cut_at(hands.spacecraft.disk.operations + fault.disk_operation)
+                    disk = hands.spacecraft.disk
+                    disk.cut_at(disk.operations + fault.disk_operation)
+                    if fault.until_s is not None:
+                        hands.agenda.add(_ns(fault.until_s), disk.spare)
             case "reboot_spacecraft":
                 cut_power(hands, hands.spacecraft, fault.down_s or DOWN_S)
             case "reboot_station":

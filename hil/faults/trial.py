@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from ccsds.errors import MalformedError
-from flight.disk import Disk
+from flight.disk import RealDisk
 from flight.jobs.checkpoint import load_checkpoint
 from flight.jobs.guard.finding import Finding, LostError, UnfitError
 from flight.jobs.guard.guarded_job import GuardedJob
@@ -106,7 +106,7 @@ def strike_product(guarded: GuardedJob, end: End, products: int, streams: Stream
 
 
 def strike_checkpoint(
-    disk: Disk, identity: Identity, counting: CheckpointReference, before: CheckpointReference, streams: Streams
+    disk: RealDisk, identity: Identity, counting: CheckpointReference, before: CheckpointReference, streams: Streams
 ) -> Trial:
     """Strike the checkpoint that counts, try to go on from it and from the one before, and flip the bits back.
 
@@ -120,7 +120,7 @@ def strike_checkpoint(
     chance = streams.block("strike", 0)
     spread = list(Spread)[int(chance.integers(len(Spread)))]
     strike = draw_stored_strike(chance, disk, identity.job_id, counting.slot, spread)
-    strike_stored(disk, strike)
+    strike_stored(disk.root, strike)
     verdict, detail = Verdict.MISSED, ""
     try:
         load_checkpoint(disk, counting, identity)
@@ -132,7 +132,7 @@ def strike_checkpoint(
         load_checkpoint(disk, before, identity)
     except MalformedError as refusal:
         verdict, detail = Verdict.MISSED, f"the one before, too: {refusal}"
-    strike_stored(disk, strike)
+    strike_stored(disk.root, strike)
     return Trial(seed=streams.seed, what=str(strike), verdict=verdict, detail=detail)
 
 

@@ -87,7 +87,7 @@ class FaultTable(Table, frozen=True, kw_only=True):
     from_s: Seconds | None = None
     """When chance begins; at the beginning, if it is not said."""
     until_s: Seconds | None = None
-    """When chance ends; at the end, if it is not said."""
+    """When chance ends, or what waits for an event, a step or a disk operation comes no more; never, if not said."""
     factor: Annotated[float, Meta(gt=1, le=1e6)] | None = None
     """So many times as long a slow worker takes for everything, until it is replaced."""
     part: Part | None = None
@@ -148,9 +148,10 @@ def _check_trigger(fault: FaultTable, key: str) -> None:
         raise MisuseError(f"{key}: expected one of {', '.join(TRIGGERS)}, found {found}")
     (trigger,) = triggers
     belonging = {"count": ("event",), "offset_s": ("event", "pass_number"), "from_s": ("per_hour",)}
-    belonging["until_s"] = ("per_hour",)
+    belonging["until_s"] = ("per_hour", "event", "job_step")
     for name, owners in belonging.items():
-        if getattr(fault, name) is not None and trigger not in owners:
+        waits = name == "until_s" and fault.disk_operation is not None
+        if getattr(fault, name) is not None and trigger not in owners and not waits:
             raise MisuseError(f"{key}.{name}: expected it beside {' or '.join(owners)} alone, found {trigger}")
     if (fault.from_s or 0.0) >= (fault.until_s if fault.until_s is not None else float("inf")):
         raise MisuseError(f"{key}.until_s: expected above from_s = {fault.from_s or 0:g}, found {fault.until_s:g}")

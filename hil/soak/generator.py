@@ -1,8 +1,8 @@
 """A mission drawn from a seed: link, passes, commands, files, jobs, faults and perhaps an attacker, as a scenario.
 
 Each matter has a random stream of its own, so that what is added to one shifts no other. Whatever is drawn, the mission
-ends quietly: from some time on nothing more goes wrong but the noise of the link and what waited for an event or a disk
-operation, the ground asks for what it is owed, and all of it must come.
+ends quietly: from some time on nothing more ends a life on board, the ground asks for what it is owed, and all of it
+must come.
 """
 
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ PLANNER_SOURCE_ID = 0xFFFF
 COMMANDS_MAX = 12
 WAIT_S_MAX = 30.0
 FAULTS_MAX = 6
-# How often the ground gives what must complete: the reset of a fault that waited for an event or a disk operation may
-# fall into it, and a fade is so many octets long, in which a line that is silent between short commands loses dozens.
+# How often the ground gives what must complete: a fade is so many octets long, and a line that is silent between short
+# commands loses dozens of them in one.
 ATTEMPTS = 8
 # Workers that are lost in a row without a checkpoint are a reason to give a job up after five.
 WORKER_FAULTS_MAX = 3
@@ -56,6 +56,9 @@ _OTHER_KINDS = (
     "drift_clock",
     "pull_cable",
 )
+# What can end a life of the flight software, whether at once or by a store that takes nothing; after too many it is in
+# SAFE, and only a command leads out.
+_ENDING_KINDS = ("reboot_spacecraft", "reset_spacecraft", "fill_disk", "wear_disk", "flip_store")
 _EVENTS = ("checkpoint_begun", "checkpoint_saved", "job_changed", "booted", "aos", "los")
 
 
@@ -166,7 +169,9 @@ def _faults(
         else:
             kind = str(_pick(chance, _OTHER_KINDS))
         options, trigger = _options(chance, kind), _trigger(chance, quiet_s, has_job, passes)
-        faults.append({"kind": kind, **options, **trigger})
+        waits = {"event", "job_step"} & set(trigger) or "disk_operation" in options
+        until = {"until_s": quiet_s} if kind in _ENDING_KINDS and waits else {}
+        faults.append({"kind": kind, **options, **trigger, **until})
         if kind in _OF_CHECKPOINTS and of_worker < WORKER_FAULTS_MAX:
             # Nobody reads a checkpoint but the next worker.
             faults.append({"kind": "kill_worker", **trigger})

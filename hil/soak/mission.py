@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hil.disk.simulated_disk import PowerCut
 from hil.run.corpora import find_corpora
 from hil.scenario.scenario import Scenario
 from hil.soak.invariants import Aftermath, breaches, measure
@@ -74,8 +75,8 @@ def fly_in(folder: Path, scenario: Scenario, seed: int) -> Flown:
     digest = ""
     try:
         world.run()
-    except Exception as error:
-        # Whatever it is: a mission that breaks off is what is looked for.
+    except (Exception, PowerCut) as error:
+        # Whatever it is: a mission that breaks off is what is looked for. A cut is its end's to deal with.
         broken = [f"{RAISES}: {type(error).__name__}: {error} ({_place(error)})"]
     else:
         found = breaches(Aftermath.of(scenario, world))

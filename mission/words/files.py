@@ -61,6 +61,7 @@ PDUS_REFUSED_FOR = {
         (PduRefusal.CONTRADICTION, "says other than an earlier one"),
         (PduRefusal.BEYOND_FILE, "beyond the end of its file"),
         (PduRefusal.NO_ROOM, "too many transfers or gaps, or no room in the store"),
+        (PduRefusal.SPOILT, "of a file that the store did not hold as it came, and that was asked for again"),
     )
 }
 """By reason."""

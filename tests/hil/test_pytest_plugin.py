@@ -41,9 +41,15 @@ def run(pytester, *options):
     return pytester.runpytest_subprocess("-p", "hil.pytest_plugin", "-p", "no:cacheprovider", *options, timeout=240)
 
 
-# Two programs in real time need their time: over TCP the job of the suite is left out.
+def run_here(pytester, *options):
+    """Run in this process, which costs no start of an interpreter; what is imported must not matter."""
+    return pytester.runpytest_inprocess("-p", "hil.pytest_plugin", "-p", "no:cacheprovider", *options)
+
+
+# Two programs in real time need their time: a job over a pty is in `tests/hil/run/test_loop.py`, and over TCP an answer
+# shows that the suite has come to another wiring.
 @pytest.mark.parametrize(
-    ("link", "selected", "passed"), [("loopback", "", 4), ("pty", "", 4), ("tcp", "not killed", 3)]
+    ("link", "selected", "passed"), [("loopback", "", 4), ("pty", "not killed", 3), ("tcp", "answers or clock", 1)]
 )
 def test_the_same_suite_passes_over_every_wiring(team, link, selected, passed):
     result = run(team, f"--hil-link={link}", "--hil-seed=7", "-rs", "-k", selected)
@@ -91,7 +97,7 @@ def test_a_failure_shows_the_line_the_seed_the_capture_and_the_replay(pytester):
             hil_ground.wait_for_event("worker_lost", timeout_s=3)
         """
     )
-    result = run(pytester, "--hil-seed=11", "--hil-profile=uhf", "--junitxml=junit.xml")
+    result = run_here(pytester, "--hil-seed=11", "--hil-profile=uhf", "--junitxml=junit.xml")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
@@ -181,7 +187,7 @@ def test_the_plugin_is_silent_until_it_is_used(pytester):
 )  # fmt: skip
 def test_a_wrong_option_gets_one_line(pytester, option, told):
     pytester.makepyfile("def test_it(hil_ground):\n    pass\n")
-    result = run(pytester, option)
+    result = run_here(pytester, option)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     lines = [line for line in result.stderr.lines if line]
     assert len(lines) == 1 and told in lines[0], lines
@@ -200,7 +206,7 @@ def test_a_wrong_set_up_gets_one_line(pytester):
             pass
         """
     )
-    result = run(pytester)
+    result = run_here(pytester)
     result.stdout.fnmatch_lines(["hil: scenario hil_setup: unknown key link.up.dealy_s: expected one of delay_s*"])
 
 
@@ -223,8 +229,8 @@ def test_the_trace_is_written_for_programs_and_for_people(pytester):
             pass
         """
     )
-    run(pytester, "--hil-trace=trace.json")
-    run(pytester, "--hil-trace=trace.md")
+    run_here(pytester, "--hil-trace=trace.json")
+    run_here(pytester, "--hil-trace=trace.md")
     rows = json.loads(pytester.path.joinpath("trace.json").read_text())["requirements"]
     assert {row["requirement"]: row["standing"] for row in rows} == {"R-1": "verified", "R-2": "failed", "R-3": "open"}
     assert [outcome for row in rows for outcome in row["tests"].values()] == ["passed", "passed", "failed", "skipped"]

@@ -1,5 +1,7 @@
 """What a simulated day costs: `long_silence` in virtual time, and whether cost grows with simulated time and no faster.
 
+A mission is one thread that waits for nobody, so its growth is told in processor time, which other loads alter little.
+
 python -m tools.bench.silence
 """
 
@@ -28,16 +30,17 @@ def run() -> list[Row]:
     """Measure a day, a week and a month."""
     scenario = load_scenario("long_silence")
     _fly(scenario)  # What is built once in a process is no cost of a day.
-    walls_s = {days: _fly(longer(scenario, days)) for days in DAYS}
-    first_s, *others_s = (walls_s[days] / days for days in DAYS)
+    costs_s = {days: _fly(longer(scenario, days)) for days in DAYS}
+    wall_s = costs_s[DAYS[0]][0]
+    first_s, *others_s = (costs_s[days][1] / days for days in DAYS)
     rows = [
         Row(
             group=GROUP,
             name="24 h of long_silence, wall time",
-            value=walls_s[1],
+            value=wall_s,
             unit="s",
             target=f"<= {DAY_WALL_S_MAX:g} s",
-            ok=walls_s[1] <= DAY_WALL_S_MAX,
+            ok=wall_s <= DAY_WALL_S_MAX,
         )
     ]
     for days, a_day_s in zip(DAYS[1:], others_s, strict=True):
@@ -45,7 +48,7 @@ def run() -> list[Row]:
         rows.append(
             Row(
                 group=GROUP,
-                name=f"a day of long_silence in {days} days, wall time",
+                name=f"a day of long_silence in {days} days, processor time",
                 value=a_day_s,
                 unit="s",
                 peer="in 1 day",
@@ -72,12 +75,13 @@ def longer(scenario: Scenario, days: int) -> Scenario:
     )
 
 
-def _fly(scenario: Scenario) -> float:
+def _fly(scenario: Scenario) -> tuple[float, float]:
+    """Fly a mission, and give what it took in s of wall time and of processor time."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         world = World(scenario, 1, Path(folder), {}, lambda source, event: None)
-        begun_s = time.perf_counter()
+        begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
         world.run()
-        return time.perf_counter() - begun_s
+        return time.perf_counter() - begun_s, time.process_time() - begun_cpu_s
 
 
 def main() -> None:

@@ -7,8 +7,9 @@ import pytest
 from ccsds.cfdp.codes import ChecksumType, ConditionCode, FileStatus, TransmissionMode
 from ccsds.cfdp.directives import Eof, FileData, Metadata
 from ccsds.cfdp.entity import Entity
-from ccsds.cfdp.events import FaultRaised, TransactionFinished
+from ccsds.cfdp.events import FaultRaised, PduRejected, Rejection, TransactionFinished
 from ccsds.cfdp.filestore_requests import NOT_ALLOWED
+from ccsds.cfdp.memory_store import MemoryStore
 from ccsds.cfdp.mib import Mib, RemoteConfig
 from ccsds.cfdp.records import PutRequest
 from ccsds.cfdp.tlv import SUCCESSFUL, FilestoreAction, FilestoreRequest
@@ -168,3 +169,47 @@ def test_the_version_of_a_file_is_its_own_and_stays_until_it_is_written_to(tmp_p
     assert store.version("file") != version
     with pytest.raises(FileNotFoundError):
         store.version("none")
+
+
+def spoil_part(store, offset=5_000):
+    """Flip a bit of a file that is on its way, where it lies."""
+    (path,) = [path for path in store.list() if path.endswith(".part")]
+    (octet,) = store.read(path, offset, 1)
+    store.pwrite(path, offset, bytes([octet ^ 8]))
+
+
+@pytest.mark.parametrize("kind", [ChecksumType.CRC_32C, ChecksumType.CRC_32, ChecksumType.MODULAR])
+def test_what_a_particle_struck_in_the_store_before_it_is_whole_is_asked_for_again(new_link, kind):
+    link = new_link(checksum_type=kind)
+    link.put(OLD)
+    assert link.run(until=lambda: link.destination.transfers and link.destination.transfers[0].done_octets > 90_000)
+    spoil_part(link.stores[1])
+    assert link.run()
+    assert link.stores[1].read("copy") == OLD
+    assert [event.condition for event in link.finished(1)] == [ConditionCode.NO_ERROR]
+    assert [event.rejection for event in link.events[1] if isinstance(event, PduRejected)] == [Rejection.SPOILT]
+
+
+def test_a_store_that_spoils_each_try_ends_the_transfer(new_link, monkeypatch):
+    link = new_link()
+    read = MemoryStore.read
+
+    def reading(store, path, offset_octets=0, length_octets=None):
+        octets = read(store, path, offset_octets, length_octets)
+        is_struck = path.endswith(".part") and offset_octets <= 5_000 < offset_octets + len(octets)
+        return octets.replace(octets[:1], b"?") if is_struck else octets
+
+    monkeypatch.setattr(MemoryStore, "read", reading)
+    link.put(OLD)
+    assert link.run()
+    assert [event.condition for event in link.finished(1)] == [ConditionCode.FILE_CHECKSUM_FAILURE]
+    assert "copy" not in link.stores[1].list()
+
+
+def test_without_acknowledgement_nobody_can_be_asked_and_what_was_spoilt_is_no_file(new_link):
+    link = new_link()
+    link.put(OLD, mode=TransmissionMode.UNACKNOWLEDGED)
+    assert link.run(until=lambda: link.destination.transfers and link.destination.transfers[0].done_octets > 90_000)
+    spoil_part(link.stores[1])
+    link.run()
+    assert "copy" not in link.stores[1].list()

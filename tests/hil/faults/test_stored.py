@@ -123,7 +123,7 @@ def test_a_checkpoint_struck_on_the_store_is_refused_and_the_one_before_it_taken
     chance = Streams(seed).block("stored", 0)
     spread = list(Spread)[seed % len(Spread)]
     strike = draw_stored_strike(chance, board.disk, 1, board.job.checkpoint.slot, spread)
-    strike_stored(board.disk, strike)
+    strike_stored(board.disk.root, strike)
     assert strike.path in require_the_one_before(board, undisturbed)
 
 

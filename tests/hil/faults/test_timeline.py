@@ -111,6 +111,56 @@ def test_a_fault_comes_at_an_event_when_it_is_announced_for_the_nth_time(fly):
     assert struck(log) == [(10.0, "an exception ends the flight software"), (13.0, "the cable is out for 2 s")]
 
 
+@pytest.mark.parametrize("until_s", [5, 60])
+def test_what_waits_for_an_event_waits_until_its_time(fly, until_s):
+    faults = f"""
+        [[faults]]
+        kind = "reset_spacecraft"
+        at_s = 10
+        [[faults]]
+        kind = "pull_cable"
+        down_s = 2
+        event = "booted"
+        count = 2
+        until_s = {until_s}
+    """
+    log, _ = fly(faults)
+    assert [text for _, text in struck(log)][1:] == (["the cable is out for 2 s"] if until_s == 60 else [])
+
+
+@pytest.mark.parametrize("until_s", [4, 300])
+def test_a_power_cut_waits_for_its_disk_operation_until_its_time(fly, until_s):
+    faults = f"""
+        [[faults]]
+        kind = "reboot_spacecraft"
+        at_s = 3
+        down_s = 2
+        disk_operation = 3
+        until_s = {until_s}
+    """
+    log, _ = fly(faults)
+    assert len(struck(log)) == len(announced(log, "reset")) == (1 if until_s == 300 else 0)
+
+
+def test_a_hand_that_strikes_a_checkpoint_is_no_operation_of_the_disk(fly, weights):
+    """A power cut that waits is the spacecraft's, not that of whoever strikes what lies on its disk."""
+    faults = """
+        [[faults]]
+        kind = "reboot_spacecraft"
+        event = "checkpoint_saved"
+        down_s = 2
+        disk_operation = 1
+        [[faults]]
+        kind = "corrupt_checkpoint"
+        event = "checkpoint_saved"
+    """
+    log, _ = fly(faults, JOB)
+    texts = [text for _, text in struck(log)]
+    assert texts[0].startswith("the checkpoint of job 1 is struck")
+    assert texts[1].startswith("the spacecraft loses its power for 2 s: power was cut at disk operation")
+    assert [e["values"]["weights_sha256"] for e in log if e.get("name") == "job_report"][-1] == weights
+
+
 def test_faults_by_chance_are_a_poisson_process_of_the_seed(fly):
     faults = '[[faults]]\nkind = "flip_store"\nper_hour = 3600\nfrom_s = 10\nuntil_s = 110\npath = "nowhere"\n'
     first, again, other = (

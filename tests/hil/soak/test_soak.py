@@ -27,7 +27,7 @@ from hil.scenario.procedure import StepTable
 from hil.scenario.scenario import parse_scenario
 from hil.scenario.toml import dump
 from hil.soak.campaign import fly_seed, keep
-from hil.soak.generator import draw_mission
+from hil.soak.generator import QUIET_S_MAX, draw_mission
 from hil.soak.invariants import INVARIANTS
 from hil.soak.mission import RAISES, REPEATS, Flown, fly
 from hil.soak.references import reference_weights
@@ -197,6 +197,16 @@ def test_a_planted_bug_is_caught_within_few_seeds(monkeypatch, plant, name, firs
         if name in fly(mission, seed, repeats=name == REPEATS).names:
             return
     pytest.fail(f"expected a breach of {name!r} within {SEEDS_TRIED_MAX} seeds from {first} on, found none")
+
+
+def test_nothing_ends_a_life_on_board_once_all_is_quiet():
+    for seed in range(300):
+        mission = draw_mission(seed)
+        quiet_s = mission.duration_s - QUIET_S_MAX
+        for fault in mission.faults:
+            waits = fault.event is not None or fault.job_step is not None or fault.disk_operation is not None
+            if waits and fault.kind in ("reboot_spacecraft", "reset_spacecraft", "fill_disk", "wear_disk"):
+                assert fault.until_s == quiet_s, f"seed {seed}: {fault}"
 
 
 def test_for_each_invariant_a_bug_is_planted():
