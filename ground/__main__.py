@@ -5,7 +5,7 @@ Exit status: 0 done, 1 the command failed or was lost or the station went away, 
 
 import click
 
-from ground.cli import autonomy, commands, cop1, files, keys, models, schedule, station, time
+from ground.cli import alarms, archive, autonomy, commands, cop1, files, keys, models, schedule, station, time
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,6 +22,9 @@ for command in (
     commands.arm,
     commands.commands,
     commands.jobs,
+    archive.archive,
+    archive.replay,
+    alarms.alarms,
     schedule.schedule,
     autonomy.monitor,
     autonomy.react,

@@ -161,6 +161,19 @@ class Downlink:
         items, self._items = self._items, []
         return items
 
+    def read(
+        self, packet: bytes, virtual_channel: int, now_ns: int
+    ) -> ReportReceived | HousekeepingReceived | EventReported:
+        """Read one packet that was received before, or one that was played back, in the dictionary's words.
+
+        Raises:
+            MalformedError: It is no telemetry of this mission.
+        """
+        if _apid(packet) == Apid.TIME:
+            return self._decode_time_report(packet, virtual_channel, now_ns)
+        found = self._decode_report(Telemetry.decode(packet), packet, virtual_channel, now_ns)
+        return next(each for each in found if isinstance(each, _REPORTS))
+
     def _take_frame(self, octets: bytes, corrected: int, now_ns: int) -> None:
         try:
             frame = TmFrame.decode(octets)

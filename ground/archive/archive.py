@@ -211,6 +211,15 @@ class Archive:
         self._tail.look_again()
         return removed
 
+    def shrink(self) -> None:
+        """Rewrite the file, so that it is as small as what it holds; it needs as much room again meanwhile.
+
+        Raises:
+            sqlite3.Error: The disk failed, or has no room.
+        """
+        self.commit()
+        self._connection.execute("VACUUM")
+
     def begin_anew(self, unix_ns: int) -> Path:
         """Go on in a fresh file, and set the one that is damaged aside; the station is who it was.
 

@@ -34,6 +34,8 @@ def decompress(octets: bytes) -> bytes:
     Raises:
         MalformedError: It is damaged.
     """
+    if not isinstance(octets, bytes):
+        raise MalformedError(f"expected octets that were compressed, found {type(octets).__name__}")
     try:
         claimed = zstandard.frame_content_size(octets)
         if not 0 <= claimed <= BLOCK_OCTETS_MAX:
