@@ -27,6 +27,7 @@ BENCHES = {
     ),
     "models": ("packing",),
     "loop": ("validate", "silence", "soak"),
+    "station": ("archive",),
     "exact": ("checkpoint", "flips", "guard", "kills", "ranks", "minutely"),
 }
 
