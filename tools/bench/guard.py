@@ -6,9 +6,12 @@ highest and the lowest tenth of the rounds; the steps into which a copy in memor
 often as they come, so that nothing hides them. A second ``off`` says how far the figures are to be trusted.
 
 The campaign counts false alarms: findings, and what was done twice only because it looked odd. ``python -m
-tools.bench.guard`` measures the first recipe alone, ``python -m tools.bench.guard clean`` counts.
+tools.bench.guard`` measures the first recipe alone, ``... guard larger`` the second, ``... guard clean`` counts.
+``... guard parts`` tells what the cost is made of: an update with witnesses that do more and more, and a pass with and
+without checksums.
 """
 
+import contextlib
 import os
 import statistics
 import sys
@@ -17,7 +20,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flight.jobs.corpus import CorpusSources, find_corpus
+from flight.jobs.guard.bounds import Bounds
+from flight.jobs.guard.checksums import Checksums
 from flight.jobs.guard.guarded_job import GuardedJob
+from flight.jobs.guard.state_witness import StateWitness
+from flight.jobs.optimizer import Digest, Rows
 from flight.jobs.recipe import GuardLevel, Recipe, load_recipe
 from flight.jobs.train import TrainJob
 from tools.bench.row import Row
@@ -83,6 +90,8 @@ _TURNS = {
     "replay": GuardLevel.REPLAY,
     "double": GuardLevel.DOUBLE,
 }
+
+_PART_ROUNDS = 40
 
 # The share of the rounds that is left out at either end: the computer did something else in them.
 _TRIMMED_SHARE = 0.1
@@ -168,6 +177,66 @@ def _trimmed_mean(values: list[float]) -> float:
     return statistics.mean(sorted(values)[cut : len(values) - cut])
 
 
+class _Silent(StateWitness):
+    """A witness that looks at nothing: what is left is that State goes through the place in the cache."""
+
+    def took(self, stretch: int, gradients: memoryview) -> None:
+        """Look at nothing."""
+
+    def read(self, stretch: int, rows: Rows) -> None:
+        """Look at nothing."""
+
+    def wrote(self, stretch: int, rows: Rows) -> Digest:
+        """Look at nothing."""
+        return b""
+
+
+def _part_rows() -> list[Row]:
+    """Take the cost of the first recipe apart: of each part the mean over rounds, less the outer tenths."""
+    guarded = _guarded(load_recipe(_SIZES[0].recipe), GuardLevel.COMPUTE)
+    job = guarded.job
+    for _ in range(WARM_UP_STEPS):
+        guarded.step()
+    batch, optimizer = job.draw_batch(), job.optimizer
+    kept = [block.rows_RN.clone() for block in optimizer.blocks]
+    silent, state, gradients, sizes = (
+        each(optimizer, bounds)
+        for each, bounds in ((_Silent, None), (StateWitness, None), (StateWitness, None), (StateWitness, Bounds()))
+    )
+    gradients.watches_gradients = sizes.watches_gradients = True
+    witnesses = {
+        "update, bare": None,
+        "update, State taken to a place in the cache and back": silent,
+        "update, and State digested there twice": state,
+        "update, and gradients verified": gradients,
+        "update, and its size judged": sizes,
+    }
+    checksums = Checksums(job.weights())
+    seconds: dict[str, list[float]] = {name: [] for name in ("pass, bare", "pass, with checksums", *witnesses)}
+    for _ in range(_PART_ROUNDS):
+        for name, watched in (("pass, bare", contextlib.nullcontext()), ("pass, with checksums", checksums.watching())):
+            began_s = time.thread_time()
+            with watched:
+                passed = job.run_pass(batch)
+            seconds[name].append(time.thread_time() - began_s)
+        checksums.suspicious()
+        for name, witness in witnesses.items():
+            # Each begins from the same State, which is as far from the processor as a pass leaves it.
+            for block, rows_RN in zip(optimizer.blocks, kept, strict=True):
+                block.rows_RN.copy_(rows_RN)
+            if witness is not None:
+                witness.note_blocks()
+                witness.gathered(optimizer.gradient_octets)
+            job.run_pass(batch)
+            began_s = time.thread_time()
+            optimizer.update(job.steps_done, passed.report.learning_rate, passed.report.gradient_norm, witness)
+            seconds[name].append(time.thread_time() - began_s)
+    return [
+        Row(group=GROUP, name=name, value=_trimmed_mean(values) * 1e3, unit="ms a step")
+        for name, values in seconds.items()
+    ]
+
+
 def _false_alarms(calm: _Calm) -> list[Row]:
     job = _guarded(load_recipe(calm.recipe).override(f"{calm.overrides}\ntraining.steps = {calm.steps}"), calm.level)
     found = 0
@@ -193,5 +262,11 @@ def _false_alarms(calm: _Calm) -> list[Row]:
 
 
 if __name__ == "__main__":
-    for row in campaign() if sys.argv[1:] == ["clean"] else _cost_rows(_SIZES[0]):
+    asked = {
+        "clean": campaign,
+        "parts": _part_rows,
+        "larger": lambda: _cost_rows(_SIZES[1]),
+        "": lambda: _cost_rows(_SIZES[0]),
+    }
+    for row in asked["".join(sys.argv[1:])]():
         print(f"{row.name}: {row.value:.2f} {row.unit}" + (f", ratio {row.ratio:.4f}" if row.ratio is not None else ""))
