@@ -208,3 +208,13 @@ def test_the_uncertainty_is_not_a_number_until_it_is_known(table):
     read = table.spacecraft._pool.read
     assert math.isnan(read("time_uncertainty", 0))
     assert read("time_status", 0) is TimeStatus.UNSYNCHRONISED
+
+
+def test_a_job_is_told_on_board_time_and_not_the_time_since_boot(table, make_telecommand):
+    table.spacecraft.contact(True, 0)
+    arguments = {"job_id": 1, "recipe": "tiny", "corpus": "text"}
+    failure, _ = command(table, make_telecommand, 1, "job.submit", SECOND, **arguments)
+    assert not failure
+    table.spacecraft.advance(2 * SECOND)
+    (start,) = table.worker.requests
+    assert DEFAULT_NS < start.tai_ns <= DEFAULT_NS + 2 * SECOND

@@ -56,6 +56,9 @@ CONFIG = SupervisionConfig(restarts_max=2)
 WITH_LEAD = "training.checkpoint_interval = 32"
 
 
+CORPUS = CorpusFile(name="text", path="text.txt", sha256="cd" * 32, length_octets=10, origin=Origin.PATH, notice="")
+
+
 class Disk(RealDisk):
     """A real disk that can be told to be full."""
 
@@ -138,10 +141,7 @@ class Bench:
         self.ledger = Ledger(self.disk)
         self.reporter = Reporter(DICTIONARY)
         self.script = Script()
-        corpus = CorpusFile(
-            name="text", path="text.txt", sha256="cd" * 32, length_octets=10, origin=Origin.PATH, notice=""
-        )
-        self.engine = Engine(self.config, self.ledger, self.script, self.reporter, {"text": corpus}, self.disk)
+        self.engine = Engine(self.config, self.ledger, self.script, self.reporter, {"text": CORPUS}, self.disk)
         self.engine.boot(self.now_ns)
 
     def restart(self, **config):
@@ -477,6 +477,28 @@ def test_findings_are_told_whatever_became_of_the_request_and_the_next_worker_he
     bench.boot()
     assert bench.engine.report(1)["faults_mended"] == 1
     assert bench.ledger.jobs[1].findings == (found(5),)
+
+
+def test_every_grant_of_steps_tells_the_worker_on_board_time(bench):
+    bench.engine = Engine(
+        bench.config,
+        bench.ledger,
+        bench.script,
+        bench.reporter,
+        {"text": CORPUS},
+        bench.disk,
+        lambda now_ns: now_ns + 7,
+    )
+    bench.submit()
+    asked_ns = [bench.now_ns]
+    while bench.script.requests:
+        sent = len(bench.script.log)
+        bench.answer()
+        asked_ns += [bench.now_ns] * (len(bench.script.log) - sent)
+    told = [(request, at_ns) for request, at_ns in zip(bench.script.log, asked_ns, strict=True)]
+    told = [(request.tai_ns, at_ns + 7) for request, at_ns in told if isinstance(request, Start | Step)]
+    assert len(told) > 3
+    assert all(found == expected for found, expected in told)
 
 
 def test_a_raised_guard_is_told(bench):
