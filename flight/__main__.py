@@ -10,9 +10,13 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
+import msgspec
+import psutil
 
 from ccsds.errors import MisuseError, StarloopError
 from ccsds.sdls.key_file import End
@@ -23,8 +27,9 @@ from flight.configuration import Configuration, configure
 from flight.crash import describe_exception
 from flight.disk import RealDisk
 from flight.events import Event, Reported, ResetDue
+from flight.inference.messages import server_reply_stream
+from flight.inference.server import ServerConfig
 from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpora_on_board
-from flight.jobs.messages import Request
 from flight.jobs.process import WorkerProcess
 from flight.launch import told
 from flight.services.boots import BootPolicy, note_crash
@@ -143,6 +148,7 @@ def main(
             tai_offset_ns=_tai_offset_ns(),
             tai_uncertainty_ns=CLOCK_UNCERTAINTY_NS,
             clock_id=_clock_id(),
+            server=ServerConfig(memory_octets_max=psutil.virtual_memory().total),
             is_watched=watchdog is not None,
             survival=SurvivalConfig(
                 boots=_boot_policy(configuration), was_bitten=watchdog is not None and watchdog.was_bitten
@@ -174,18 +180,19 @@ def _is_bad_input(error: Exception, program: "_Program") -> bool:
 
 
 class _Worker:
-    """The worker process, watched by the event loop (a `flight.jobs.worker_port.WorkerPort`)."""
+    """A worker process, watched by the event loop (a `flight.jobs.worker_port.WorkerPort`)."""
 
-    def __init__(self, process: WorkerProcess, on_readable) -> None:
+    def __init__(self, process: WorkerProcess, replied: Callable[[Any, int], None], lost: Callable[[str, int], None]):
         self._process = process
-        self._on_readable = on_readable
+        self._replied = replied
+        self._lost = lost
 
     def launch(self) -> None:
         self.kill()
         self._process.launch()
-        asyncio.get_running_loop().add_reader(self._process.fileno(), self._on_readable)
+        asyncio.get_running_loop().add_reader(self._process.fileno(), self._read)
 
-    def send(self, request: Request) -> None:
+    def send(self, request: msgspec.Struct) -> None:
         self._process.send(request)
 
     def memory_octets(self) -> int:
@@ -195,6 +202,15 @@ class _Worker:
         if self._process.pid is not None:
             asyncio.get_running_loop().remove_reader(self._process.fileno())
             self._process.kill()
+
+    def _read(self) -> None:
+        now_ns = time.monotonic_ns()
+        for reply in self._process.read_replies():
+            self._replied(reply, now_ns)
+        reason = self._process.died
+        if reason is not None:
+            self.kill()
+            self._lost(reason, now_ns)
 
 
 class _Program:
@@ -226,18 +242,32 @@ class _Program:
 
     async def run(self) -> None:
         """Run until a signal ends it."""
-        self._process = WorkerProcess(self._disk.root)
-        self._worker = _Worker(self._process, self._worker_readable)
         self._wake = asyncio.Event()
+        root = self._disk.root
+        jobs = WorkerProcess(root)
+        models = WorkerProcess(root, "flight.inference.worker", server_reply_stream)
+        self._workers = (
+            _Worker(
+                jobs,
+                lambda reply, now_ns: self._hear(self._spacecraft.worker_replied, reply, now_ns),
+                lambda reason, now_ns: self._hear(self._spacecraft.worker_lost, reason, now_ns),
+            ),
+            _Worker(
+                models,
+                lambda reply, now_ns: self._hear(self._spacecraft.model_worker_replied, reply, now_ns),
+                lambda reason, now_ns: self._hear(self._spacecraft.model_worker_lost, reason, now_ns),
+            ),
+        )
         self._spacecraft = Spacecraft(
             self._config,
             self._disk,
-            self._worker,
+            self._workers[0],
             self._corpora,
             time.monotonic_ns(),
             self._keys,
             sensors=self._board.sensors,
             power_limit=self._board.power_limit,
+            model_worker=self._workers[1],
         )
         self.has_begun = True
         loop = asyncio.get_running_loop()
@@ -263,7 +293,8 @@ class _Program:
         finally:
             if feeding is not None:
                 feeding.cancel()
-            self._worker.kill()
+            for worker in self._workers:
+                worker.kill()
 
     async def _feed(self, watchdog: WatchdogPort) -> None:
         """Feed the watchdog as long as every essential part makes progress."""
@@ -275,14 +306,8 @@ class _Program:
                 logger.error("the watchdog is not fed: %s", ", ".join(part.value for part in parts))
             await asyncio.sleep(watchdog.period_ns / NS_PER_S)
 
-    def _worker_readable(self) -> None:
-        now_ns = time.monotonic_ns()
-        for reply in self._process.read_replies():
-            self._spacecraft.worker_replied(reply, now_ns)
-        reason = self._process.died
-        if reason is not None:
-            self._worker.kill()
-            self._spacecraft.worker_lost(reason, now_ns)
+    def _hear(self, take: Callable[[Any, int], None], said: object, now_ns: int) -> None:
+        take(said, now_ns)
         self._wake.set()
 
     def _log(self, events: list[Event]) -> None:

@@ -7,6 +7,7 @@ from flight.books.boots import Booted, Crashed, Lived, Stopped
 from flight.books.commands import Begun, Executed
 from flight.books.events import EventSwitched
 from flight.books.housekeeping import HousekeepingChange
+from flight.books.inference import InferenceChange
 from flight.books.jobs import JobChange
 from flight.books.keys import KeySetLoaded
 from flight.books.mode import ModeChanged
@@ -31,6 +32,7 @@ Change = (
     | EventSwitched
     | HousekeepingChange
     | JobChange
+    | InferenceChange
     | ScheduleChange
     | ProcedureChange
     | MonitoringChange

@@ -16,6 +16,7 @@ from flight.books.boots import BootBook
 from flight.books.commands import Answer, CommandBook, Identity
 from flight.books.events import EventBook
 from flight.books.housekeeping import HousekeepingBook
+from flight.books.inference import InferenceBook
 from flight.books.jobs import JobBook, JobRecord
 from flight.books.keys import KeyBook, KeySetLoaded
 from flight.books.mode import ModeBook
@@ -64,6 +65,8 @@ class Ledger:
         """Which events are not reported. It is read, never written to."""
         self._housekeeping = HousekeepingBook()
         self._jobs = JobBook()
+        self.inference = InferenceBook()
+        """Conversations, and what slots of models hold. It is read, never written to."""
         self._parameters = ParameterBook()
         self._time = TimeBook()
         self.schedule = ScheduleBook()
@@ -83,6 +86,7 @@ class Ledger:
             self.events,
             self._housekeeping,
             self._jobs,
+            self.inference,
             self.schedule,
             self.procedures,
             self.monitoring,

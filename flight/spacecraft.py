@@ -5,7 +5,7 @@ It has no clock, opens nothing but its `Disk`, and starts nothing but its `Worke
 
     uplink -> router -> services -> ledger -> reporter -> downlink
        |                |      |                             |
-       |                |  job engine -> worker              |
+       |                |  job engine, server -> workers     |
        +------------> files <--------------------------------+
 """
 
@@ -28,10 +28,12 @@ from flight.governor.config import GovernorConfig, GovernorSettings
 from flight.governor.governor import Governor
 from flight.governor.sources import sources as governor_sources
 from flight.ground_contact import GroundContact
+from flight.inference.messages import ServerReply, ServerRequest
+from flight.inference.server import Server, ServerConfig
 from flight.jobs.corpus import CorpusFile
 from flight.jobs.engine import Engine
 from flight.jobs.engine_config import EngineConfig
-from flight.jobs.messages import Reply
+from flight.jobs.messages import Reply, Request
 from flight.jobs.worker_port import WorkerPort
 from flight.ledger import Ledger
 from flight.packet_stores import OCTETS_DEFAULT, PacketStores
@@ -47,6 +49,7 @@ from flight.services.connection_test import ConnectionTestService
 from flight.services.events import EventService
 from flight.services.files import FileService
 from flight.services.housekeeping import HousekeepingService
+from flight.services.inference import InferenceService
 from flight.services.jobs import JobService
 from flight.services.keys import KeyService
 from flight.services.parameters import ParameterService
@@ -85,6 +88,8 @@ class SpacecraftConfig:
     clock_id: str = ""
     """The same after a restart if, and only if, ``now_ns`` has gone on; empty if the driver cannot tell."""
     engine: EngineConfig = field(default_factory=EngineConfig)
+    server: ServerConfig = field(default_factory=ServerConfig)
+    """How models are served."""
     survival: SurvivalConfig = field(default_factory=SurvivalConfig)
     configuration: Configuration = field(default_factory=Configuration)
     """What an operator set it up with."""
@@ -109,6 +114,7 @@ class Spacecraft:
         keys: Its key store, or None: then it believes every frame, and belongs on a bench.
         sensors: Of its power and its heat, or None: then nothing is governed by them.
         power_limit: Limits the power of its compute device, if anything can.
+        model_worker: Where models are served, or None: then none are.
 
     Raises:
         OSError: The store failed while it booted: a spacecraft without memory does not start.
@@ -118,13 +124,14 @@ class Spacecraft:
         self,
         config: SpacecraftConfig,
         disk: Disk,
-        worker: WorkerPort,
+        worker: WorkerPort[Request],
         corpora: Mapping[str, CorpusFile],
         now_ns: int = 0,
         keys: KeyStore | None = None,
         *,
         sensors: Sensors | None = None,
         power_limit: PowerLimit | None = None,
+        model_worker: WorkerPort[ServerRequest] | None = None,
     ) -> None:
         self._config = config
         self._booted_ns = now_ns
@@ -171,6 +178,14 @@ class Spacecraft:
         self._engine = Engine(
             config.engine, self._ledger, worker, self._reporter, corpora, caring_disk, self._clock.tai_ns
         )
+        self._server = Server(
+            config.server,
+            self._ledger,
+            model_worker,
+            self._reporter,
+            caring_disk,
+            lambda is_running: self._engine.may_compute(is_running=is_running),
+        )
         self._survival = Survival(
             config.survival,
             self._ledger,
@@ -213,6 +228,7 @@ class Spacecraft:
             ConnectionTestService(self._reporter),
             self._housekeeping,
             JobService(self._engine, self._reporter, self._survival.modes),
+            InferenceService(self._server, self._reporter, self._survival.modes, self._pool, caring_disk),
             self._keys,
             self._time,
             self._event_service,
@@ -250,6 +266,7 @@ class Spacecraft:
         if self._governor is not None:
             self._governor.advance(now_ns)
         self._engine.advance(now_ns)
+        self._server.advance(now_ns)
         self._files.advance(now_ns)
         self._file_service.advance(now_ns)
         self._receipts.advance(now_ns)
@@ -271,6 +288,7 @@ class Spacecraft:
             self._contact.next_deadline(),
             self._autonomy.next_deadline(),
             self._engine.next_deadline(),
+            self._server.next_deadline(),
             self._housekeeping.next_deadline(),
             self._keys.next_deadline(),
             self._time.next_deadline(),
@@ -333,6 +351,16 @@ class Spacecraft:
     def worker_lost(self, reason: str, now_ns: int) -> None:
         """Take note that the worker is gone."""
         self._engine.lost(reason, now_ns)
+        self._settle(now_ns)
+
+    def model_worker_replied(self, reply: ServerReply, now_ns: int) -> None:
+        """Take a reply from the worker that serves a model."""
+        self._server.reply(reply, now_ns)
+        self._settle(now_ns)
+
+    def model_worker_lost(self, reason: str, now_ns: int) -> None:
+        """Take note that the worker that serves a model is gone."""
+        self._server.lost(reason, now_ns)
         self._settle(now_ns)
 
     def take_events(self) -> list[Event]:
@@ -453,12 +481,14 @@ class Spacecraft:
         """Give every parameter its one source, and every setting the one who follows it."""
         self._pool.provide(self._sources())
         self._pool.provide(self._engine.sources())
+        self._pool.provide(self._server.sources())
         self._pool.provide(self._keys.sources())
         self._pool.provide(self._files.sources())
         self._pool.provide(self._stores.sources())
         self._pool.provide(self._uplink.counts.sources())
         self._pool.provide(governor_sources(self._governor, self._engine))
         self._engine.bind(self._pool)
+        self._server.bind(self._pool)
         self._governor_settings.bind(self._pool)
         self._pool.bind(KEEP_ALIVE, self._config.profile.keep_alive_ns // NS_PER_MS, self._keep_alive)
         self._pool.bind(BEACON_PERIOD, self._config.profile.beacon_ns // NS_PER_S, self._beacon_period)

@@ -124,6 +124,14 @@ class Engine:
     def _held_by(self) -> PauseCause:
         return self._mode_hold if self._mode_hold is not PauseCause.NONE else self._dialogue.pace.hold
 
+    def may_compute(self, *, is_running: bool) -> bool:
+        """Tell whether something else than a job may use the device now: by the same rules as jobs.
+
+        Args:
+            is_running: Whether its worker runs already; it may go on where no worker may be started.
+        """
+        return self._held_by is PauseCause.NONE and not self._device.is_lost and (is_running or self._pace.may_launch)
+
     def moved(self, job_id: int, before: JobState, trigger: Trigger, now_ns: int) -> None:
         """Act upon a move that an operator asked for, once it is committed."""
         self._announce_move(job_id, before)

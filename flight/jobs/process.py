@@ -13,14 +13,16 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
 
 import flight
 from ccsds.errors import MalformedError, MisuseError
-from flight.jobs.messages import MessageStream, Reply, encode, reply_stream
+from flight.jobs.messages import MessageStream, encode, reply_stream
 
 # The last lines of a traceback: what went wrong and where.
 STDERR_TAIL_OCTETS_MAX = 4 << 10
@@ -37,17 +39,24 @@ class WorkerProcess:
     Args:
         store: Directory of the spacecraft's store.
         module: What the child runs.
+        stream: Makes what its replies are read with.
     """
 
-    def __init__(self, store: Path, module: str = "flight.jobs.worker") -> None:
+    def __init__(
+        self,
+        store: Path,
+        module: str = "flight.jobs.worker",
+        stream: Callable[[], MessageStream[Any]] = reply_stream,
+    ) -> None:
         self._store = store
         self._module = module
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._stderr: int | None = None
         self._readiness: select.epoll | None = None
-        self._stream: MessageStream[Reply] | None = None
-        self._replies: deque[Reply] = deque()
+        self._make_stream = stream
+        self._stream: MessageStream[Any] | None = None
+        self._replies: deque[Any] = deque()
         self._stderr_tail = b""
         self._death: str | None = None
 
@@ -79,7 +88,7 @@ class WorkerProcess:
         self._channel = ours
         self._stderr = self._process.stderr.fileno()
         os.set_blocking(self._stderr, False)
-        self._stream = reply_stream()
+        self._stream = self._make_stream()
         self._readiness = select.epoll()
         self._readiness.register(ours.fileno(), select.EPOLLIN)
         self._readiness.register(self._stderr, select.EPOLLIN)
@@ -107,14 +116,14 @@ class WorkerProcess:
             raise MisuseError("worker: expected a launched child, found none")
         return self._readiness.fileno()
 
-    def read_replies(self) -> list[Reply]:
+    def read_replies(self) -> list[Any]:
         """Give the replies that are there, without waiting; `died` is up to date afterwards."""
         self._drain()
         replies = list(self._replies)
         self._replies.clear()
         return replies
 
-    def wait_reply(self, timeout_s: float) -> Reply | None:
+    def wait_reply(self, timeout_s: float) -> Any:
         """Wait for the next reply.
 
         Returns:

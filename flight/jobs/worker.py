@@ -38,6 +38,8 @@ from flight.jobs.messages import (
     Finish,
     Finished,
     Join,
+    Message,
+    MessageStream,
     Probe,
     Probed,
     Reply,
@@ -97,12 +99,12 @@ class Worker:
             return self._answer(request)
         except Exception as error:
             findings = self._open.guarded.take_findings() if self._open is not None else ()
-            if isinstance(request, Start | Step) or _kind(error) in _FATAL_KINDS:
+            if isinstance(request, Start | Step) or failure_kind(error) in _FATAL_KINDS:
                 self._close()  # What was broken off has left the job between two states.
             return self._failed(error, findings)
 
     def _failed(self, error: Exception, findings: tuple[Finding, ...]) -> Failed:
-        return Failed(_reason(error), _kind(error), findings)
+        return Failed(failure_reason(error), failure_kind(error), findings)
 
     def _make_job(self, recipe: Recipe, text: str, seed: int) -> TrainJob:
         if recipe.devices.processes > 1:
@@ -288,7 +290,8 @@ def _step(guarded: GuardedJob, count: int) -> Stepped:
     )
 
 
-def _kind(error: Exception) -> FailureKind:
+def failure_kind(error: Exception) -> FailureKind:
+    """Give what kind of failure an error is."""
     match error:
         case KeyDiffersError():
             return FailureKind.KEY
@@ -308,7 +311,8 @@ def _kind(error: Exception) -> FailureKind:
             return FailureKind.JOB
 
 
-def _reason(error: Exception) -> str:
+def failure_reason(error: Exception) -> str:
+    """Give an error in words for the engine; what nobody foresaw is told to standard error as well."""
     if not isinstance(error, StarloopError):
         # Nobody foresaw this one: the whole story goes to the flight process by way of standard error.
         traceback.print_exception(error)
@@ -337,10 +341,18 @@ def requests_of(channel: socket.socket, received: bytes = b"") -> Iterator[Reque
     Raises:
         MalformedError: The other end is not an engine.
     """
-    requests = request_stream()
-    yield from requests.receive(received)
+    return messages_of(channel, request_stream(), received)
+
+
+def messages_of(channel: socket.socket, stream: MessageStream[Message], received: bytes = b"") -> Iterator[Message]:
+    """Give the messages of the other end one by one, until it closes the channel.
+
+    Raises:
+        MalformedError: The other end speaks another language.
+    """
+    yield from stream.receive(received)
     while data := channel.recv(RECEIVE_OCTETS):
-        yield from requests.receive(data)
+        yield from stream.receive(data)
 
 
 def main() -> None:
@@ -349,7 +361,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, required=True, help="directory of the spacecraft's store")
     arguments = parser.parse_args()
     end_with_parent()
-    _stand_behind_parent()
+    stand_behind_parent()
     channel = take_channel()
     disk = RealDisk(arguments.store)
     try:
@@ -403,7 +415,7 @@ def _devices_of(request: Request | None) -> DevicesRecipe | None:
     return None
 
 
-def _stand_behind_parent() -> None:
+def stand_behind_parent() -> None:
     """Let command and telemetry come first: for the processor, and when the kernel must end somebody for memory."""
     os.nice(NICENESS)
     with contextlib.suppress(OSError):  # Not Linux, or not allowed: then the worker is as likely as any other.

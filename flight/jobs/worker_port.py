@@ -1,19 +1,19 @@
-"""The port through which the engine reaches the worker of a job. It holds no behaviour."""
+"""The port through which the flight process reaches a worker. It holds no behaviour."""
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from flight.jobs.messages import Request
+Asked = TypeVar("Asked", contravariant=True)
 
 
-class WorkerPort(Protocol):
-    """The process that does the work of one job."""
+class WorkerPort(Protocol[Asked]):
+    """The process that does the work of one job, or that serves a model."""
 
     def launch(self) -> None:
         """Start it anew; what was there before is gone."""
         ...
 
-    def send(self, request: Request) -> None:
-        """Give it a request; the reply comes to `Engine.reply`."""
+    def send(self, request: Asked) -> None:
+        """Give it a request; the reply comes to `Engine.reply`, or to `flight.inference.server.Server.reply`."""
         ...
 
     def kill(self) -> None:

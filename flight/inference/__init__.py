@@ -1,0 +1,1 @@
+"""Inference on board: conversations, the model that is served, and the worker that serves it."""

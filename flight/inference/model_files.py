@@ -1,0 +1,272 @@
+"""What a model in the store is, and whether it may be loaded: looked at from outside, without any weight being read.
+
+Two kinds there are: a safetensors file with the recipe of a job (`flight.jobs.model_file`), and a directory of a
+Hugging Face causal language model. A directory may hold what a model is made of and nothing else: **a pickle is never
+loaded, and neither is code**. It imports no torch, so the flight process can refuse what is wrong before any worker
+is begun.
+
+Names are those of `file.list`: ``jobs/<job_id>/model.safetensors``, or what lies in the store of files.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import msgspec
+
+from ccsds.errors import MalformedError, MisuseError
+from flight.disk import Disk
+from flight.jobs.recipe import load_recipe
+from flight.shelf import JOBS_DIRECTORY, MODEL_NAME
+from mission.files import FILES_DIRECTORY
+from mission.inference import ModelKind
+from packing.layout import tensors_of
+
+SUFFIX = ".safetensors"
+CONFIG = "config.json"
+TOKENIZER = "tokenizer.json"
+INDEX = "model.safetensors.index.json"
+
+# Configurations and indices are some kilobytes, and read within one command; a tokenizer of 260,000 words has 35 MB.
+TEXT_OCTETS_MAX = 64 << 20
+CONFIG_OCTETS_MAX = 1 << 20
+_END_OCTETS = 16
+
+# A model of a hundred shards is far beyond what a spacecraft holds in memory.
+FILES_MAX = 128
+
+# What serving takes of the memory, of what the weights take in the store: they themselves, a copy while they are
+# loaded or, of a small one, to compute with, and a window of keys and values.
+MEMORY_PERCENT = {ModelKind.CHARACTERS: 300, ModelKind.LANGUAGE_MODEL: 130}
+
+_PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz")
+_TEXTS = frozenset(
+    (
+        "config.json generation_config.json tokenizer.json tokenizer_config.json special_tokens_map.json "
+        "added_tokens.json chat_template.jinja chat_template.json tokenizer.model vocab.json merges.txt "
+        "preprocessor_config.json processor_config.json README.md LICENSE .gitattributes"
+    ).split()
+)
+_WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFacts:
+    """What a model is, as far as its files tell."""
+
+    kind: ModelKind
+    length_octets: int
+    """What its weights take in the store."""
+    context: int
+    """Tokens that it sees at once."""
+    files: tuple[str, ...]
+    """Paths of all that it is made of, sorted, on the disk of the spacecraft."""
+
+    @property
+    def memory_octets(self) -> int:
+        """What serving it takes, about."""
+        return self.length_octets * MEMORY_PERCENT[self.kind] // 100
+
+
+class ModelCard(msgspec.Struct, frozen=True):
+    """What a file of a job says of its weights; see `flight.jobs.model_file`."""
+
+    recipe: str
+    vocabulary: str
+    weights_sha256: str
+
+
+def path_of(disk: Disk, name: str) -> str:
+    """Give where a model lies on the disk, from its name.
+
+    Raises:
+        MisuseError: No model can have this name.
+    """
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith(("/", ".")) or ".." in parts or str(PurePosixPath(name)) != name:
+        raise MisuseError(f"expected the name of a model in the store, found {name!r}")
+    if parts[0] == JOBS_DIRECTORY:
+        if len(parts) != 3 or parts[2] != MODEL_NAME:
+            raise MisuseError(f"expected {JOBS_DIRECTORY}/NUMBER/{MODEL_NAME}, found {name!r}")
+        return name
+    path = f"{FILES_DIRECTORY}/{name}"
+    if not disk.is_inside(path, FILES_DIRECTORY):
+        raise MisuseError(f"expected a name in the store of files, found {name!r}")
+    return path
+
+
+def look_at(disk: Disk, path: str) -> ModelFacts:
+    """Say what a model is.
+
+    Raises:
+        MisuseError: It cannot be served, and why: what was expected where, and what was found.
+        OSError: The store failed.
+    """
+    try:
+        if disk.is_directory(path):
+            return _look_at_directory(disk, path)
+        if not path.endswith(SUFFIX):
+            raise MisuseError(f"{path}: expected a {SUFFIX} file or a directory, found {_what(path)}")
+        tensors_octets = _weights_octets(disk, path)
+        card = read_card(disk, path)
+        return ModelFacts(
+            kind=ModelKind.CHARACTERS,
+            length_octets=tensors_octets,
+            context=_context_of(path, card),
+            files=(path,),
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        raise MisuseError(f"{path}: expected a model, found nothing") from None
+
+
+def read_card(disk: Disk, path: str) -> ModelCard:
+    """Read what a file of a job says of its weights.
+
+    Raises:
+        MisuseError: It says nothing of the kind.
+        OSError: The store failed.
+    """
+    header_octets = int.from_bytes(disk.read(path, 0, 8), "little")
+    try:
+        header = msgspec.json.decode(disk.read(path, 8, header_octets))
+        return msgspec.json.decode(header["__metadata__"]["starloop"], type=ModelCard)
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise MisuseError(
+            f"{path}: expected weights with the recipe and vocabulary of a job, found {type(error).__name__}: {error}"
+        ) from None
+
+
+def models_in(disk: Disk) -> list[str]:
+    """Give the names of all models in the store, whole or not, sorted."""
+    names = {path for path in disk.list(JOBS_DIRECTORY) if path.endswith(f"/{MODEL_NAME}")}
+    directories: set[str] = set()
+    single: set[str] = set()
+    for path in disk.list(FILES_DIRECTORY):
+        name = path.removeprefix(f"{FILES_DIRECTORY}/")
+        if name.startswith("."):
+            continue
+        if name.endswith(f"/{CONFIG}"):
+            directories.add(str(PurePosixPath(name).parent))
+        elif name.endswith(SUFFIX):
+            single.add(name)
+    return sorted(names | directories | {name for name in single if str(PurePosixPath(name).parent) not in directories})
+
+
+def _look_at_directory(disk: Disk, path: str) -> ModelFacts:
+    files = disk.list(path)
+    if not 0 < len(files) <= FILES_MAX:
+        raise MisuseError(f"{path}: expected 1 to {FILES_MAX} files, found {len(files)}")
+    names = {file.removeprefix(f"{path}/") for file in files}
+    for name in sorted(names):
+        if name.endswith(_PICKLES):
+            raise MisuseError(f"{path}/{name}: expected weights as safetensors, found a pickle, which is never loaded")
+        if name not in _TEXTS and name != INDEX and not _WEIGHTS.fullmatch(name):
+            raise MisuseError(f"{path}/{name}: expected nothing but the files of a model, found {_what(name)}")
+        if not disk.is_inside(f"{path}/{name}", path):
+            raise MisuseError(f"{path}/{name}: expected a file, found a link that leads out")
+    for name in (CONFIG, TOKENIZER):
+        if name not in names:
+            raise MisuseError(f"{path}: expected {name}, found none")
+    config = _read_json(disk, f"{path}/{CONFIG}", CONFIG_OCTETS_MAX)
+    _check_ends(disk, f"{path}/{TOKENIZER}")
+    shards = _shards(disk, path, names)
+    return ModelFacts(
+        kind=ModelKind.LANGUAGE_MODEL,
+        length_octets=sum(_weights_octets(disk, f"{path}/{shard}") for shard in shards),
+        context=_check_config(f"{path}/{CONFIG}", config),
+        files=tuple(files),
+    )
+
+
+def _shards(disk: Disk, path: str, names: set[str]) -> list[str]:
+    """Give the files of the weights, all of which are there, with every tensor that the index tells of."""
+    found = sorted(name for name in names if _WEIGHTS.fullmatch(name))
+    if INDEX not in names:
+        if found != [MODEL_NAME]:
+            raise MisuseError(f"{path}: expected {MODEL_NAME}, or {INDEX}, found {', '.join(found) or 'neither'}")
+        return found
+    index = _read_json(disk, f"{path}/{INDEX}", CONFIG_OCTETS_MAX)
+    places = index.get("weight_map")
+    if not isinstance(places, dict) or not all(isinstance(each, str) for each in places.values()):
+        raise MisuseError(f"{path}/{INDEX}: expected a weight_map, found none")
+    told = sorted(set(places.values()))
+    if told != found:
+        raise MisuseError(f"{path}: expected the shards {', '.join(told)}, found {', '.join(found) or 'none'}")
+    for shard in told:
+        held = {tensor.name for tensor in _tensors(disk, f"{path}/{shard}")}
+        missing = sorted({name for name, place in places.items() if place == shard} - held)
+        if missing:
+            raise MisuseError(f"{path}/{shard}: expected tensor {missing[0]}, found none")
+    return told
+
+
+def _check_config(path: str, config: dict[str, Any]) -> int:
+    if "auto_map" in config:
+        raise MisuseError(f"{path}: expected a model of the library, found one that brings code (auto_map)")
+    architectures = config.get("architectures")
+    if not isinstance(architectures, list) or not any(
+        isinstance(each, str) and each.endswith("ForCausalLM") for each in architectures
+    ):
+        raise MisuseError(f"{path}: expected a causal language model, found architectures {architectures!r}")
+    context = config.get("max_position_embeddings")
+    if not isinstance(context, int) or context < 2:
+        raise MisuseError(f"{path}: expected max_position_embeddings of 2 or more, found {context!r}")
+    return context
+
+
+def _context_of(path: str, card: ModelCard) -> int:
+    try:
+        return load_recipe(card.recipe).model.context
+    except MisuseError as error:
+        raise MisuseError(f"{path}: {error}") from None
+
+
+def _weights_octets(disk: Disk, path: str) -> int:
+    return sum(tensor.end - tensor.start for tensor in _tensors(disk, path))
+
+
+def _tensors(disk: Disk, path: str) -> list[Any]:
+    try:
+        tensors = tensors_of(_DiskSource(disk, path))
+    except MalformedError as error:
+        raise MisuseError(f"{path}: {error}") from None
+    if not tensors:
+        raise MisuseError(f"{path}: expected weights, found none")
+    return tensors
+
+
+def _check_ends(disk: Disk, path: str) -> None:
+    """Refuse a large JSON object that is cut off, or another file, without reading it; the worker reads it whole."""
+    size_octets = disk.size(path)
+    if size_octets > TEXT_OCTETS_MAX:
+        raise MisuseError(f"{path}: expected at most {TEXT_OCTETS_MAX} octets, found {size_octets}")
+    ends = disk.read(path, 0, 1) + disk.read(path, max(size_octets - _END_OCTETS, 0)).strip()[-1:]
+    if ends != b"{}":
+        raise MisuseError(f"{path}: expected a JSON object, found one that is cut off, or another file")
+
+
+def _read_json(disk: Disk, path: str, octets_max: int) -> dict[str, Any]:
+    size_octets = disk.size(path)
+    if size_octets > octets_max:
+        raise MisuseError(f"{path}: expected at most {octets_max} octets, found {size_octets}")
+    try:
+        return msgspec.json.decode(disk.read(path), type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise MisuseError(f"{path}: expected a JSON object, found {error}") from None
+
+
+def _what(name: str) -> str:
+    return "a pickle, which is never loaded" if name.endswith(_PICKLES) else f"another file, {PurePosixPath(name).name}"
+
+
+class _DiskSource:
+    """A `packing.source.Source` of a file of the store."""
+
+    def __init__(self, disk: Disk, path: str) -> None:
+        self._disk = disk
+        self._path = path
+        self.length_octets = disk.size(path)
+
+    def read(self, offset_octets: int, length_octets: int) -> bytes:
+        return self._disk.read(self._path, offset_octets, length_octets)
