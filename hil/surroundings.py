@@ -8,7 +8,7 @@ from collections import Counter
 
 import msgspec
 
-from hil.environment.activity import Activity
+from hil.environment.activity import Activity, SharedDevice
 from hil.environment.environment import Change, Environment
 from hil.environment.radiation import Effect, Particle, particles
 from hil.environment.sensors import EnvironmentSensors
@@ -50,8 +50,12 @@ class Surroundings:
     def __init__(self, table: EnvironmentTable, outlook: Outlook, streams: Streams) -> None:
         self._table = table
         self.activity = Activity()
-        """Kept by the worker."""
-        self.environment = Environment(table, outlook.satellite, self.activity, outlook.duration_s)
+        """Kept by the worker of jobs."""
+        self.model_activity = Activity()
+        """Kept by the worker that serves a model."""
+        self.environment = Environment(
+            table, outlook.satellite, SharedDevice(self.activity, self.model_activity), outlook.duration_s
+        )
         self.sensors = EnvironmentSensors(self.environment, outlook.shadows)
         self._hands: Hands | None = None
         # What keeps the device from being started, and how often each.
@@ -121,23 +125,28 @@ class Surroundings:
                 if not spacecraft.is_fed:
                     return
                 self._tell(hands, particle, f"the device stops {where}, until its power is cycled")
-                spacecraft.worker.hang()
                 self._down["interrupt"] += 1
-                spacecraft.worker.is_device_down = True
+                for worker in spacecraft.workers:
+                    worker.hang()
+                    worker.is_device_down = True
                 down_ns = round(radiation.interrupt_down_s * NS_PER_S)
                 hands.later(down_ns, lambda: self._return_device(hands, "interrupt"))
 
     def _lose_device(self, hands: Hands, why: str) -> None:
         spacecraft = hands.spacecraft
         self._down[why] += 1
-        spacecraft.worker.is_device_down = True
+        for worker in spacecraft.workers:
+            worker.is_device_down = True
         if spacecraft.is_on and spacecraft.worker.is_alive:
             spacecraft.lose_worker(f"the device is gone: {why}", hands.now_ns())
+        if spacecraft.is_on and spacecraft.model_worker.is_alive:
+            spacecraft.lose_model_worker(f"the device is gone: {why}", hands.now_ns())
 
     def _return_device(self, hands: Hands, why: str) -> None:
         self._down[why] -= 1
         if not any(self._down.values()):
-            hands.spacecraft.worker.is_device_down = False
+            for worker in hands.spacecraft.workers:
+                worker.is_device_down = False
 
     def _tell(self, hands: Hands, particle: Particle, text: str) -> None:
         hands.note(

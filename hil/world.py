@@ -43,6 +43,7 @@ from hil.scenario.scenario import Scenario
 from hil.sky import SkyChanged, contact_plan, look_samples, sky_changes, sky_spans
 from hil.streams import Streams
 from hil.surroundings import Surroundings
+from hil.worker.virtual_model_worker import VirtualModelWorker, model_hand_process
 from hil.worker.virtual_worker import Hand, VirtualWorker, hand_process
 from mission.files import FILES_DIRECTORY
 from mission.profile_file import open_profile
@@ -114,6 +115,7 @@ class World:
             folder / "store",
             keys.get(KeyEnd.SPACECRAFT),
             self._make_worker,
+            self._make_model_worker,
             {name: corpus for name, corpus in corpora.items() if not is_uploaded(name)},
             streams,
             self._surroundings.sensors if self._surroundings is not None else None,
@@ -157,7 +159,7 @@ class World:
                 scenario.attacker, profile, streams, self._agenda, self._end_ns, self._hear_attacker
             )
         self._timed = (
-            self.spacecraft.worker, self.up, self.down, self._agenda,
+            *self.spacecraft.workers, self.up, self.down, self._agenda,
         )  # fmt: skip
         for dropout in link.dropouts:
             if dropout.at_s is not None:
@@ -213,7 +215,8 @@ class World:
             if turns > TURNS_AT_ONE_INSTANT_MAX:
                 raise StalledError(f"expected time to go on from {self.now_ns} ns, found {turns} turns there")
             self.now_ns = max(next_ns, self.now_ns)
-            self.spacecraft.worker.now_ns = self.now_ns
+            for worker in self.spacecraft.workers:
+                worker.now_ns = self.now_ns
 
     def finish(self) -> Evidence:
         """Take what is left to be told, and compare files that were laid before the run or sent down in it."""
@@ -459,6 +462,16 @@ class World:
             lambda: self.faults.instant(CHECKPOINT_BEGUN),
             around.activity if around is not None else None,
         )
+
+    def _make_model_worker(self, disk: FaultyDisk) -> VirtualModelWorker:
+        spacecraft, around = self._scenario.spacecraft, self._surroundings
+        if spacecraft.worker == "inline":
+            from hil.worker.inline_model_worker import InlineModelWorker  # It brings torch into this process.
+
+            hand: Hand = InlineModelWorker(disk)
+        else:
+            hand = model_hand_process(disk.root)
+        return VirtualModelWorker(hand, spacecraft.work, around.model_activity if around is not None else None)
 
     def _put(self, name: str, destination: str) -> str:
         return self.station.put_file(name, destination, self.now_ns)

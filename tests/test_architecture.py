@@ -31,6 +31,7 @@ EDGES = {
     "flight/board/sensors.py",
     "flight/board/sysfs.py",
     "flight/disk.py",
+    "flight/inference/worker.py",
     "flight/jobs/checkpoint_writer.py",
     "flight/jobs/corpus.py",
     "flight/jobs/group.py",
@@ -122,6 +123,10 @@ TORCH |= {f"flight/jobs/{name}.py" for name in ("device", "state_copy", "tensor_
 TORCH |= {f"flight/jobs/{name}.py" for name in ("group", "group_job", "torchrun")}
 TORCH |= {f"flight/jobs/{name}.py" for name in ("swift_model", "fused_linear", "muon", "block_order")}
 TORCH |= {"flight/jobs/ngram.py", "flight/jobs/row_rms.py", "flight/jobs/guard/row_witness.py"}
+TORCH |= {
+    f"flight/inference/{name}.py"
+    for name in ("cached_gpt", "character_model", "language_model", "reply", "sampling", "text_model", "worker")
+}
 TORCH |= {"hil/faults/instant.py", "hil/faults/struck_worker.py"}
 TORCH |= {f"flight/jobs/guard/{name}.py" for name in ("checksums", "guarded_job", "snapshots", "state_witness")}
 

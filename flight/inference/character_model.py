@@ -32,7 +32,7 @@ class CharacterModel:
 
     ends: frozenset[int] = frozenset()
 
-    def __init__(self, model: GPT, vocabulary: str) -> None:
+    def __init__(self, model: GPT, vocabulary: Sequence[str]) -> None:
         self._cached = CachedGPT(model)
         self._vocabulary = vocabulary
         self._token_of = {character: token for token, character in enumerate(vocabulary)}

@@ -73,7 +73,7 @@ class ModelCard(msgspec.Struct, frozen=True):
     """What a file of a job says of its weights; see `flight.jobs.model_file`."""
 
     recipe: str
-    vocabulary: str
+    vocabulary: tuple[str, ...]
     weights_sha256: str
 
 

@@ -8,6 +8,7 @@ clock of its own.
 import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,7 @@ from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.ends.end import End
 from hil.ends.own_time import OwnTime
 from hil.streams import Streams
+from hil.worker.virtual_model_worker import VirtualModelWorker
 from hil.worker.virtual_worker import VirtualWorker, WorkerLostError
 
 
@@ -53,6 +55,7 @@ class SpacecraftEnd(End[Spacecraft]):
         store: Directory of its disk.
         keys_path: Of its key file, or None: then it believes every frame.
         make_worker: Makes what does its job work, given its disk.
+        make_model_worker: Makes what serves models, given its disk.
         corpora: The corpora on board, by name.
         streams: Of the seed; what a power cut leaves is drawn from them.
         sensors: Of its power and heat, or None.
@@ -66,6 +69,7 @@ class SpacecraftEnd(End[Spacecraft]):
         store: Path,
         keys_path: Path | None,
         make_worker: Callable[[FaultyDisk], VirtualWorker],
+        make_model_worker: Callable[[FaultyDisk], VirtualModelWorker],
         corpora: Mapping[str, CorpusFile],
         streams: Streams,
         sensors: Sensors | None = None,
@@ -79,6 +83,7 @@ class SpacecraftEnd(End[Spacecraft]):
         self._sensors = sensors
         self.disk = FaultyDisk(store, streams.scoped("spacecraft"))
         self.worker = make_worker(self.disk)
+        self.model_worker = make_model_worker(self.disk)
         self._time = OwnTime()
         self._cut = ""
 
@@ -113,19 +118,33 @@ class SpacecraftEnd(End[Spacecraft]):
         with self._powered:
             super().contact(up, self._time.own_ns(now_ns))
 
+    @property
+    def workers(self) -> tuple[VirtualWorker, ...]:
+        """All workers."""
+        return self.worker, self.model_worker
+
     def work(self, now_ns: int) -> None:
-        """Hand over the replies of the worker that are due."""
+        """Hand over the replies of the workers that are due."""
         with self._powered:
-            while self.is_on:
-                try:
-                    reply = self.worker.reply(now_ns)
-                except WorkerLostError as error:
-                    self.lose_worker(str(error), now_ns)
-                    return
-                if reply is None:
-                    return
+            self._work(self.worker, now_ns)
+            self._work(self.model_worker, now_ns)
+
+    def _work(self, worker: VirtualWorker, now_ns: int) -> None:
+        is_of_models = worker is self.model_worker
+        while self.is_on:
+            try:
+                reply: Any = worker.reply(now_ns)
+            except WorkerLostError as error:
+                (self.lose_model_worker if is_of_models else self.lose_worker)(str(error), now_ns)
+                return
+            if reply is None:
+                return
+            own_ns = self._time.own_ns(now_ns)
+            if is_of_models:
+                self.core.model_worker_replied(reply, own_ns)
+            else:
                 self.disk.measure_anew()
-                self.core.worker_replied(reply, self._time.own_ns(now_ns))
+                self.core.worker_replied(reply, own_ns)
 
     def lose_worker(self, reason: str, now_ns: int) -> None:
         """End the worker, as a kill from outside does."""
@@ -133,11 +152,21 @@ class SpacecraftEnd(End[Spacecraft]):
             self.worker.kill()
             self.core.worker_lost(reason, self._time.own_ns(now_ns))
 
+    def lose_model_worker(self, reason: str, now_ns: int) -> None:
+        """End the worker that serves a model, as a kill from outside does."""
+        with self._powered:
+            self.model_worker.kill()
+            self.core.model_worker_lost(reason, self._time.own_ns(now_ns))
+
+    def _kill_workers(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+
     def reset(self) -> None:
         """End the flight software, as it has asked for; the disk keeps what it has."""
         self._core = None
         self._stir()
-        self.worker.kill()
+        self._kill_workers()
 
     def crash(self, text: str) -> None:
         """End the flight software by an exception, which is kept as `flight` keeps it."""
@@ -177,23 +206,32 @@ class SpacecraftEnd(End[Spacecraft]):
 
     def close(self) -> None:
         """See `hil.ends.end.End.close`."""
-        self.worker.kill()
+        self._kill_workers()
 
     def _build(self, now_ns: int) -> Spacecraft:
         keys = KeyStore.open(self._key_disk, self._key_name) if self._key_disk is not None else None
-        return Spacecraft(self._config, self.disk, self.worker, self.corpora, now_ns, keys, sensors=self._sensors)
+        return Spacecraft(
+            self._config,
+            self.disk,
+            self.worker,
+            self.corpora,
+            now_ns,
+            keys,
+            sensors=self._sensors,
+            model_worker=self.model_worker,
+        )
 
     def _lose_power(self, cut: PowerCut) -> None:
         """Take note that power went in what was being done."""
         self._core = None
         self._stir()
         self._cut = str(cut)
-        self.worker.kill()
+        self._kill_workers()
         self._cut_key_disk()
         self.disk.power_on()
 
     def _lose(self) -> str:
-        self.worker.kill()
+        self._kill_workers()
         self._cut_key_disk()
         forgot = self.disk.power_cut()
         self.disk.power_on()

@@ -62,3 +62,24 @@ class Activity:
         if spans and spans[0][0] < until_ns:
             covered_ns += until_ns - max(spans[0][0], self._taken_ns)
         return covered_ns
+
+
+class SharedDevice:
+    """What several workers have one device do: it is on while any of them is, and is never more than busy.
+
+    Args:
+        parts: What each of them does.
+    """
+
+    def __init__(self, *parts: Activity) -> None:
+        self._parts = parts
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it is on now."""
+        return any(part.is_on for part in self._parts)
+
+    def take(self, until_ns: int) -> tuple[float, float]:
+        """See `Activity.take`. Spans of different workers are taken as if none lay beside another."""
+        taken = [part.take(until_ns) for part in self._parts]
+        return min(sum(on for on, _ in taken), 1.0), min(sum(busy for _, busy in taken), 1.0)

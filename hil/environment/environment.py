@@ -8,7 +8,7 @@ empty, the device too hot) happens at the end of a step; `next_deadline` says by
 from dataclasses import dataclass
 from enum import Enum
 
-from hil.environment.activity import Activity
+from hil.environment.activity import Activity, SharedDevice
 from hil.environment.battery import Battery
 from hil.environment.heat import Heat
 from hil.environment.sunlight import Sunlight
@@ -67,7 +67,9 @@ class Environment:
         duration_s: How long the mission is, for how often a sample is kept.
     """
 
-    def __init__(self, table: EnvironmentTable, satellite: Satellite, activity: Activity, duration_s: float) -> None:
+    def __init__(
+        self, table: EnvironmentTable, satellite: Satellite, activity: Activity | SharedDevice, duration_s: float
+    ) -> None:
         self._table = table
         self._activity = activity
         self._sunlight = Sunlight(table.array, satellite)

@@ -24,6 +24,13 @@ class WorkDurations(Table, frozen=True, kw_only=True):
     """Of a checkpoint, from the copy until it counts."""
     sample_s: Seconds = 1.0
     finish_s: Seconds = 0.1
+    load_s: Seconds = 3.0
+    """Of a model into memory."""
+    read_s: Seconds = 0.3
+    """Of a prompt, until the first token may be written."""
+    token_s: Seconds = 0.02
+    check_s: Seconds = 0.5
+    """Of a model that is asked its canary, and its weights digested."""
 
 
 class FileTable(Table, frozen=True, kw_only=True):

@@ -31,7 +31,7 @@ class InlineWorker:
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
-        self._worker: StruckWorker | None = None
+        self._worker: Any = None
         self._asked: deque[msgspec.Struct] = deque()
 
     @property
@@ -42,7 +42,7 @@ class InlineWorker:
     def launch(self) -> None:
         """See `hil.worker.virtual_worker.Hand`."""
         self.kill()
-        self._worker = StruckWorker(self._disk, AtOnce())
+        self._worker = self._make(self._disk)
 
     def send(self, request: msgspec.Struct) -> None:
         """See `hil.worker.virtual_worker.Hand`."""
@@ -58,6 +58,10 @@ class InlineWorker:
                     return self._worker.answer(asked)
             self._worker.strike_next(asked)
         return None
+
+    def _make(self, disk: Disk) -> Any:
+        """Make who answers."""
+        return StruckWorker(disk, AtOnce())
 
     def stand_still(self) -> None:
         """See `hil.worker.virtual_worker.Hand`."""
