@@ -5,7 +5,20 @@ Exit status: 0 done, 1 the command failed or was lost or the station went away, 
 
 import click
 
-from ground.cli import alarms, archive, autonomy, commands, cop1, files, keys, models, schedule, station, time
+from ground.cli import (
+    alarms,
+    archive,
+    autonomy,
+    commands,
+    cop1,
+    files,
+    inference,
+    keys,
+    models,
+    schedule,
+    station,
+    time,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,6 +54,9 @@ for command in (
     models.pack,
     models.unpack,
     models.plan_transfer_command,
+    inference.chat,
+    inference.conversations,
+    inference.model,
     time.time,
 ):
     main.add_command(command)

@@ -5,7 +5,9 @@ It asks for nothing and keeps no history: the archive does.
 
 from typing import Any
 
+from ground.conversations import ConversationBook
 from ground.events import (
+    CommandIssued,
     DictionaryDiffers,
     EventReported,
     HousekeepingReceived,
@@ -27,11 +29,13 @@ class Picture:
 
     Args:
         dictionary: The words of the mission, as the station has them.
+        conversations: Those that were heard of before the station started.
     """
 
-    def __init__(self, dictionary: Dictionary) -> None:
+    def __init__(self, dictionary: Dictionary, conversations: ConversationBook | None = None) -> None:
         self._dictionary = dictionary
         self._jobs = JobBook()
+        self._conversations = conversations or ConversationBook()
         self._housekeeping: dict[tuple[StructureKind, int], HousekeepingReceived] = {}
         self._digests_found: set[bytes] = set()
 
@@ -50,6 +54,9 @@ class Picture:
                     return self._compare_digest(event.values[DICTIONARY_DIGEST.name], now_ns)
             case ReportReceived():
                 self._jobs.note(event.name, event.values, event.tai_ns)
+                self._conversations.note(event.name, event.values, event.tai_ns)
+            case CommandIssued():
+                self._conversations.prompted(event.name, event.arguments)
         return []
 
     def snapshot(self) -> dict[str, Any]:
@@ -66,6 +73,8 @@ class Picture:
                 for _, each in sorted(self._housekeeping.items())
             },
             "jobs": self._jobs.snapshot(),
+            "conversations": self._conversations.snapshot(),
+            "models": self._conversations.models,
         }
 
     def _compare_digest(self, found: bytes | None, now_ns: int) -> list[StationEvent]:

@@ -34,7 +34,9 @@ from ground.alarms.rules_file import read_rules
 from ground.alarms.watch import Watch
 from ground.archive.archive import Archive
 from ground.archive.damage import DamagedError, is_damage, set_aside
+from ground.archive.history import History
 from ground.archive.retention import Rule
+from ground.conversations import ConversationBook, recall
 from ground.events import (
     ArchiveFailed,
     PortReported,
@@ -180,6 +182,7 @@ class StationService:
                     store=self.files, journal=self._archive.transfers, records=self._archive.transfers.records()
                 ),
                 stores=self._archive.stores(),
+                conversations=self._recall(),
             )
             self.watch = Watch(default_rules(DICTIONARY), self._alarms_told())
             try:
@@ -201,6 +204,10 @@ class StationService:
             self._remember()
             with contextlib.suppress(sqlite3.Error):
                 self._archive.close()
+
+    def _recall(self) -> ConversationBook:
+        with contextlib.closing(History.open(self.config.archive_path)) as history:
+            return recall(history)
 
     async def _serve(self, doors: Doors) -> None:
         config = self.config

@@ -23,6 +23,7 @@ from ccsds.pus.telecommand import REQUEST_ID_OCTETS, RequestId, Telecommand
 from ccsds.pus.verification import VerificationStage
 from ccsds.sdls.security import Security
 from ground.beacon import BeaconListener
+from ground.conversations import ConversationBook
 from ground.downlink import Downlink, FilePdu, Heard, Item, LiveCount, PlayedBack, Verified
 from ground.events import (
     FINAL,
@@ -68,6 +69,7 @@ class Station:
         security: The keys of this end, or None on a bench: then every frame is believed.
         files: Where its files are, and what is remembered of transfers; None keeps both in memory.
         stores: What was last noted of the packet stores on board.
+        conversations: Those that were heard of before.
 
     Raises:
         MisuseError: The journal of the transfers holds what is no record of one.
@@ -82,6 +84,7 @@ class Station:
         security: Security | None = None,
         files: FilesHome | None = None,
         stores: Iterable[StoreNoted] = (),
+        conversations: ConversationBook | None = None,
     ) -> None:
         self.config = config
         self._dictionary = dictionary
@@ -92,7 +95,7 @@ class Station:
         self._tracker = Tracker(config.tracker)
         self.onboard_time = OnboardTime(config.profile)
         """What is known of on-board time; whoever drives the station tells it UTC, and the light time if it can."""
-        self._picture = Picture(dictionary)
+        self._picture = Picture(dictionary, conversations)
         self._stores = StoreBook(stores)
         self._next_sequence_count = config.next_sequence_count
         self._next_command_id = config.next_command_id
@@ -377,19 +380,19 @@ class Station:
         if service_type == HOUSEKEEPING_SERVICE:
             self._defining[command_id] = (name, arguments)
         self._uplink.put(command_id, octets, service)
-        self._events.append(
-            CommandIssued(
-                time_ns=now_ns,
-                command_id=command_id,
-                name=name,
-                arguments=arguments,
-                service=service,
-                source_id=self.config.source_id,
-                sequence_count=packet.sequence_count,
-                octets=octets,
-                is_automatic=is_automatic,
-            )
+        issued = CommandIssued(
+            time_ns=now_ns,
+            command_id=command_id,
+            name=name,
+            arguments=arguments,
+            service=service,
+            source_id=self.config.source_id,
+            sequence_count=packet.sequence_count,
+            octets=octets,
+            is_automatic=is_automatic,
         )
+        self._events.append(issued)
+        self._picture.learn(issued, now_ns)
         self._follow_tracker(now_ns)
         return command_id
 

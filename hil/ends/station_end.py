@@ -6,6 +6,7 @@ a new source identifier, as its archive has it, and gives up the commands that w
 archive's journal and from a disk that forgets what was not synced, as the one of its keys does.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from ccsds.sdls.key_store import KeyStore
 from ccsds.sdls.security import Security
 from ccsds.time import unix_ns_from_tai
 from ground.archive.archive import STOPPED, Archive
+from ground.archive.history import History
+from ground.conversations import recall
 from ground.events import FINAL, CommandStaged, Stage, StationEvent
 from ground.files import FilesHome
 from ground.station import Station
@@ -143,7 +146,15 @@ class StationEnd(End[Station]):
         self._open.clear()
         transfers = self._archive.transfers
         home = FilesHome(store=self.disk, journal=transfers, records=transfers.records())
-        station = Station(config, security=self._security, files=home, stores=self._archive.stores())
+        with contextlib.closing(History.open(self._archive_path)) as history:
+            conversations = recall(history)
+        station = Station(
+            config,
+            security=self._security,
+            files=home,
+            stores=self._archive.stores(),
+            conversations=conversations,
+        )
         station.onboard_time.set_utc(self._unix_ns(), now_ns)
         return station
 

@@ -6,7 +6,7 @@ Style, drawings and data stand in the file itself, so it can be mailed, printed,
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,10 @@ def render(result: Result) -> str:
         *(
             _section("sample", f"What the model of job {job_id} wrote", f"<pre>{_text(text.strip())}</pre>")
             for job_id, text in result.evidence.samples.items()
+        ),
+        *(
+            _section("chat", f"Conversation {number}", _turns(turns))
+            for number, turns in result.evidence.conversations.items()
         ),
         _section("events", "Events", _events(result)),
         _footer(result),
@@ -255,6 +259,10 @@ def _files(result: Result) -> str:
     )
     head = "<thead><tr><th>file</th><th>SHA-256 as it was laid</th><th>at the other end</th></tr></thead>"
     return f"<table>{head}{rows}</table>" if rows else ""
+
+
+def _turns(turns: Sequence[Mapping[str, Any]]) -> str:
+    return "".join(f"<p>{_text(turn['prompt'] or '')}</p><pre>{_text(turn['reply'])}</pre>" for turn in turns)
 
 
 def _events(result: Result) -> str:

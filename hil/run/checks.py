@@ -53,6 +53,7 @@ def judge(
     if submitted is not None:
         report = evidence.job_reports.get(submitted["job_id"], {})
         checks += _job(scenario, submitted["job_id"], report, evidence, reference)
+    checks += _replies(scenario, evidence)
     checks += _files(scenario, evidence)
     checks += _environment(scenario, evidence)
     checks += _link(scenario, evidence)
@@ -122,6 +123,14 @@ def _job(
     if expect.sample:
         sample = evidence.samples.get(job_id, "")
         yield Check("the sample text arrived", bool(sample), f"{len(sample)} characters")
+
+
+def _replies(scenario: Scenario, evidence: Evidence) -> Iterator[Check]:
+    expected = scenario.expect.replies_min
+    if expected:
+        turns = [turn for turns in evidence.conversations.values() for turn in turns]
+        whole = sum(turn["is_whole"] for turn in turns)
+        yield Check("replies of the model are whole", whole >= expected, f"{whole} of {len(turns)}, by their digests")
 
 
 def _files(scenario: Scenario, evidence: Evidence) -> Iterator[Check]:

@@ -87,6 +87,11 @@ class Evidence:
         self.line_counts: dict[str, dict[str, int]] = {}
         """For each direction, what its line did in all."""
 
+    @property
+    def conversations(self) -> dict[str, list[dict[str, Any]]]:
+        """What was said to the model on board, and what came of its replies, as the station knows it at the end."""
+        return self.station_state.get("conversations", {})
+
     def note(self, source: str, event: Mapping[str, Any]) -> None:
         """Take one event.
 

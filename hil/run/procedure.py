@@ -1,9 +1,9 @@
 """What the ground does in a scenario, step by step: a sans-IO core fed with the station's events.
 
 It sends a command, waits until the tracker knows how it ended, and goes on; or it sends a file, or waits for a job to
-end, a file to arrive, or a time to pass. It breaks off at the first command that does not complete in its attempts. It
-sees only what a person at the station would see, so it is the same in virtual and in real time. A step that may fail
-holds up nothing.
+end, for a reply, for a file to arrive, or for a time to pass. It breaks off at the first command that does not complete
+in its attempts. It sees only what a person at the station would see, so it is the same in virtual and in real time. A
+step that may fail holds up nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -52,6 +52,9 @@ class Procedure:
         self._attempts_left = 0
         self._is_due_again = False
         self._job_states: dict[int, str] = {}
+        # By conversation, the latest turn that was given, and the latest whose reply has ended.
+        self._prompted: dict[int, int] = {}
+        self._replied: dict[int, int] = {}
         self._files_arrived: set[str] = set()
         self._files_failed: set[str] = set()
         self._heard_ns = 0
@@ -125,6 +128,9 @@ class Procedure:
                 self._files_failed.add(name)
                 if not self._may_fail(name):
                     self.failures.append(f"transfer of {name or 'a file'} failed: {text}")
+            case {"type": "ReportReceived", "name": "reply_end", "values": values}:
+                number = values["conversation"]
+                self._replied[number] = max(values["turn"], self._replied.get(number, 0))
             case {"type": "ReportReceived", "name": "job_report", "values": values}:
                 self._hear(values["job_id"], values["state"], now_ns)
             case {"type": "ReportReceived", "name": "job_progress", "values": values}:
@@ -143,6 +149,9 @@ class Procedure:
         step = self._steps[self._position]
         if step.wait_for_job is not None:
             return self._job_states.get(step.wait_for_job) in _JOB_ENDED
+        if step.wait_for_reply is not None:
+            wanted = self._prompted.get(step.wait_for_reply, 0)
+            return self._replied.get(step.wait_for_reply, 0) >= wanted
         if step.wait_for_file is not None:
             has_failed = step.may_fail and step.wait_for_file in self._files_failed
             return has_failed or step.wait_for_file in self._files_arrived
@@ -171,6 +180,8 @@ class Procedure:
         self._awaited_command = command_id if step.waits else None
 
     def _give(self, command: str, arguments: Mapping[str, Any], may_fail: bool) -> int:
+        if command == "chat.prompt":
+            self._prompted[arguments["conversation"]] = arguments["turn"]
         command_id = self._send(command, arguments)
         self._given[command_id] = may_fail
         return command_id

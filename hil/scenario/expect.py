@@ -41,6 +41,8 @@ class ExpectTable(Table, frozen=True, kw_only=True):
     """For a corpus, by its SHA-256, what the validation loss must be under; other corpora are not judged by it."""
     sample: bool = False
     """The trained model's sample text arrives."""
+    replies_min: Annotated[int, Meta(ge=0)] = 0
+    """At least so many replies of the model on board are whole at the station, by their digests."""
     commands_sent_again_min: Annotated[int, Meta(ge=0)] = 0
     """Commands that the tracker had to send more than once."""
     answers_from_journal_min: Annotated[int, Meta(ge=0)] = 0

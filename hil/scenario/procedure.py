@@ -10,7 +10,7 @@ from hil.scenario.table import Label, Seconds, Table
 from mission.definition import DICTIONARY
 from mission.dictionary import Command
 
-STEP_KINDS = ("command", "wait_for_job", "put_file", "wait_for_file", "wait_s", "wait_until_s")
+STEP_KINDS = ("command", "wait_for_job", "wait_for_reply", "put_file", "wait_for_file", "wait_s", "wait_until_s")
 """What a step of the procedure can be."""
 
 # A command that does not complete in so many attempts does not for a reason.
@@ -23,6 +23,8 @@ class StepTable(Table, frozen=True, kw_only=True):
     command: str | None = None
     arguments: dict[str, Any] = msgspec.field(default_factory=dict)
     wait_for_job: Annotated[int, Meta(ge=1)] | None = None
+    wait_for_reply: Annotated[int, Meta(ge=1)] | None = None
+    """A conversation: the end of the reply to its latest prompt is awaited."""
     put_file: str | None = None
     """A file of the station, which is sent up to the same name."""
     wait_for_file: str | None = None

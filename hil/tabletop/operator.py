@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ccsds.cltu import cltu_encode
 from ccsds.errors import MisuseError
 from ccsds.pus.telecommand import Telecommand
@@ -17,7 +19,6 @@ from ccsds.tc_frame import TcFrame, TcFrameKind
 from flight.disk import Disk
 from flight.events import ResetDue
 from flight.jobs.corpus import CorpusFile, Origin
-from flight.jobs.messages import Request
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from ground.downlink import Downlink, Item, Verified
 from ground.events import EventReported, FrameReceived, ReportReceived
@@ -41,12 +42,14 @@ class IdleWorker:
 
     def __init__(self) -> None:
         self.is_alive = False
+        self.waiting = 0
+        """Requests that will be answered and are not yet."""
 
     def launch(self) -> None:
         """See `flight.jobs.worker_port.WorkerPort`."""
         self.is_alive = True
 
-    def send(self, request: Request) -> None:
+    def send(self, request: msgspec.Struct) -> None:
         """See `flight.jobs.worker_port.WorkerPort`."""
 
     def memory_octets(self) -> int:
@@ -68,8 +71,6 @@ class HandWorker(IdleWorker):
     def __init__(self, hand: Hand) -> None:
         super().__init__()
         self.hand = hand
-        self.waiting = 0
-        """Requests that are not answered."""
 
     def launch(self) -> None:
         """See `flight.jobs.worker_port.WorkerPort`."""
@@ -77,7 +78,7 @@ class HandWorker(IdleWorker):
         self.waiting = 0
         self.hand.launch()
 
-    def send(self, request: Request) -> None:
+    def send(self, request: msgspec.Struct) -> None:
         """See `flight.jobs.worker_port.WorkerPort`."""
         self.waiting += 1
         self.hand.send(request)
@@ -95,12 +96,20 @@ class Operator:
     Args:
         disk: The store.
         make_hand: Makes who does the work of jobs; nobody, if it is not given.
+        make_model_hand: Makes who serves models; nobody, if it is not given.
         config: Fields of `SpacecraftConfig` that differ from its defaults.
     """
 
-    def __init__(self, disk: Disk, make_hand: Callable[[Disk], Hand] | None = None, **config: Any) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        make_hand: Callable[[Disk], Hand] | None = None,
+        make_model_hand: Callable[[Disk], Hand] | None = None,
+        **config: Any,
+    ) -> None:
         self.disk = disk
         self._make_hand = make_hand
+        self._make_model_hand = make_model_hand
         # On the table nothing is between the two: the spacecraft is told of contact.
         profile = replace(find_profile("serial"), contact=Contact.MODEM)
         self.config = SpacecraftConfig(profile=profile, tai_offset_ns=10**18, **config)
@@ -116,8 +125,12 @@ class Operator:
     def boot(self) -> None:
         """Start the flight software, as after a kill."""
         self.worker = IdleWorker() if self._make_hand is None else HandWorker(self._make_hand(self.disk))
+        make = self._make_model_hand
+        self.model_worker = IdleWorker() if make is None else HandWorker(make(self.disk))
         self._ground = Downlink(self.config.profile, DICTIONARY)
-        self.spacecraft = Spacecraft(self.config, self.disk, self.worker, {"text": _CORPUS}, self.now_ns)
+        self.spacecraft = Spacecraft(
+            self.config, self.disk, self.worker, {"text": _CORPUS}, self.now_ns, model_worker=self.model_worker
+        )
         self.spacecraft.contact(True, self.now_ns)
         self.spacecraft.advance(self.now_ns)
         self.hear()
@@ -128,7 +141,7 @@ class Operator:
         end_ns = self.now_ns + round(seconds * NS_PER_S)
         while self.now_ns < end_ns:
             due_ns = self.spacecraft.next_deadline()
-            if isinstance(self.worker, HandWorker) and self.worker.waiting:
+            if self.worker.waiting or self.model_worker.waiting:
                 due_ns = self.now_ns + NS_PER_S if due_ns is None else min(due_ns, self.now_ns + NS_PER_S)
             before_ns = self.now_ns
             self.now_ns = end_ns if due_ns is None else min(max(due_ns, self.now_ns), end_ns)
@@ -139,12 +152,18 @@ class Operator:
         self.hear()
 
     def _work(self) -> None:
-        """Hand over one reply of the worker, if it has one."""
-        if isinstance(self.worker, HandWorker) and self.worker.waiting:
-            reply = self.worker.hand.wait_reply(0)
-            self.worker.waiting -= 1
-            if reply is not None:
+        """Hand over one reply of each worker that has one."""
+        for worker in (self.worker, self.model_worker):
+            if not isinstance(worker, HandWorker) or not worker.waiting:
+                continue
+            reply: Any = worker.hand.wait_reply(0)
+            worker.waiting -= 1
+            if reply is None:
+                continue
+            if worker is self.worker:
                 self.spacecraft.worker_replied(reply, self.now_ns)
+            else:
+                self.spacecraft.model_worker_replied(reply, self.now_ns)
 
     def command(self, name: str, /, **arguments: Any) -> FailureCode | None:
         """Send a command; give the code with which it failed, or None if it completed."""
