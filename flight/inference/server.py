@@ -473,8 +473,10 @@ class Server:
             self._reporter.report("model_report", self.report())
         elif not self._is_proven:
             self._reporter.event(MODEL_SERVED, slot=after.served, name=known.name)
+        if self._is_proven or models.phase is not Phase.SETTLED:
+            # To be loaded again is no progress: a prompt may end every worker that reads it.
+            self._supervision.progressed()
         self._is_proven, self._is_doubted = True, False
-        self._supervision.progressed()
         self._check_due_ns = now_ns + self._canary_ns
 
     def _failed(self, request: ServerRequest, reply: Failed, now_ns: int) -> None:

@@ -68,7 +68,8 @@ class ModelServer:
         try:
             return self._answer(request)
         except FloatingPointError as error:
-            return Failed(str(error), FailureKind.LOST)
+            struck = self._struck()
+            return Failed(f"{struck} was struck in memory: {error}" if struck else str(error), FailureKind.LOST)
         except Exception as error:
             return Failed(failure_reason(error), failure_kind(error))
 

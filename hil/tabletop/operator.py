@@ -118,6 +118,8 @@ class Operator:
         self.events: list[EventReported] = []
         """Everything that was announced, over all starts."""
         self.reports: list[ReportReceived] = []
+        self.refusal = ""
+        """Why the latest command that failed did."""
         self.resets: list[str] = []
         """Resets that the spacecraft has asked for."""
         self.boot()
@@ -189,7 +191,10 @@ class Operator:
         self.spacecraft.advance(self.now_ns)
         self.hear()
         failed = [report for report in reports if report.stage in _FAILED]
-        return FailureCode(failed[0].failure_code or 0) if failed else None
+        if not failed:
+            return None
+        self.refusal = failed[0].failure_text
+        return FailureCode(failed[0].failure_code or 0)
 
     def arm(self, name: str) -> None:
         """Arm a hazardous command."""

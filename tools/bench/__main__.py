@@ -25,7 +25,7 @@ BENCHES = {
         "survival",
         "cut_day",
     ),
-    "models": ("packing",),
+    "models": ("packing", "generation"),
     "loop": ("validate", "silence", "soak"),
     "station": ("archive",),
     "exact": ("checkpoint", "flips", "guard", "kills", "ranks", "minutely"),

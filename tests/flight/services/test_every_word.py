@@ -6,6 +6,7 @@ here fails.
 
 import hashlib
 import itertools
+import json
 import math
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from ccsds.errors import MalformedError
 from ccsds.pus.telecommand import Telecommand
 from flight.disk import RealDisk
+from flight.jobs.recipe import load_recipe
 from flight.slots import Begun, SlotStore
 from hil.tabletop.operator import SOURCE_ID, Operator
 from mission.channels import Apid
@@ -54,6 +56,9 @@ KEY = {"reactions": [{"event": 40, "about": 0}]}
 REACTION = ("reaction.add", {"reactions": [{"event": 40, "about": 0, "request": request(2)}]})
 INSTALL = {"kind": SlotKind.CONFIGURATION, "name": "new", "sha256": hashlib.sha256(CONFIGURATION).digest()}
 SLOT = {"kind": SlotKind.CONFIGURATION}
+SERVED = ("model.activate", {"name": "model.safetensors"})
+CONVERSATION = {"conversation": 3}
+PROMPT = ("chat.prompt", {**CONVERSATION, "turn": 1, "text": "words"})
 STORE = {"store": StoreId.EVENTS}
 STORES = {"stores": ["events"]}
 TRANSFER = {"source_entity": 1, "sequence": 5}
@@ -79,6 +84,16 @@ EXAMPLES = {
     "job.report": ((JOB,), {"job_id": 1}),
     "job.discard": ((JOB, *armed("job.cancel"), ("job.cancel", {"job_id": 1})), {"job_id": 1}),
     "device.trust": ((), {}),
+    "chat.prompt": ((SERVED,), PROMPT[1]),
+    "chat.stop": ((SERVED, PROMPT), CONVERSATION),
+    "chat.list": ((SERVED, PROMPT), {}),
+    "chat.forget": ((SERVED, PROMPT, ("chat.stop", CONVERSATION)), CONVERSATION),
+    "chat.repeat": ((SERVED, PROMPT, ("chat.stop", CONVERSATION)), {**CONVERSATION, "turn": 1}),
+    "model.activate": ((), SERVED[1]),
+    "model.roll_back": ((SERVED,), {}),
+    "model.check": ((SERVED,), {}),
+    "model.report": ((), {}),
+    "model.list": ((), {}),
     "key.activate": ((), {"spi": 1}),
     "key.deactivate": ((), {"spi": 1}),
     "key.destroy": ((), {"spi": 1}),
@@ -209,12 +224,24 @@ def operator(tmp_path):
     disk.append("files/here", b"a file")
     disk.append("files/new", CONFIGURATION)
     disk.append("files/procedures/cold", b"wait 1h\n")
+    disk.append("files/model.safetensors", model_octets())
     begun = SlotStore(disk).begin(SlotKind.CONFIGURATION)
     assert begun == Begun(Slot.BUILT_IN)
     operator = Operator(disk, slots={SlotKind.CONFIGURATION: begun})
     operator.spacecraft.advance(SECOND)  # What was said at the start is in the packet stores.
     operator.now_ns = SECOND
     return operator
+
+
+def model_octets():
+    """Give the smallest file that looks like a model of a job from outside."""
+    about = {"recipe": load_recipe("tiny").to_toml(), "vocabulary": ["a"], "weights_sha256": ""}
+    header = {
+        "__metadata__": {"starloop": json.dumps(about)},
+        "a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
+    }
+    head = json.dumps(header).encode()
+    return len(head).to_bytes(8, "little") + head + bytes(4)
 
 
 def packet_of(command, operator, data):

@@ -7,6 +7,7 @@ from ccsds.errors import MisuseError
 from hil.__main__ import main
 from hil.run.corpora import find_corpora
 from hil.run.run import prepare_folder
+from hil.scenario.procedure import STEP_KINDS
 from hil.scenario.scenario import load_scenario, parse_scenario, shipped_scenarios
 
 GOOD = 'name = "x"\nprocedure = [{ command = "test.connection" }]\n'
@@ -39,8 +40,7 @@ def test_a_shipped_scenario_is_right_and_says_what_it_is(name):
         (GOOD + "[expect]\nsample = true", "expect: a job is expected, but no step of the procedure submits one"),
         (
             'name = "x"\nprocedure = [{ wait_s = 1, command = "test.connection" }]',
-            "procedure[0]: expected one of command, wait_for_job, put_file, wait_for_file, wait_s, wait_until_s, found "
-            "command and wait_s",
+            f"procedure[0]: expected one of {', '.join(STEP_KINDS)}, found command and wait_s",
         ),
         (
             GOOD + '[[faults]]\nkind = "flip"\njob_step = 1\npart = "brain"',
@@ -60,7 +60,7 @@ def test_a_shipped_scenario_is_right_and_says_what_it_is(name):
         ('name = "x"', "missing required field `procedure`"),
         (
             'name = "x"\nprocedure = [{}]',
-            "procedure[0]: expected one of command, wait_for_job, put_file, wait_for_file, wait_s, wait_until_s, found",
+            f"procedure[0]: expected one of {', '.join(STEP_KINDS)}, found",
         ),
         ('name = "x"\nprocedure = [{ command = "fly" }]', "procedure[0]: unknown command 'fly'"),
         (
