@@ -18,6 +18,7 @@ import msgspec
 from ccsds.errors import MalformedError, MisuseError
 from flight.disk import Disk
 from flight.jobs.recipe import load_recipe
+from flight.jobs.swift_recipe import Tokens
 from flight.shelf import JOBS_DIRECTORY, MODEL_NAME
 from mission.files import FILES_DIRECTORY
 from mission.inference import ModelKind
@@ -217,9 +218,16 @@ def _check_config(path: str, config: dict[str, Any]) -> int:
 
 def _context_of(path: str, card: ModelCard) -> int:
     try:
-        return load_recipe(card.recipe).model.context
+        recipe = load_recipe(card.recipe)
     except MisuseError as error:
         raise MisuseError(f"{path}: {error}") from None
+    if recipe.swift is not None:
+        raise MisuseError(
+            f"{path}: expected a model of nanogpt, found one of swift, which is not served yet"
+        )
+    if recipe.data is not None and recipe.data.tokens is not Tokens.CHARACTERS:
+        raise MisuseError(f"{path}: expected a model of characters, found one of {recipe.data.tokens.value}")
+    return recipe.model.context
 
 
 def _weights_octets(disk: Disk, path: str) -> int:
