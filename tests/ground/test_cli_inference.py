@@ -1,0 +1,150 @@
+"""`ground chat`, `conversations` and `model` against a station in service, with a model that is a list of words."""
+
+import hashlib
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from ccsds.pus.verification import VerificationReport, VerificationStage
+from ground.__main__ import main
+from mission.definition import DICTIONARY
+from mission.inference import ReplyEnd
+
+WORDS = ["To be, ", "or not ", "to be: ", "that is the question"]
+
+
+@pytest.fixture
+def ground(tmp_path, served):
+    def run(*arguments, typed=None):
+        home = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
+        options = ["--socket", str(served.config.socket_path)]
+        return CliRunner().invoke(main, [*arguments, *options], env={**home, "COLUMNS": "400"}, input=typed)
+
+    return run
+
+
+def say(spacecraft, name, **values):
+    report = DICTIONARY.reports[name]
+    spacecraft.say(report.service, report.subtype, report.fields.encode(values))
+
+
+def tell(spacecraft, key, words=WORDS, attempt=1, missing=()):
+    for sequence, text in enumerate(words):
+        if sequence not in missing:
+            say(spacecraft, "reply_chunk", **key, attempt=attempt, sequence=sequence, text=text)
+    say(
+        spacecraft,
+        "reply_end",
+        **key,
+        attempt=attempt,
+        chunks=len(words),
+        end=ReplyEnd.LENGTH,
+        reason="",
+        prompt_tokens=5,
+        tokens=20,
+        tokens_per_s=4.0,
+        sha256=hashlib.sha256("".join(words).encode()).digest(),
+        model_sha256=bytes(32),
+    )
+
+
+@pytest.fixture
+def chatty(served):
+    """A spacecraft that answers each prompt with the same words."""
+    spacecraft = served.spacecraft
+    complete = spacecraft.answer
+
+    def answer(telecommand):
+        if (telecommand.service, telecommand.subtype) == (129, 1):
+            said = DICTIONARY.command("chat.prompt").arguments.decode(telecommand.data)
+            tell(spacecraft, {"conversation": said["conversation"], "turn": said["turn"]})
+        return complete(telecommand)
+
+    spacecraft.answer = answer
+    return spacecraft
+
+
+def prompts(spacecraft):
+    layout = DICTIONARY.command("chat.prompt").arguments
+    return [layout.decode(each.data) for each in spacecraft.telecommands if (each.service, each.subtype) == (129, 1)]
+
+
+def test_a_prompt_is_answered_in_the_terminal_and_kept_by_the_station(ground, chatty):
+    result = ground("chat", "To be?", "--temperature", "0.5", "--top-k", "40", "--tokens", "20", "--telemetry")
+    assert result.exit_code == 0, result.output
+    assert "".join(WORDS) in result.output
+    (prompt,) = prompts(chatty)
+    assert (prompt["conversation"], prompt["turn"], prompt["text"]) == (1, 1, "To be?")
+    assert (prompt["temperature"], prompt["top_k"], prompt["tokens_max"], int(prompt["telemetry"])) == (0.5, 40, 20, 1)
+    shown = ground("conversations").output
+    assert "1> To be?" in shown
+    assert "".join(WORDS) in shown
+    assert "LENGTH, 20 tokens, 4.0/s" in shown
+
+
+def test_lines_that_are_typed_are_turns_of_one_conversation(ground, chatty):
+    assert ground("chat", "--conversation", "7", typed="One?\n\nTwo?\n").exit_code == 0
+    assert [(each["conversation"], each["turn"], each["text"]) for each in prompts(chatty)] == [
+        (7, 1, "One?"),
+        (7, 2, "Two?"),
+    ]
+    assert ground("chat", "--new", "Three?").exit_code == 0
+    assert ground("chat", "Four?").exit_code == 0
+    assert [(each["conversation"], each["turn"]) for each in prompts(chatty)[2:]] == [(8, 1), (8, 2)]
+
+
+def test_a_reply_is_given_to_programs_whole(ground, chatty):
+    reply = json.loads(ground("chat", "To be?", "--json").output)
+    assert (reply["reply"], reply["is_whole"], reply["prompt"]) == ("".join(WORDS), True, "To be?")
+
+
+def test_a_prompt_that_is_refused_tells_why(ground, served):
+    def refuse(telecommand):
+        return [VerificationReport(VerificationStage.START_FAILED, telecommand.request_id, None, 8, "no model")]
+
+    served.spacecraft.answer = refuse
+    result = ground("chat", "To be?")
+    assert (result.exit_code, "no model" in result.output) == (1, True)
+
+
+def test_a_reply_that_does_not_come_is_waited_for_no_longer_than_said(ground, served):
+    result = ground("chat", "To be?", "--timeout", "0.3")
+    assert result.exit_code == 1
+    assert "its reply is not whole" in result.output
+    assert ground("chat", "To be?", "--no-wait").output == "turn 2 waits\n"
+
+
+def test_a_model_is_activated_with_its_digest_and_canary(ground, served):
+    arguments = ["--sha256", "ab" * 32, "--canary", "To be", "--answer", ", or"]
+    assert ground("model", "activate", "gemma", *arguments).exit_code == 0
+    (telecommand,) = served.spacecraft.telecommands
+    assert DICTIONARY.command("model.activate").arguments.decode(telecommand.data) == {
+        "name": "gemma", "sha256": bytes.fromhex("ab" * 32), "canary": "To be", "answer": ", or",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("word", "subtype"), [("roll-back", 7), ("check", 8), ("report", 9), ("list", 10)])
+def test_models_are_looked_after(ground, served, word, subtype):
+    assert ground("model", word).exit_code == 0
+    assert [(each.service, each.subtype) for each in served.spacecraft.telecommands] == [(129, subtype)]
+
+
+def test_the_digest_of_a_file_is_asked_for(ground, served):
+    complete = served.spacecraft.answer
+
+    def answer(telecommand):
+        say(served.spacecraft, "file_attributes", name="gemma/config.json", size=9, sha256=bytes(32), failure="")
+        return complete(telecommand)
+
+    served.spacecraft.answer = answer
+    assert "gemma/config.json: 9 octets 0000" in ground("model", "verify", "gemma/config.json").output
+
+
+def test_a_directory_goes_up_file_by_file(ground, served, tmp_path):
+    directory = tmp_path / "gemma"
+    directory.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (directory / name).write_text(name)
+    lines = ground("model", "upload", str(directory), "gemma").output.splitlines()
+    assert [line.split()[1] for line in lines] == ["gemma/config.json", "gemma/model.safetensors"]
