@@ -130,7 +130,11 @@ class Engine:
         Args:
             is_running: Whether its worker runs already; it may go on where no worker may be started.
         """
-        return self._held_by is PauseCause.NONE and not self._device.is_lost and (is_running or self._pace.may_launch)
+        return (
+            self._held_by is PauseCause.NONE
+            and not self._device.is_lost
+            and (is_running or self._dialogue.pace.may_launch)
+        )
 
     def moved(self, job_id: int, before: JobState, trigger: Trigger, now_ns: int) -> None:
         """Act upon a move that an operator asked for, once it is committed."""
