@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ccsds.errors import MisuseError
+from ccsds.errors import MalformedError, MisuseError
 from ccsds.sdls.key_file import End
 from ccsds.sdls.key_store import Standing
 from ccsds.sdls.security import Security
@@ -206,8 +206,13 @@ class StationService:
                 self._archive.close()
 
     def _recall(self) -> ConversationBook:
-        with contextlib.closing(History.open(self.config.archive_path)) as history:
-            return recall(history)
+        """Give the conversations that the archive holds; those that cannot be read are no reason not to serve."""
+        try:
+            with contextlib.closing(History.open(self.config.archive_path)) as history:
+                return recall(history)
+        except (MalformedError, sqlite3.Error) as error:
+            self._say(f"conversations: expected an archive that can be read, found: {error}; they begin anew")
+            return ConversationBook()
 
     async def _serve(self, doors: Doors) -> None:
         config = self.config
