@@ -47,10 +47,13 @@ class LanguageModel:
     def encode(self, prompt: Begin) -> tuple[list[int], int]:
         """See `flight.inference.text_model.TextModel`."""
         room = self.context - min(prompt.tokens_max, REPLY_TOKENS_MIN)
-        for left_out in range(len(prompt.turns) + 1):
+        for left_out in range(len(prompt.turns)):
             tokens = self._tokens(prompt, prompt.turns[left_out:])
             if len(tokens) <= room:
                 return tokens, left_out
+        tokens = self._tokens(prompt, ())
+        if len(tokens) <= room:
+            return tokens, len(prompt.turns)
         raise MisuseError(f"prompt: expected at most {room} tokens, which leave room for a reply, found {len(tokens)}")
 
     def room(self, prompt_tokens: int) -> int:
@@ -104,7 +107,7 @@ def load_language_model(disk: Disk, path: str) -> LanguageModel:
         raise MisuseError("language model: expected a store that is a directory, found another")
     directory = str(disk.locate(path))
     try:
-        model, told = transformers.AutoModelForCausalLM.from_pretrained(
+        loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(
             directory,
             local_files_only=True,
             trust_remote_code=False,
@@ -119,6 +122,7 @@ def load_language_model(disk: Disk, path: str) -> LanguageModel:
         raise MalformedError(
             f"{path}: expected a model that can be loaded, found {type(error).__name__}: {error}"
         ) from None
+    model, told = loaded
     # Weights that are not there would be drawn anew, and a model that talks nonsense served without a word.
     for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if told.get(what):

@@ -24,6 +24,10 @@ class VirtualModelWorker(VirtualWorker):
     def __init__(self, hand: Hand, durations: WorkDurations, activity: Activity | None = None) -> None:
         super().__init__(hand, durations, activity=activity)
 
+    def send(self, request: Any) -> None:
+        """See `flight.jobs.worker_port.WorkerPort`."""
+        super().send(request)
+
     def _duration_ns(self, request: Any) -> int:
         durations = self._durations
         match request:

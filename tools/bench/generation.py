@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import tokenizers
 import torch
@@ -100,7 +101,7 @@ def _hugging_face() -> Row:
         _lay_gemma(path)
         ours = load_language_model(disk, "files/gemma")
         ours.ends = frozenset()
-        theirs = transformers.AutoModelForCausalLM.from_pretrained(path)
+        theirs: Any = transformers.AutoModelForCausalLM.from_pretrained(path)
         prompt = Begin(
             turns=(),
             telemetry="",
