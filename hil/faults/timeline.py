@@ -1,8 +1,8 @@
 """The faults of a scenario on one timeline with the link: what brings each about, and the hand that strikes.
 
 A fault comes at a time, with a pass, at a step of a job, at an event or a named instant, or by chance. It strikes once;
-one by chance strikes as often as is drawn. What it strikes is drawn from the campaign's seed, by the fault's number. One
-that waits for something waits no longer than its ``until_s``.
+one by chance strikes as often as is drawn. What it strikes is drawn from the campaign's seed, by the fault's number.
+One that waits for something waits no longer than its ``until_s``.
 """
 
 from collections import Counter
