@@ -11,11 +11,14 @@ SEED ?= 1
 ONLY ?= all
 DEMO := build/demo
 
-.PHONY: help demo test style types bench campaign clean
+.PHONY: help console demo test style types bench campaign clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+console: $(READY)  ## Show a spacecraft that trains in orbit, and the console to command it from, at http://127.0.0.1:8180
+	$(BIN)/hil console --out build/console-run --force
 
 demo: $(READY)  ## Train a nanoGPT over an emulated space link, through faults, to the same weights (build/demo/)
 	$(BIN)/hil run first_light --seed $(SEED) --out $(DEMO) --force

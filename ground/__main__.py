@@ -11,13 +11,16 @@ from ground.cli import (
     autonomy,
     commands,
     cop1,
+    doctor,
     files,
     inference,
     keys,
     models,
+    procedures,
     schedule,
     station,
     time,
+    users,
 )
 
 
@@ -51,6 +54,7 @@ for command in (
     files.transfer,
     cop1.cop1,
     keys.keys,
+    procedures.run_procedure,
     models.pack,
     models.unpack,
     models.plan_transfer_command,
@@ -58,6 +62,9 @@ for command in (
     inference.conversations,
     inference.model,
     time.time,
+    doctor.doctor,
+    doctor.completion,
+    users.users,
 ):
     main.add_command(command)
 

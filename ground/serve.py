@@ -48,6 +48,7 @@ from ground.pass_plan import PassPlan, read_pass_plan
 from ground.server.app import make_app
 from ground.server.doors import Doors, WebAddress, load_certificate
 from ground.server.operations import Operations
+from ground.server.procedures import Procedures
 from ground.station import Station
 from ground.station_config import StationConfig
 from ground.transfer_events import (
@@ -88,6 +89,8 @@ class ServeConfig:
     """File of the passes that are expected (`ground.pass_plan`), or None: none are known."""
     rules_path: Path | None = None
     """File of the station's own limits and derived parameters, or None: those of the dictionary alone."""
+    procedures_path: Path | None = None
+    """Directory of the procedures that people may have the station run, or None: none."""
     has_console: bool = True
     """Whether the console is at that address, where it is installed."""
 
@@ -244,6 +247,7 @@ class StationService:
             self.station.contact(False, time.monotonic_ns())
             self.take(self.station.take_events())
             doors.shut()
+            await self.operations.procedures.end()
             self.operations.subscriptions.end()
             await doors.stop()
         for task in done:
@@ -449,13 +453,16 @@ class StationService:
         """Give what makes the application for each door: one application behind both gates."""
         users = None if self.config.users_path is None else Users(self.config.users_path)
         guard = Guard(users, _draw_token)
+        self.operations.procedures = Procedures(
+            self.config.procedures_path, self.config.socket_path, guard, self.note_action
+        )
         app = make_app(self.operations, guard)
         if self.config.web is not None and self.config.has_console and _has_console():
             importlib.import_module("ground.console.mount").mount(
                 app, self.operations, self.config.archive_path, self._plan
             )
         own = () if self.config.web is None else (self.config.web.host, *self.config.web_names)
-        gates = {"socket": SocketGate(app), "web": WebGate(app, guard, own)}
+        gates = {"socket": SocketGate(app, guard), "web": WebGate(app, guard, own)}
         return gates.__getitem__
 
 

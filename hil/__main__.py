@@ -13,14 +13,17 @@ import click
 from rich.console import Console
 
 from ccsds.errors import MisuseError, StarloopError
+from ground.client import default_socket_path
 from hil.bridge.display import BridgeDisplay
 from hil.bridge.service import BridgeService, bridge_link
 from hil.rig.real_time import check_real_time
+from hil.rig.showroom import Showing, Showroom
 from hil.rig.wiring import Mode, Wiring
 from hil.run.corpora import find_corpora
 from hil.run.display import Display, show_result
 from hil.run.run import prepare_folder, run_scenario, with_recording
-from hil.scenario.scenario import load_scenario, shipped_scenarios
+from hil.scenario.scenario import Scenario, load_scenario, shipped_scenarios
+from hil.scenario.spacecraft import SpacecraftTable
 from hil.soak.command import soak_command
 from hil.validation.command import validate
 from mission.profiles import PROFILES
@@ -125,6 +128,60 @@ def run(
         sys.exit(1)
     show_result(console, result, folder)
     sys.exit(0 if result.is_pass else 1)
+
+
+@main.command()
+@click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="Directory for what comes of it.")
+@click.option("--web", default="127.0.0.1:8180", show_default=True, help="Where the console is, as HOST:PORT.")
+@click.option("--profile", default="sband", show_default=True, help="Link profile.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Seed of keys and noise.")
+@click.option(
+    "--socket",
+    "socket_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=default_socket_path,
+    show_default="the user's, where `ground` commands look",
+    help="Where the station serves programs.",
+)
+@click.option("--corpus", default="tinyshakespeare", show_default=True, help="What the first job learns.")
+@click.option("--recipe", default="nanogpt", show_default=True, help="How; none for no job.")
+@click.option("--force", is_flag=True, help="Overwrite an earlier run in that directory.")
+def console(
+    folder: Path, web: str, profile: str, seed: int, socket_path: Path, corpus: str, recipe: str, force: bool
+) -> None:
+    """Show a spacecraft that trains a model in orbit, and the console to command it from, until Ctrl-C."""
+
+    def say(line: str) -> None:
+        click.echo(line)
+
+    try:
+        corpora = find_corpora(_console_scenario(corpus))
+        prepare_folder(folder, force=force)
+        job = {"job_id": 1, "recipe": recipe, "corpus": corpus, "seed": seed}
+        showing = Showing(
+            folder=folder.absolute(),
+            web=web,
+            socket_path=socket_path,
+            profile=profile,
+            seed=seed,
+            job={} if recipe == "none" else job,
+            corpora=corpora,
+        )
+        showroom = Showroom(showing, say)
+    except (MisuseError, OSError) as error:
+        click.echo(f"hil: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            showroom.run()
+    except StarloopError as error:
+        click.echo(f"hil: {error}", err=True)
+        sys.exit(1)
+
+
+def _console_scenario(corpus: str) -> Scenario:
+    """Give what is on board of the spacecraft of a console; nothing of it happens by plan."""
+    return Scenario(name="console", duration_s=1, spacecraft=SpacecraftTable(corpora=[corpus]), procedure=[])
 
 
 @main.command()

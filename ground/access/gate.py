@@ -67,14 +67,25 @@ class SocketGate:
 
     Args:
         application: What is behind it.
+        guard: Knows the programs that the station has started for somebody.
     """
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, guard: Guard) -> None:
         self._application = application
+        self._guard = guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let everybody through, as this computer's user."""
+        """Let everybody through, as this computer's user; a program of the station's as who started it."""
         scope[PRINCIPAL] = LOCAL_USER
+        if scope["type"] in ("http", "websocket"):
+            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+            token = token_of(headers)
+            if token is not None:
+                person = self._guard.lent_to(token)
+                if person is None:
+                    await refuse(scope, send, 401, "expected a session that is lent, found none; it has ended")
+                    return
+                scope[PRINCIPAL] = person
         await self._application(scope, receive, send)
 
 

@@ -29,6 +29,7 @@ class Guard:
         self._stamp = (0, 0) if users is None else users.stamp()
         self._draw_token = draw_token
         self._sessions = Sessions()
+        self._lent: dict[str, Principal] = {}
         self._logins = Limiter(LOGINS)
         self._requests = Limiter(REQUESTS)
         self._actions = Limiter(ACTIONS)
@@ -102,6 +103,20 @@ class Guard:
         token = self._draw_token()
         self._sessions.begin(name, role, token, now_ns)
         return token
+
+    def lend(self, principal: Principal) -> str:
+        """Begin a session for a program that the station starts for somebody, with that person's powers."""
+        token = self._draw_token()
+        self._lent[token] = principal
+        return token
+
+    def take_back(self, token: str) -> None:
+        """End the session of a program that has ended."""
+        self._lent.pop(token, None)
+
+    def lent_to(self, token: str) -> Principal | None:
+        """Give for whom a program works that comes by the local socket with a session; None if it has none of ours."""
+        return self._lent.get(token)
 
     def log_out(self, token: str) -> None:
         """End a session."""

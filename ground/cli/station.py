@@ -74,6 +74,21 @@ _UNINTERESTING = frozenset({"FrameReceived", "ReportReceived", "HousekeepingRece
     type=click.Path(path_type=Path, dir_okay=False),
     help="TOML file of the station's own limits and derived parameters (docs/archive.md).",
 )
+@click.option(
+    "--users",
+    "users_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File of the people who may come in there, made by `ground users add`; needed beyond this computer.",
+)
+@click.option("--tls-certificate", type=click.Path(path_type=Path, dir_okay=False), help="PEM file; serves HTTPS.")
+@click.option("--tls-key", type=click.Path(path_type=Path, dir_okay=False), help="PEM file of its key.")
+@click.option("--web-name", "web_names", multiple=True, help="A name by which browsers ask for it.")
+@click.option(
+    "--procedures",
+    "procedures_path",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory of procedures that people may have the station run.",
+)
 @click.option("--insecure", is_flag=True, help="Believe every frame. For a bench, never for a radio.")
 @socket_option
 def serve(
@@ -85,6 +100,11 @@ def serve(
     web: str,
     passes_path: Path | None,
     rules_path: Path | None,
+    users_path: Path | None,
+    procedures_path: Path | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+    web_names: tuple[str, ...],
     insecure: bool,
     socket_path: Path,
 ) -> None:
@@ -107,7 +127,10 @@ def serve(
             files_path=files_path,
             passes_path=passes_path,
             rules_path=rules_path,
-            web=None if web == "none" else WebAddress.of(web),
+            web=None if web == "none" else WebAddress.of(web, tls_certificate, tls_key),
+            web_names=web_names,
+            users_path=users_path,
+            procedures_path=procedures_path,
         )
         run(config, say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True))
 

@@ -223,6 +223,17 @@ class Client:
         self._events.clear()
         return events
 
+    def next_events(self, timeout_s: float) -> list[dict[str, Any]]:
+        """Give the events that have come, waiting for the first for a time.
+
+        Raises:
+            StationGoneError: The station has gone away.
+        """
+        self.subscribe()
+        if not self._events:
+            self._receive(time.monotonic() + timeout_s)
+        return self.read_events()
+
     def state(self) -> dict[str, Any]:
         """Give the station's state: link, counters, housekeeping, jobs and commands."""
         return self._ask("GET", "/api/state")

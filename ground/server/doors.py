@@ -10,7 +10,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -135,7 +135,9 @@ class Doors:
         server = self._server("socket", None)
         self._tasks.append(asyncio.create_task(server.serve([self._listener])))
         if self._web is not None:
-            self._tasks.append(asyncio.create_task(self._serve_web(self._web)))
+            tried = asyncio.Event()
+            self._tasks.append(asyncio.create_task(self._serve_web(self._web, tried)))
+            await tried.wait()
         while not server.started and not self._tasks[0].done():
             await asyncio.sleep(0)
         if self._tasks[0].done():
@@ -164,8 +166,8 @@ class Doors:
         if mark_of(self._socket_path) == self._mark:
             self._socket_path.unlink(missing_ok=True)
 
-    async def _serve_web(self, web: WebAddress) -> None:
-        """Serve at an address as soon as it can be had."""
+    async def _serve_web(self, web: WebAddress, tried: asyncio.Event) -> None:
+        """Serve at an address as soon as it can be had; say when that was tried first."""
         while not self._is_stopping:
             try:
                 listener = _bind(web)
@@ -174,12 +176,14 @@ class Doors:
                 if trouble != self.web_trouble:
                     self._say(trouble)
                 self.web_trouble = trouble
+                tried.set()
                 await asyncio.sleep(RETRY_S)
                 continue
             self.web_trouble = ""
-            self._say(f"web {web}")
+            # Port 0 is any that is free.
+            self._say(f"web {replace(web, port=listener.getsockname()[1])}")
+            tried.set()
             await self._server("web", web).serve([listener])
-            listener.close()
             return
 
     def _server(self, door: str, web: WebAddress | None) -> _Server:

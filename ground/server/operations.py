@@ -22,6 +22,7 @@ from ground.server.archiving import Archiving
 from ground.server.commanding import ROWS_ASKED_MAX, Commanding
 from ground.server.filing import Filing
 from ground.server.parameters import LatestParameters, Sample
+from ground.server.procedures import Procedures
 from ground.server.reading import read_archive
 from ground.server.subscriptions import Subscriptions
 
@@ -45,6 +46,7 @@ class Operations:
 
     def __init__(self, host: "StationService", *, needs_two: bool) -> None:
         self._host = host
+        self.procedures: Procedures
         self.parameters = LatestParameters()
         self.subscriptions = Subscriptions(self.parameters)
         self.commanding = Commanding(host, host.config.archive_path, needs_two=needs_two)

@@ -78,6 +78,19 @@ class JobActionRequest(Shape):
     service: ServiceName = "AD"
 
 
+class RunRequest(Shape):
+    """A procedure to be run."""
+
+    name: str
+    arguments: dict[str, str] = {}
+
+
+class RunAnswer(BaseModel):
+    """A procedure that runs."""
+
+    run_id: int
+
+
 class LoginRequest(Shape):
     """Who somebody is."""
 

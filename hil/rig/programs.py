@@ -36,6 +36,7 @@ class Programs:
         corpora: Mapping[str, CorpusFile],
         socket_path: Path,
         files: Path,
+        web: str = "none",
     ) -> "Programs":
         """Give the programs as they are called; none of them runs yet.
 
@@ -48,10 +49,11 @@ class Programs:
             corpora: What is on board.
             socket_path: Where the station serves its clients.
             files: The directory of the station's files.
+            web: Where the console is, as HOST:PORT; none for nowhere.
         """
         security = {end: ["--keys", str(keys[end])] if end in keys else ["--insecure"] for end in End}
         ground = [
-            "serve", "--web", "none", "--link", station_url, "--profile", profile, "--socket", str(socket_path),
+            "serve", "--web", web, "--link", station_url, "--profile", profile, "--socket", str(socket_path),
             "--archive", str(folder / "archive.sqlite"), "--files", str(files), *security[End.GROUND],
         ]  # fmt: skip
         station = Program("ground", ground, folder / "ground.log")

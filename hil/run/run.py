@@ -32,7 +32,7 @@ from hil.world import World
 _OWN_NAMES = {
     "result.json", "events.jsonl", "report.html", "uplink.bin", "downlink.bin", "store", "archive.sqlite",
     "archive.sqlite-wal", "archive.sqlite-shm", "archive.sqlite.lock", "board", "station", "flight.log", "ground.log",
-    "keys", "capture.pcapng", "store.removed", "files", "files.removed",
+    "archive.sqlite.audit", "keys", "capture.pcapng", "store.removed", "files", "files.removed",
 }  # fmt: skip
 
 

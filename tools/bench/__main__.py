@@ -27,7 +27,7 @@ BENCHES = {
     ),
     "models": ("packing", "generation"),
     "loop": ("validate", "silence", "soak"),
-    "station": ("archive",),
+    "station": ("archive", "station"),
     "exact": ("checkpoint", "flips", "guard", "kills", "ranks", "minutely"),
 }
 

@@ -1,0 +1,70 @@
+"""Procedures that a station runs for somebody: in a process of their own, with that person's powers."""
+
+from dataclasses import replace
+
+import pytest
+
+TIMEOUT_S = 60
+POLL = "/api/procedures/runs"
+
+
+@pytest.fixture
+def config(config, tmp_path):
+    directory = tmp_path / "procedures"
+    directory.mkdir()
+    (directory / "hello.py").write_text(
+        "def run(sc, times: int = 1):\n    sc.test.connection()\n    print('by hand')\n"
+    )
+    (directory / "broken.py").write_text("def run(sc):\n    return 1 / 0\n")
+    (directory / "endless.py").write_text(
+        "def run(sc):\n    sc.say('begun')\n    sc.wait_for(lambda: False, what='nothing')\n"
+    )
+    return replace(config, procedures_path=directory)
+
+
+def ended(http, run_id: int, verdict: str = "RUNNING", kinds: int = 0) -> dict:
+    """Ask until a run is not as given any more, or has said something."""
+    while True:
+        (run,) = [each for each in http.get(POLL).json() if each["run_id"] == run_id]
+        if run["verdict"] != verdict or (kinds and len(run["lines"]) >= kinds):
+            return run
+
+
+def test_a_procedure_is_run_and_its_transcript_can_be_read(served, http):
+    assert http.get("/api/procedures").json() == ["broken.py", "endless.py", "hello.py"]
+    run_id = http.post(POLL, json={"name": "hello.py", "arguments": {"times": "3"}}).json()["run_id"]
+    run = ended(http, run_id)
+    assert (run["verdict"], run["reason"], run["started_by"]) == ("DONE", "", "local")
+    assert [line["kind"] for line in run["lines"]] == ["sent", "verified", "printed", "done"]
+    assert len(served.spacecraft.telecommands) == 1
+
+
+def test_one_that_breaks_or_does_not_end_leaves_the_station_as_it_was(served, http):
+    broken = http.post(POLL, json={"name": "broken.py"}).json()["run_id"]
+    endless = http.post(POLL, json={"name": "endless.py"}).json()["run_id"]
+    run = ended(http, broken)
+    assert run["verdict"] == "FAILED"
+    assert run["reason"].endswith("broken.py:2: ZeroDivisionError: division by zero")
+    ended(http, endless, kinds=1)
+    assert http.post(f"{POLL}/{endless}/stop").status_code == 204
+    assert ended(http, endless)["verdict"] == "STOPPED"
+    assert http.post(f"{POLL}/{endless}/stop").status_code == 400
+    assert http.get("/api/state").status_code == 200
+
+
+def test_names_that_are_no_procedure_are_refused(http):
+    for name in ("../hello.py", "/etc/passwd", "nothing.py", "", "hello"):
+        answer = http.post(POLL, json={"name": name})
+        assert (answer.status_code, "expected a procedure (broken.py" in answer.json()["error"]) == (400, True)
+
+
+def test_a_session_that_was_lent_has_the_powers_of_who_started_it_and_ends(served, http):
+    from ground.access.principal import Door, Principal, Role
+
+    guard = served.service.operations.procedures._lender
+    token = guard.lend(Principal(name="vera", role=Role.VIEWER, door=Door.WEB))
+    headers = {"Authorization": f"Bearer {token}"}
+    assert http.get("/api/me", headers=headers).json()["name"] == "vera"
+    assert http.post("/api/commands", json={"name": "test.connection"}, headers=headers).status_code == 403
+    guard.take_back(token)
+    assert http.get("/api/me", headers=headers).status_code == 401
