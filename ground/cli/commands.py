@@ -16,6 +16,7 @@ from ccsds.cop1.fop import Service
 from ccsds.errors import MisuseError
 from ground import presentation
 from ground.archive.history import History
+from ground.cli.job_display import follow_job
 from ground.cli.options import FAILED_STATUS, json_option, plain_errors, socket_option, to_json
 from ground.client import Client
 from ground.events import FINAL, Stage, plain
@@ -106,15 +107,20 @@ def arm(name: str, timeout_s: float | None, as_json: bool, socket_path: Path) ->
 
 @click.command()
 @click.argument("job_id", type=click.IntRange(min=1), required=False)
+@click.option("--wait", is_flag=True, help="With JOB_ID, show how far it is until it has ended.")
 @json_option
 @socket_option
-def jobs(job_id: int | None, as_json: bool, socket_path: Path) -> None:
+def jobs(job_id: int | None, wait: bool, as_json: bool, socket_path: Path) -> None:
     """Show the jobs on board, as far as they were heard of; with JOB_ID, all that is known of that one.
 
     What is known comes from telemetry; ``ground send job.report job_id=N`` asks for it.
     """
     with plain_errors():
+        if wait and job_id is None:
+            raise MisuseError("--wait: expected the number of a job, found none")
         with Client.connect(socket_path) as client:
+            if wait and job_id is not None:
+                follow_job(client, job_id, Console(), as_json=as_json)
             known = client.jobs()
         if job_id is not None and str(job_id) not in known:
             heard = ", ".join(known) or "none"
