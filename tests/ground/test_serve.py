@@ -11,6 +11,7 @@ import pytest
 
 from ccsds.cop1.fop import Service
 from ccsds.errors import MisuseError
+from ground.access import audit
 from ground.archive.archive import Archive
 from ground.archive.history import History
 from ground.client import Client, NoStationError, RefusalError, StationGoneError
@@ -170,12 +171,36 @@ def test_a_command_that_the_archive_cannot_keep_is_taken_back_and_never_sent(ser
     monkeypatch.setattr(Archive, "record", record)
     with pytest.raises(RefusalError, match="archive: disk I/O error"):
         client.send("test.connection", service=Service.BD)
+    assert client.state()["archive_trouble"] == "disk I/O error"
     broken[0] = False
     command_id = client.send("test.connection", service=Service.BD)
     assert client.wait(command_id, TIMEOUT_S)["stage"] == "COMPLETED"
     assert len(served.spacecraft.packets) == 1
     assert served.spacecraft.telecommands[0].sequence_count == 1
     assert "ArchiveFailed" in {event["type"] for event in client.read_events()}
+
+
+def test_trouble_with_the_archive_is_told_for_as_long_as_it_lasts(served, client, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Archive, "record", lambda self, events, unix_ns: (_ for _ in ()).throw(sqlite3.Error("full")))
+        events = client.events(TIMEOUT_S)
+        assert any(event["type"] == "ArchiveFailed" and event["reason"] == "full" for event in events)
+        assert client.state()["archive_trouble"] == "full"
+    while client.state()["archive_trouble"]:
+        client.next_events(0.2)
+
+
+def test_what_cannot_be_kept_in_the_audit_is_not_done(served, client, monkeypatch):
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audit.os, "fdatasync", fail)
+        with pytest.raises(RefusalError, match="No space left on device"):
+            client.send("test.connection")
+    assert served.spacecraft.packets == []
+    assert client.wait(client.send("test.connection"), TIMEOUT_S)["stage"] == "COMPLETED"
+    assert audit.verify(served.config.audit_path) == 1
 
 
 def test_a_client_can_stop_the_station_and_is_told_when_it_has_gone(served, client):
