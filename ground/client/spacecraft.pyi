@@ -18,6 +18,77 @@ class BootWords:
         """Report the last start of the flight software, and the exceptions that it remembers.
         """
 
+class ChatWords:
+    def forget(
+        self,
+        *,
+        conversation: int,
+        via: Service = ...,
+    ) -> dict[str, Any]:
+        """Forget a conversation in which no prompt waits. It loses work: arm it first.
+
+        Args:
+            conversation: number of the conversation, chosen by the operator (1 or more).
+        """
+    def list(
+        self,
+        *,
+        via: Service = ...,
+    ) -> dict[str, Any]:
+        """Report the conversations on board, and the prompts that wait.
+        """
+    def prompt(
+        self,
+        *,
+        conversation: int,
+        turn: int,
+        text: str,
+        temperature: float = ...,
+        top_k: int = ...,
+        top_p: float = ...,
+        seed: int = ...,
+        tokens_max: int = ...,
+        telemetry: Literal['DISABLED', 'ENABLED'] | int = ...,
+        via: Service = ...,
+    ) -> dict[str, Any]:
+        """Have the model reply. The same turn of a conversation with the same text is the same prompt.
+
+        Args:
+            conversation: number of the conversation, chosen by the operator (1 or more).
+            turn: number of the prompt in its conversation, growing (1 or more).
+            text: what is said to the model.
+            temperature: 0 takes the likeliest token each time (0 to 10).
+            top_k: only among the k likeliest tokens; 0 for all.
+            top_p: only among the likeliest that make up p (0 to 1).
+            seed: of every random choice in the reply.
+            tokens_max: of the reply (1 to 1024).
+            telemetry: whether the prompt is led by what the spacecraft is like as it comes.
+        """
+    def repeat(
+        self,
+        *,
+        conversation: int,
+        turn: int,
+        via: Service = ...,
+    ) -> dict[str, Any]:
+        """Report a whole reply again.
+
+        Args:
+            conversation: number of the conversation, chosen by the operator (1 or more).
+            turn: number of the prompt in its conversation, growing (1 or more).
+        """
+    def stop(
+        self,
+        *,
+        conversation: int,
+        via: Service = ...,
+    ) -> dict[str, Any]:
+        """End the reply of a conversation that is being written, and drop its prompts that wait.
+
+        Args:
+            conversation: number of the conversation, chosen by the operator (1 or more).
+        """
+
 class CommandWords:
     def arm(
         self,
@@ -597,6 +668,57 @@ class ModeWords:
 
         Args:
             mode: the mode to go to.
+        """
+
+class ModelWords:
+    def activate(
+        self,
+        *,
+        name: str,
+        sha256: bytes | str = ...,
+        canary: str = ...,
+        answer: str = ...,
+        via: Service = ...,
+    ) -> dict[str, Any]:
+        """Load a model into the slot that is not served, and serve it if it answers as it should.
+
+        Args:
+            name: of the model, as file.list gives it.
+            sha256: of the model, as model.report gives it; empty for any.
+            canary: what it is asked from time to time; empty for a sentence of the spacecraft's own.
+            answer: how its answer begins, the likeliest token each time; empty for what it says at first.
+        """
+    def check(
+        self,
+        *,
+        via: Service = ...,
+    ) -> dict[str, Any]:
+        """Ask the model that is served its canary now, and digest its weights.
+        """
+    def list(
+        self,
+        *,
+        first: int = ...,
+        via: Service = ...,
+    ) -> dict[str, Any]:
+        """List the models in the store, and why one cannot be served.
+
+        Args:
+            first: from which one on, 0 for the first.
+        """
+    def report(
+        self,
+        *,
+        via: Service = ...,
+    ) -> dict[str, Any]:
+        """Report what the slots hold, and which is served.
+        """
+    def roll_back(
+        self,
+        *,
+        via: Service = ...,
+    ) -> dict[str, Any]:
+        """Serve the model of the other slot again, or end a trial.
         """
 
 class MonitoringWords:
@@ -1622,6 +1744,8 @@ class Spacecraft:
     @property
     def boot(self) -> BootWords: ...
     @property
+    def chat(self) -> ChatWords: ...
+    @property
     def command(self) -> CommandWords: ...
     @property
     def device(self) -> DeviceWords: ...
@@ -1641,6 +1765,8 @@ class Spacecraft:
     def key(self) -> KeyWords: ...
     @property
     def mode(self) -> ModeWords: ...
+    @property
+    def model(self) -> ModelWords: ...
     @property
     def monitoring(self) -> MonitoringWords: ...
     @property
