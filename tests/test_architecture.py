@@ -128,7 +128,7 @@ TORCH |= {"flight/jobs/worker.py", "flight/jobs/reference.py", "flight/jobs/bloc
 TORCH |= {f"flight/jobs/{name}.py" for name in ("device", "state_copy", "tensor_file")}
 TORCH |= {f"flight/jobs/{name}.py" for name in ("group", "group_job", "torchrun")}
 TORCH |= {f"flight/jobs/{name}.py" for name in ("swift_model", "fused_linear", "muon", "block_order")}
-TORCH |= {"flight/jobs/ngram.py", "flight/jobs/row_rms.py", "flight/jobs/guard/row_witness.py"}
+TORCH |= {f"flight/jobs/{name}.py" for name in ("dataset", "ngram", "row_rms", "guard/row_witness")}
 TORCH |= {
     f"flight/inference/{name}.py"
     for name in ("cached_gpt", "character_model", "language_model", "reply", "sampling", "text_model", "worker")

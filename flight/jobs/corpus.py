@@ -168,12 +168,20 @@ def read_corpus(path: Path, sha256: str) -> str:
     return _decode(data, path)
 
 
-def split_text(text: str, validation_fraction: float) -> tuple[str, str]:
+def split_text(text: str, validation_fraction: float, *, first: bool = False) -> tuple[str, str]:
     """Split a text into what is trained on and, at its end, what is validated on.
+
+    Args:
+        text: The text.
+        validation_fraction: Share of it that is validated on.
+        first: Whether that is its beginning rather than its end.
 
     Returns:
         The training split and the validation split; together they are the text.
     """
+    if first:
+        boundary = int(len(text) * validation_fraction)
+        return text[boundary:], text[:boundary]
     boundary = int(len(text) * (1 - validation_fraction))
     return text[:boundary], text[boundary:]
 

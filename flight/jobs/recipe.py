@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from ccsds.errors import MisuseError
 from flight.jobs.settings import make, merge, parse, require, to_toml
-from flight.jobs.swift_recipe import DataRecipe, MuonRecipe, NgramRecipe, Order, SwiftRecipe
+from flight.jobs.swift_recipe import DataRecipe, MuonRecipe, NgramRecipe, Order, Split, SwiftRecipe, Tokens
 
 # Whatever is sampled must fit the sample report (`mission.jobs.SAMPLE_OCTETS_MAX`) at four octets a character.
 SAMPLE_CHARACTERS_MAX = 500
@@ -236,6 +236,16 @@ class Recipe:
     def order(self) -> Order:
         """In which order windows are seen."""
         return self.data.order if self.data is not None else Order.RANDOM
+
+    @property
+    def tokens(self) -> Tokens:
+        """What the text is cut into."""
+        return self.data.tokens if self.data is not None else Tokens.CHARACTERS
+
+    @property
+    def split(self) -> Split:
+        """Which part of the corpus is validated on."""
+        return self.data.validation if self.data is not None else Split.LAST
 
     def _check_swift(self) -> None:
         """Refuse tables that do not go together."""

@@ -16,6 +16,7 @@ from ccsds.errors import MisuseError, StarloopError
 from flight.jobs.bigram import bigram_entropy_nats
 from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpus, split_text
 from flight.jobs.recipe import Recipe, load_recipe
+from flight.jobs.swift_recipe import Split
 from flight.jobs.train import TrainJob
 
 EXIT_BAD_INPUT = 2
@@ -62,6 +63,7 @@ def run_reference(
     if recipe.devices.processes > 1:
         raise MisuseError(f"reference: expected a recipe of one process, found {recipe.devices.processes}")
     text = corpus.read_text()
+    _, validation = split_text(text, recipe.training.validation_fraction, first=recipe.split is Split.FIRST)
     job = TrainJob(recipe, text, seed)
     losses: list[float] = []
     started_s = time.perf_counter()
@@ -83,7 +85,7 @@ def run_reference(
         steps=recipe.training.steps,
         losses=tuple(losses),
         validation_loss=validation_loss,
-        bigram_loss=bigram_entropy_nats(split_text(text, recipe.training.validation_fraction)[1]),
+        bigram_loss=bigram_entropy_nats(validation),
         weights_sha256=job.weights_sha256(),
         sample=job.sample(),
         training_s=trained_s - started_s,

@@ -135,14 +135,23 @@ class Tokens(StrEnum):
     """Byte pairs, learned from the training split; needs the extra ``llm``."""
 
 
+class Split(StrEnum):
+    """Which part of a corpus is validated on."""
+
+    LAST = "last"
+    FIRST = "first"
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataRecipe:
-    """How a text becomes tokens and windows; without this table it is characters, and windows at random."""
+    """How a text becomes tokens and windows; without it: characters, windows at random, validation at the end."""
 
     order: Order
     tokens: Tokens
     vocabulary: int
     """Tokens that ``bpe`` may learn; means nothing to the others."""
+    validation: Split
+    """Which part of the corpus is validated on."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done.

@@ -13,7 +13,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import xxhash
 from torch import Tensor
@@ -21,7 +20,7 @@ from torch.nn import functional as F  # noqa: N812 - the name that everyone who 
 
 from ccsds.errors import MalformedError, MisuseError
 from flight.jobs.block_order import ORDER_KEY_OCTETS, BlockOrder
-from flight.jobs.corpus import split_text
+from flight.jobs.dataset import Dataset
 from flight.jobs.model import GPT, Shape
 from flight.jobs.muon import Muon
 from flight.jobs.optimizer import AdamW, Witness
@@ -79,23 +78,20 @@ class TrainJob:
 
     Args:
         recipe: What to do.
-        text: The corpus; its first part is trained on, its last part validated on, its characters are the vocabulary.
+        text: The corpus, or what was made of it; one part is trained on, the other validated on, as the recipe says.
         seed: Of every random choice.
 
     Raises:
         MisuseError: The text is too short for the recipe.
     """
 
-    def __init__(self, recipe: Recipe, text: str, seed: int) -> None:
+    def __init__(self, recipe: Recipe, text: str | Dataset, seed: int) -> None:
         prepare_torch(recipe.execution)
         self.recipe = recipe
-        self.vocabulary = tuple(sorted(set(text)))
-        points = code_points("".join(self.vocabulary))
-        self._token_of_point = np.full(int(points[-1]) + 1, -1, np.int32)
-        self._token_of_point[points] = np.arange(len(points), dtype=np.int32)
-        train, validation = split_text(text, recipe.training.validation_fraction)
-        self.train_tokens = self._encode(train)
-        self.validation_tokens = self._encode(validation)
+        dataset = Dataset.of(recipe, text) if isinstance(text, str) else text
+        self._codec = dataset.vocabulary
+        self.vocabulary = self._codec.tokens
+        self.train_tokens, self.validation_tokens = dataset.train_N, dataset.validation_N
         self._check_lengths()
 
         self._seed = seed
@@ -228,8 +224,8 @@ class TrainJob:
             raise MisuseError(f"sample: expected 1 to {SAMPLE_CHARACTERS_MAX} characters, found {length}")
         generator = generator_of(self._seed, "sample")
         prompt = recipe.prompt if prompt is None else prompt
-        known = "".join(character for character in prompt if character in self.vocabulary) or self.vocabulary[0]
-        tokens_1T = self._encode(known).long().unsqueeze(0)
+        known = torch.from_numpy(self._codec.encode(prompt)).long()
+        tokens_1T = (known if len(known) else torch.zeros(1, dtype=torch.long)).unsqueeze(0)
         start = tokens_1T.shape[1]
         self.model.eval()
         with torch.no_grad():
@@ -239,7 +235,7 @@ class TrainJob:
                 next_11 = torch.multinomial(chances_1V, 1, generator=generator)
                 tokens_1T = torch.cat((tokens_1T, next_11), dim=1)
         self.model.train()
-        return "".join(self.vocabulary[token] for token in tokens_1T[0, start:].tolist())
+        return self._codec.decode(tokens_1T[0, start:].tolist())
 
     # What a job of several processes does in another way: see `flight.jobs.group_job`.
 
@@ -385,9 +381,6 @@ class TrainJob:
 
     # Data.
 
-    def _encode(self, text: str) -> Tensor:
-        return torch.from_numpy(self._token_of_point[code_points(text)])
-
     def _check_lengths(self) -> None:
         context = self.recipe.model.context
         for name, tokens, needed in (
@@ -409,11 +402,6 @@ class TrainJob:
         rest = tokens[count * T :].unsqueeze(0)
         if rest.shape[1] > 1:
             yield rest[:, :-1], rest[:, 1:]
-
-
-def code_points(text: str) -> np.ndarray:
-    """Give the number of each character."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
 def prepare_torch(execution: ExecutionRecipe) -> None:

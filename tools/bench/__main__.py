@@ -25,7 +25,7 @@ BENCHES = {
         "survival",
         "cut_day",
     ),
-    "models": ("packing", "generation"),
+    "models": ("packing", "generation", "recipes"),
     "loop": ("validate", "silence", "soak"),
     "station": ("archive", "station"),
     "exact": ("checkpoint", "flips", "guard", "kills", "ranks", "minutely"),
