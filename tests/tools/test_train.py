@@ -84,10 +84,6 @@ def test_a_token_file_is_made_once_and_gives_the_same(corpus, tmp_path):
     ],
 )
 def test_bad_input_is_refused_by_name(corpus, arguments, complaint):
-    assert (
-        f"error: {'' if 'recipe' in complaint else 'overrides of '}"
-        in run(*arguments, "--corpus", corpus, code=2).stderr
-    )
     assert complaint in run(*arguments, "--corpus", corpus, code=2).stderr
 
 

@@ -32,8 +32,8 @@ SWIFT_SPEED_MIN = 20.0
 NGRAM_SHARE_MAX = 0.75
 
 _TRAIN = Path(__file__).parents[1] / "train.py"
-_BENCH_SEEDS = {"nanogpt": (1,), "swift": (1, 2, 3), "swift-ngram": (1,)}
-_CAMPAIGN_SEEDS = dict.fromkeys(_BENCH_SEEDS, (1, 2, 3, 4, 5))
+_BENCH_SEEDS: dict[str, Sequence[int]] = {"nanogpt": (1,), "swift": (1, 2, 3), "swift-ngram": (1,)}
+_CAMPAIGN_SEEDS: dict[str, Sequence[int]] = dict.fromkeys(_BENCH_SEEDS, (1, 2, 3, 4, 5))
 
 Runs = dict[str, list[dict[str, Any]]]
 
