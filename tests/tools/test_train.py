@@ -1,6 +1,7 @@
 """``tools/train.py``: the same job as that which flies, by itself, and what it says of it."""
 
 import json
+import random
 
 import pytest
 from click.testing import CliRunner
@@ -9,7 +10,8 @@ from flight.jobs.recipe import load_recipe
 from flight.jobs.train import TrainJob
 from tools.train import main
 
-TEXT = "the lord of this fair isle doth speak with his good men and all their ships are come to land\n" * 60
+WORDS = "the lord of this fair isle doth speak with his good men and all their ships are come to land".split()
+TEXT = "\n".join(" ".join(random.Random(line).choices(WORDS, k=12)) for line in range(100))
 FEW = ("--override", "training.steps = 20\ntraining.evaluation_interval = 5", "--threads", "1", "--json")
 
 

@@ -54,7 +54,7 @@ def test_a_step_is_one_of_muon_for_layers_and_of_adam_for_the_rest(swift, text):
         torch.testing.assert_close(job.state().tensors[f"optimizer/{name}/momentum"], momentum, rtol=1e-4, atol=1e-7)
         squares = (0.1 * gradients[name] + 0.9 * momentum).view(-1, 32, 32)
         expected = before[name] - report.learning_rate * orthogonal(squares, 4).view(before[name].shape).float()
-        torch.testing.assert_close(after[name], expected, rtol=1e-2, atol=5e-4)
+        torch.testing.assert_close(after[name], expected, rtol=1e-2, atol=2e-3)
         assert not torch.equal(after[name], before[name])
     for name, share in (("tokens.weight", 0.6), ("head.weight", 0.4)):
         moved = (after[name] - before[name]).abs().max().item()
