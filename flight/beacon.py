@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from flight.beat import next_beat
 from mission.beacon import encode_beacon
 from mission.modes import Mode
 
@@ -22,13 +23,13 @@ class Beacon:
         self._call_sign = call_sign
         self._period_ns = period_ns
         self._tell = tell
-        self._due_ns = now_ns + period_ns
+        self._due_ns = _due_ns(now_ns, period_ns)
         self._is_waiting = False
 
     def set_period(self, period_ns: int, now_ns: int) -> None:
         """Set the time between two; 0 for none."""
         self._period_ns = period_ns
-        self._due_ns = now_ns + period_ns
+        self._due_ns = _due_ns(now_ns, period_ns)
 
     def advance(self, *, is_wanted: bool, now_ns: int) -> None:
         """Let one wait for the transmitter if it is due; one that finds none leaves nothing behind.
@@ -39,10 +40,10 @@ class Beacon:
         """
         if not is_wanted or not self._period_ns:
             self._is_waiting = False
-            self._due_ns = max(self._due_ns, now_ns + self._period_ns)
+            self._due_ns = max(self._due_ns, _due_ns(now_ns, self._period_ns))
         elif now_ns >= self._due_ns:
             self._is_waiting = True
-            self._due_ns = now_ns + self._period_ns
+            self._due_ns = _due_ns(now_ns, self._period_ns)
 
     def next_deadline(self, *, is_wanted: bool) -> int | None:
         """Give when one is due."""
@@ -54,6 +55,10 @@ class Beacon:
             return None
         self._is_waiting = False
         return encode_beacon(f"{self._call_sign} {self._tell(now_ns)}")
+
+
+def _due_ns(now_ns: int, period_ns: int) -> int:
+    return next_beat(now_ns, period_ns) if period_ns else now_ns
 
 
 def describe(mode: Mode, boot_count: int, reset_reason: str, job: str, uptime_ns: int) -> str:

@@ -1,6 +1,6 @@
 """Monitoring: looks at parameters when it is time to, and tells when the status of a monitor changes.
 
-Monitors of one interval are looked at together, at multiples of it, so that two hundred of them cost one deadline.
+Monitors of one interval are looked at together (`flight.beat`), so that two hundred of them cost one deadline.
 
 Source: ECSS-E-ST-70-41C 6.12.3.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 from ccsds.errors import MisuseError
 from flight.agenda import Agenda
+from flight.beat import next_beat
 from flight.books.monitoring import Monitor
 from flight.checks import STATUS_TABLE, Check, Turn, make_check
 from flight.ledger import Ledger
@@ -131,14 +132,14 @@ class Monitoring:
         for interval_ns in due_ns.keys() - self._groups.keys():
             self._agenda.drop(interval_ns)
         for interval_ns in self._groups.keys() - due_ns.keys():
-            self._agenda.put(interval_ns, (now_ns // interval_ns + 1) * interval_ns)
+            self._agenda.put(interval_ns, next_beat(now_ns, interval_ns))
 
     def advance(self, now_ns: int) -> None:
         """Look at what is due, and tell what is to be told."""
         while (first := self._agenda.first()) is not None and first[0] <= now_ns:
             interval_ns = first[1]
             self._look_together(self._groups[interval_ns], now_ns)
-            self._agenda.put(interval_ns, (now_ns // interval_ns + 1) * interval_ns)
+            self._agenda.put(interval_ns, next_beat(now_ns, interval_ns))
         if self._tell_at_ns is not None and now_ns >= self._tell_at_ns:
             self._tell()
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
+from flight.beat import next_beat
 from flight.disk import Disk, directory_of
 from flight.ledger import Ledger
 from flight.reporter import Reporter, clip_reason
@@ -40,7 +41,7 @@ FIRST_PASS_NS = 600 * NS_PER_S
 # is not protected.
 SEARCH_NS = 600 * NS_PER_S
 
-# How far behind the second copy of the journal may be when power is cut.
+# How far behind the second copy of the journal may be when power is cut, at most.
 COPY_SYNC_NS = 60 * NS_PER_S
 
 # Room in the store that second copies never take: what is done there matters more.
@@ -93,7 +94,7 @@ class Scrubber:
         self._tasks: deque[_Task] = deque()
         self._slice_ns = now_ns
         self._pass_ns = now_ns + FIRST_PASS_NS
-        self._search_ns = now_ns + SEARCH_NS
+        self._search_ns = next_beat(now_ns, SEARCH_NS)
         self._copy_sync_ns: int | None = None
         self._is_in_pass = False
         self._period_ns = SCRUB_PERIOD.default * NS_PER_S
@@ -133,7 +134,7 @@ class Scrubber:
         if self._period_ns and now_ns >= self._pass_ns and not self._is_in_pass:
             self.start(now_ns)
         if now_ns >= self._search_ns:
-            self._search_ns = now_ns + SEARCH_NS
+            self._search_ns = next_beat(now_ns, SEARCH_NS)
             self._search()
         self._follow_journal(now_ns)
         if self._tasks and now_ns >= self._slice_ns:
@@ -171,9 +172,9 @@ class Scrubber:
         if self._ledger.journal.has_synced_copy:
             self._copy_sync_ns = None
         elif self._copy_sync_ns is None:
-            self._copy_sync_ns = now_ns + COPY_SYNC_NS
+            self._copy_sync_ns = next_beat(now_ns, COPY_SYNC_NS)
         elif now_ns >= self._copy_sync_ns:
-            self._copy_sync_ns = now_ns + COPY_SYNC_NS
+            self._copy_sync_ns = next_beat(now_ns, COPY_SYNC_NS)
             try:
                 self._ledger.journal.sync_copy()
             except OSError as error:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ccsds.errors import MisuseError
+from flight.beat import next_beat
 from flight.books.housekeeping import (
     DeadBand,
     HousekeepingSwitched,
@@ -78,9 +79,7 @@ class HousekeepingService:
             due_ns = self._due_ns.get(key, now_ns)
             if now_ns < due_ns:
                 continue
-            period_ns = known.structure.period_ns
-            # In step with the times before; after a long turn, from now on.
-            self._due_ns[key] = due_ns + period_ns if due_ns + period_ns > now_ns else now_ns + period_ns
+            self._due_ns[key] = next_beat(now_ns, known.structure.period_ns)
             values = self._pool.sample(known.structure.parameters, now_ns)
             if known.bands is None or self._has_changed(known, known.bands, values):
                 self._reported[key] = values
@@ -149,7 +148,7 @@ class HousekeepingService:
 
         def follow(now_ns: int) -> None:
             for each in found:
-                self._due_ns[kind, each.structure.id] = now_ns + interval_ms * NS_PER_MS
+                self._due_ns[kind, each.structure.id] = next_beat(now_ns, interval_ms * NS_PER_MS)
 
         return Outcome(
             changes=tuple(IntervalChanged(kind, each.structure.id, interval_ms) for each in found), afterwards=follow
@@ -179,7 +178,7 @@ class HousekeepingService:
         return Outcome(changes=tuple(ReportedOnChange(kind, each.structure.id, None) for each in found))
 
     def _start_anew(self, structures: Sequence[Known]) -> None:
-        """Report structures at once, and from then on at their intervals."""
+        """Report structures at once, and from then on at the multiples of their intervals."""
         for each in structures:
             self._due_ns.pop((each.kind, each.structure.id), None)
             self._reported.pop((each.kind, each.structure.id), None)

@@ -23,6 +23,7 @@ from hil.tabletop.operator import Operator
 from mission.channels import Apid
 from mission.definition import DICTIONARY
 from mission.dictionary import Repeat
+from mission.modes import Mode
 from mission.schedule import Anchor, Fate, Late, Switch
 
 SECOND = 1_000_000_000
@@ -346,6 +347,10 @@ class ScheduledByTheClock(RuleBasedStateMachine):
                 case Fate.EXECUTED:
                     assert number in made
                 case Fate.SKIPPED_LATE:
+                    assert number not in made
+                case Fate.REFUSED:
+                    # Reset too often, it is in SAFE, where no directories are made.
+                    assert self.operator.spacecraft.mode is Mode.SAFE
                     assert number not in made
                 case _:
                     # A directory that is there already would be refused: it never is.
