@@ -6,6 +6,7 @@ one causes, another may answer, up to a bound (`flight.causes`).
 
 from collections.abc import Callable
 
+from ccsds.deadline import earliest
 from flight.acceptance import Acceptance
 from flight.causes import Causes
 from flight.disk import Disk
@@ -89,4 +90,4 @@ class Autonomy:
             self._monitoring.next_deadline(),
             self._reacting.next_deadline(),
         )
-        return min((each for each in deadlines if each is not None), default=None)
+        return earliest(deadlines)

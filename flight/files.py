@@ -20,6 +20,7 @@ from ccsds.cfdp.records import (
     decode_record,
     encode_record,
 )
+from ccsds.deadline import earliest
 from ccsds.errors import MalformedError, MisuseError
 from ccsds.packet import HEADER_OCTETS, SEQUENCE_COUNT_MAX, PacketType, SpacePacket
 from ccsds.sdls.association import Link
@@ -145,7 +146,7 @@ class Files:
         deadlines = [self._retry_ns, self._log.next_deadline()]
         if self._entity is not None:
             deadlines.append(self._entity.next_deadline())
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        return earliest(deadlines)
 
     def contact(self, up: bool, now_ns: int) -> None:
         """Note whether the ground is in contact; every transfer stands still while it is not."""

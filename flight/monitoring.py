@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ccsds.deadline import earliest
 from ccsds.errors import MisuseError
 from flight.agenda import Agenda
 from flight.beat import next_beat
@@ -63,20 +64,18 @@ class _Watched:
     def __init__(self, read: Callable[[int], Any]) -> None:
         self.read = read
         self.watches: list[Watch] = []
-        self._busy: list[Watch] = []
-        self._low: float = -math.inf
-        self._high: float = math.inf
+        self.busy: list[Watch] = []
+        """The monitors that are not quiet."""
+        self.low: float = -math.inf
+        self.high: float = math.inf
+        """The limits that no quiet one has closer: within them a value makes no difference to any."""
 
     def settle(self) -> None:
         """Find out anew which monitors are quiet."""
         quiet = [watch.monitor for watch in self.watches if watch.is_quiet]
-        self._busy = [watch for watch in self.watches if not watch.is_quiet]
-        self._low = max((monitor.low for monitor in quiet), default=-math.inf)
-        self._high = min((monitor.high for monitor in quiet), default=math.inf)
-
-    def to_look_at(self, value: Any) -> list[Watch]:
-        """Give the monitors that a value may make a difference to."""
-        return self._busy if self._low <= value <= self._high else self.watches
+        self.busy = [watch for watch in self.watches if not watch.is_quiet]
+        self.low = max((monitor.low for monitor in quiet), default=-math.inf)
+        self.high = min((monitor.high for monitor in quiet), default=math.inf)
 
 
 class Monitoring:
@@ -147,7 +146,7 @@ class Monitoring:
         """Give the time at which something is due next."""
         first = self._agenda.first()
         deadlines = (None if first is None else first[0], self._tell_at_ns)
-        return min((each for each in deadlines if each is not None), default=None)
+        return earliest(deadlines)
 
     def _is_known(self, monitor: Monitor) -> bool:
         """Tell whether the parameters of a monitor are there: the dictionary may be another one since it was added."""
@@ -165,7 +164,7 @@ class Monitoring:
         stirred: list[_Watched] = []
         for watched in group.values():
             value = watched.read(now_ns)
-            watches = watched.to_look_at(value)
+            watches = watched.busy if watched.low <= value <= watched.high else watched.watches
             if watches:
                 stirred.append(watched)
                 found += [(watch.monitor.monitor, watch, value) for watch in watches]

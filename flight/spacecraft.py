@@ -12,6 +12,7 @@ It has no clock, opens nothing but its `Disk`, and starts nothing but its `Worke
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ccsds.deadline import earliest
 from ccsds.sdls.association import Link
 from ccsds.sdls.key_store import KeyStore
 from ccsds.sdls.security import Security
@@ -311,7 +312,7 @@ class Spacecraft:
         if frame_ns is not None and frame_ns > self._advanced_ns:
             # One that is due already waits for the transmitter, which may be busy: with a beacon, as contact comes.
             deadlines.append(frame_ns)
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        return earliest(deadlines)
 
     def transmit(self, now_ns: int) -> bytes | None:
         """Give the next octets for the line, to be asked for when the transmitter is free."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from ccsds.deadline import earliest
 from flight.boot_mark import BootMarks
 from flight.commit import Change
 from flight.events import Event, ResetDue
@@ -104,7 +105,7 @@ class Survival:
     def next_deadline(self) -> int | None:
         """Give the time at which something is due next."""
         deadlines = (self.modes.next_deadline(), self.safeguards.next_deadline(), self.boots.next_deadline())
-        return min((each for each in deadlines if each is not None), default=None)
+        return earliest(deadlines)
 
     def take_events(self) -> list[Event]:
         """Give what happened since the last call."""

@@ -10,6 +10,7 @@ Source: ECSS-E-ST-70-41C 6.11.
 from collections.abc import Callable
 from itertools import takewhile
 
+from ccsds.deadline import earliest
 from flight.books.schedule import ActivitiesSkipped, Activity, ActivityBegun, ActivityEnded, AnchorPassed
 from flight.ledger import Ledger
 from flight.passes import Passes
@@ -85,7 +86,8 @@ class Timeline:
             deadlines.append(self._held_until_ns)
         if first is not None:
             deadlines.append(self._now_ns + first[0] - self._tai_of(self._now_ns))
-        return min((max(each, self._held_until_ns) for each in deadlines if each is not None), default=None)
+        due_ns = earliest(deadlines)
+        return None if due_ns is None else max(due_ns, self._held_until_ns)
 
     def _wait_for_store(self, error: OSError, now_ns: int) -> None:
         """Wait a while if the store fails; the activities are where they were."""

@@ -22,6 +22,8 @@ from mission.storage import Gone, StoreId
 _UNTOLD = frozenset({"packet"})
 
 _PLAIN_TYPES = frozenset({int, float, str, bool, type(None)})
+# Of these, `plain` leaves all but numbers that may be none as they are.
+_KEPT_TYPES = _PLAIN_TYPES - {float}
 
 # A line of a terminal; the whole value is in the record itself.
 SHOWN_CHARACTERS_MAX = 60
@@ -376,10 +378,14 @@ def plain(value: Any) -> Any:
         case bytes() | bytearray():
             return value.hex()
         case msgspec.Struct():
-            fields = {name: plain(getattr(value, name)) for name in value.__struct_fields__ if name not in _UNTOLD}
-            return {"type": type(value).__name__, **fields}
+            told: dict[str, Any] = {"type": type(value).__name__}
+            for name in value.__struct_fields__:
+                if name not in _UNTOLD:
+                    each = getattr(value, name)
+                    told[name] = each if type(each) in _KEPT_TYPES else plain(each)
+            return told
         case Mapping():
-            return {str(name): plain(each) for name, each in value.items()}
+            return {str(name): each if type(each) in _KEPT_TYPES else plain(each) for name, each in value.items()}
         case list() | tuple() | set() | frozenset():
             return [plain(each) for each in value]
     raise MisuseError(f"expected a value that JSON can carry, found {type(value).__name__}")

@@ -23,6 +23,7 @@ from ccsds.cfdp.memory_store import MemoryStore
 from ccsds.cfdp.receiver_table import ReceiverState
 from ccsds.cfdp.records import Journal, PutRequest
 from ccsds.cfdp.transfer import Transfer
+from ccsds.deadline import earliest
 from ccsds.errors import MisuseError
 from ccsds.packet import SEQUENCE_COUNT_MAX, PacketType, SpacePacket
 from ccsds.sdls.association import Link
@@ -249,7 +250,7 @@ class Files:
     def next_deadline(self) -> int | None:
         """Give when something is due."""
         deadlines = (self._entity.next_deadline(), self._next_progress_ns)
-        return min((each for each in deadlines if each is not None), default=None)
+        return earliest(deadlines)
 
     def contact(self, up: bool, now_ns: int) -> None:
         """Note whether the spacecraft is heard; every transfer stands still while it is not."""

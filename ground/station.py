@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from ccsds.cfdp.events import TransactionId
 from ccsds.clcw import Clcw
 from ccsds.cop1.fop import Directive, Service
+from ccsds.deadline import earliest
 from ccsds.errors import MisuseError
 from ccsds.packet import SEQUENCE_COUNT_MAX
 from ccsds.pus.telecommand import REQUEST_ID_OCTETS, RequestId, Telecommand
@@ -292,7 +293,7 @@ class Station:
         deadlines = [self._uplink.next_deadline(), self._tracker.next_deadline(), self._files.next_deadline()]
         if self._link is LinkState.UP:
             deadlines.append(self._last_frame_ns + self.config.profile.silence_ns)
-        return min((each for each in deadlines if each is not None), default=None)
+        return earliest(deadlines)
 
     def transmit(self, now_ns: int) -> bytes | None:
         """Give the next CLTU, if there is one; to be called when the transmitter is free."""

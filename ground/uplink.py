@@ -19,6 +19,7 @@ from ccsds.clcw import Clcw
 from ccsds.cltu import cltu_encode
 from ccsds.cop1 import fop
 from ccsds.cop1.fop import Directive, Fop, FopConfig, FopState, Service
+from ccsds.deadline import earliest
 from ccsds.errors import MisuseError
 from ccsds.packet import PACKET_OCTETS_MAX
 from ccsds.sdls.association import Link
@@ -190,7 +191,7 @@ class Uplink:
     def next_deadline(self) -> int | None:
         """Give when something is due."""
         deadlines = (self._fop.next_deadline(), self._keeper.next_deadline(), self._keep_alive.next_deadline())
-        return min((each for each in deadlines if each is not None), default=None)
+        return earliest(deadlines)
 
     def direct(self, directive: Directive, now_ns: int, value: int | None = None) -> None:
         """Follow an operator's directive to FOP-1.

@@ -20,6 +20,7 @@ from ccsds.cfdp.outgoing import sender_record
 from ccsds.cfdp.records import Journal, PutRequest
 from ccsds.cfdp.transactions import Transactions
 from ccsds.cfdp.transfer import Transfer
+from ccsds.deadline import earliest
 from ccsds.errors import MisuseError
 
 
@@ -125,7 +126,7 @@ class Entity:
     def next_deadline(self) -> int | None:
         """Give the time at which `advance` has something to do, None if there is none as things stand."""
         deadlines = [far_end.next_deadline() for far_end in self._far_ends]
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        return earliest(deadlines)
 
     def contact(self, up: bool, now_ns: int, entity: int | None = None) -> None:
         """Take notice that contact begins or ends; told twice, it is told once.

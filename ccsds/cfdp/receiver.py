@@ -31,6 +31,7 @@ from ccsds.cfdp.tlv import Option
 from ccsds.cfdp.transaction import TransactionEnd
 from ccsds.cfdp.transfer import Transfer
 from ccsds.crc import CRC16_OCTETS
+from ccsds.deadline import earliest
 
 # A store that spoils a file in each of so many tries is broken, and no tries will mend it.
 SPOILT_MAX = 3
@@ -173,7 +174,7 @@ class Receiver(TransactionEnd):
         if self.is_suspended or self.is_closed:
             return None
         times = [self._missing.timer.deadline_ns, *self._patience.deadlines()]
-        return min((time for time in times if time is not None), default=None)
+        return earliest(times)
 
     def contact(self, up: bool, time_ns: int) -> None:
         """Take notice that contact begins or ends: what is missing is asked for at once, what came is made durable."""

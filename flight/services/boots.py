@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from ccsds.deadline import earliest
 from flight.books.boots import BootBook, Booted, Crashed, Lived, Stopped
 from flight.boot_mark import RESETS_KEPT_MAX, BootMark, BootMarks
 from flight.disk import Disk
@@ -218,7 +219,7 @@ class BootService:
     def next_deadline(self) -> int | None:
         """Give the time at which `advance` has something to do."""
         deadlines = (self._lived_ns, self._mark_ns, self._reset_ns)
-        return min((each for each in deadlines if each is not None), default=None)
+        return earliest(deadlines)
 
     def sources(self) -> dict[str, Source]:
         """Give where the parameters of boots have their values from."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from ccsds.deadline import earliest
 from hil.channel.dropouts import Dropout
 from hil.channel.line import Line
 from hil.rig.plug import Plug
@@ -91,7 +92,7 @@ class Bridge:
             times.append(self._pulled.end_ns)
         elif self._pulls:
             times.append(self._pulls[0].start_ns)
-        return min((moment_ns for moment_ns in times if moment_ns is not None), default=None)
+        return earliest(times)
 
     def descriptors(self, now_ns: int) -> tuple[list[int], list[int]]:
         """Give the descriptors to wait on: those to become readable, and those to become writable."""

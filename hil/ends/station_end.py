@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from ccsds.deadline import earliest
 from ccsds.sdls.key_store import KeyStore
 from ccsds.sdls.security import Security
 from ccsds.time import unix_ns_from_tai
@@ -106,7 +107,7 @@ class StationEnd(End[Station]):
     def next_deadline(self) -> int | None:
         """See `ports.drive.Core.next_deadline`."""
         deadlines = (super().next_deadline(), self._commit_ns)
-        return min((each for each in deadlines if each is not None), default=None)
+        return earliest(deadlines)
 
     def take_events(self) -> Sequence[StationEvent]:
         """Give what happened since the last call; all of it is in the archive, and commands in it are durable."""

@@ -4,12 +4,13 @@ It is fed with plain events (dicts with a ``type``), so it does not matter wheth
 or from a program behind a socket. The log holds no wall time, process id or path.
 """
 
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
+
+import msgspec
 
 from ccsds.pus.telecommand import Telecommand
 from hil.environment.environment import EnvironmentSample
@@ -26,7 +27,7 @@ class Evidence:
     """
 
     def __init__(self, log_path: Path) -> None:
-        self._log: TextIO = log_path.open("w", encoding="utf-8")
+        self._log: BinaryIO = log_path.open("wb")
         self.counts: Counter[str] = Counter()
         """How often each kind of event came, as ``source.type``."""
         self.losses: list[tuple[float, int, float]] = []
@@ -101,7 +102,7 @@ class Evidence:
         """
         kind = event["type"]
         self.counts[f"{source}.{kind}"] += 1
-        self._log.write(json.dumps({"source": source, **event}, separators=(",", ":")) + "\n")
+        self._log.write(msgspec.json.encode({"source": source, **event}) + b"\n")
         seconds = event["time_ns"] / NS_PER_S
         if source == "station":
             self._note_station(event, seconds)
