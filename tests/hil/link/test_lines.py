@@ -55,7 +55,7 @@ command = "test.connection"
 """
 
 
-def run(folder, text, seed=1):
+def run(folder, text, seed=4):
     folder.mkdir()
     world = World(parse_scenario(text, "x"), seed, folder, {}, lambda source, event: None)
     world.run()
