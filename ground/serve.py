@@ -77,6 +77,8 @@ class ServeConfig:
     socket_path: Path
     keys_path: Path | None = None
     """Key file of the ground, or None on a bench: then every frame is believed, and commands travel clear."""
+    light_time_ns: int | None = None
+    """Light time of one way, of a far spacecraft or a network; None: commands and their acceptance tell it."""
     files_path: Path | None = None
     """Directory of files that came and go, or None: beside the archive."""
     web: WebAddress | None = None
@@ -187,6 +189,7 @@ class StationService:
                 stores=self._archive.stores(),
                 conversations=self._recall(),
             )
+            self.station.onboard_time.set_light_time(config.light_time_ns)
             self.watch = Watch(default_rules(DICTIONARY), self._alarms_told())
             try:
                 self.load_rules()

@@ -121,7 +121,13 @@ class World:
             self._surroundings.sensors if self._surroundings is not None else None,
         )
         self.station = StationEnd(
-            profile, folder / "archive.sqlite", folder / "files", keys.get(KeyEnd.GROUND), tai_offset_ns, streams
+            profile,
+            folder / "archive.sqlite",
+            folder / "files",
+            keys.get(KeyEnd.GROUND),
+            tai_offset_ns,
+            streams,
+            outlook.light_time_ns if outlook is not None else None,
         )
         self.file_roots = (folder / "store" / FILES_DIRECTORY, folder / "files")
         for root, files in zip(self.file_roots, (scenario.spacecraft.files, scenario.station.files), strict=True):

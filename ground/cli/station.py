@@ -18,6 +18,11 @@ from mission.words.link import LINK_STRUCTURE
 from ports.key_directory import require_choice
 from ports.url import parse_url
 
+NS_PER_US = 1_000
+
+# An hour: as far as Jupiter. What is more is a slip of the keyboard.
+LIGHT_TIME_US_MAX = 3_600_000_000
+
 # What fits under the other panels of a terminal of usual height.
 EVENTS_SHOWN_MAX = 12
 
@@ -89,6 +94,12 @@ _UNINTERESTING = frozenset({"FrameReceived", "ReportReceived", "HousekeepingRece
     type=click.Path(path_type=Path, file_okay=False),
     help="Directory of procedures that people may have the station run.",
 )
+@click.option(
+    "--light-time-us",
+    type=click.IntRange(0, LIGHT_TIME_US_MAX),
+    show_default="what commands and their acceptance tell",
+    help="Microseconds that a signal takes one way, for the correlation of the clocks.",
+)
 @click.option("--insecure", is_flag=True, help="Believe every frame. For a bench, never for a radio.")
 @socket_option
 def serve(
@@ -105,6 +116,7 @@ def serve(
     tls_certificate: Path | None,
     tls_key: Path | None,
     web_names: tuple[str, ...],
+    light_time_us: int | None,
     insecure: bool,
     socket_path: Path,
 ) -> None:
@@ -124,6 +136,7 @@ def serve(
             archive_path=archive_path,
             socket_path=socket_path,
             keys_path=keys_path,
+            light_time_ns=None if light_time_us is None else light_time_us * NS_PER_US,
             files_path=files_path,
             passes_path=passes_path,
             rules_path=rules_path,

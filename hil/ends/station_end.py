@@ -4,10 +4,12 @@ It keeps what `ground.serve` keeps, in the same order: what the core said is in 
 telemetry is committed and what was received under keys is made durable each second. A station that lost its power takes
 a new source identifier, as its archive has it, and gives up the commands that were on their way; files go on, from the
 archive's journal and from a disk that forgets what was not synced, as the one of its keys does.
+
+With an orbit it knows where the spacecraft is, and so the light time; nobody tells it what a network adds to that.
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,7 @@ class StationEnd(End[Station]):
         keys_path: Of its key file, or None: then it believes every frame.
         tai_offset_ns: TAI less virtual time.
         streams: Of the seed; source identifiers are drawn from ``station``.
+        light_time: Gives the light time of one way as the orbit has it, or None without one.
     """
 
     name = "station"
@@ -57,8 +60,10 @@ class StationEnd(End[Station]):
         keys_path: Path | None,
         tai_offset_ns: int,
         streams: Streams,
+        light_time: Callable[[int], int] | None = None,
     ) -> None:
         super().__init__()
+        self._light_time = light_time
         self._profile = profile
         self._archive_path = archive_path
         self.disk = SimulatedDisk(files, streams.scoped("station"))
@@ -96,6 +101,12 @@ class StationEnd(End[Station]):
         transaction = self.core.put_file(name, destination, now_ns=now_ns)
         self._told += self._take()
         return str(transaction)
+
+    def receive(self, data: bytes, now_ns: int) -> None:
+        """See `ports.drive.Core.receive`."""
+        if self.is_on and self._light_time is not None:
+            self.core.onboard_time.set_light_time(self._light_time(now_ns))
+        super().receive(data, now_ns)
 
     def advance(self, now_ns: int) -> None:
         """Do what is due, and what the program around a station does regularly."""

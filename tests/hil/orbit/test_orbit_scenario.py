@@ -296,3 +296,27 @@ def test_an_orbit_that_cannot_be_gets_one_line(text, message):
         parse_scenario(text, "x.toml")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_station_knows_the_light_time_by_the_orbit_and_so_what_time_it_is_on_board(tmp_path):
+    prepare_folder(tmp_path / "run", force=False)
+    text = (
+        GOOD
+        + '[link]\nprofile = "uhf"\nsecurity = "none"\n'
+        + PROCEDURE.replace('command = "test.connection"', 'command = "time.report_rate"\narguments = { exponent = 0 }')
+    )
+    world = World(parse_scenario(text, "x"), 1, tmp_path / "run", {}, lambda source, event: None)
+    outlook = outlook_of()
+    span = next(each for each in outlook.contacts if each.duration_s > 300)
+    try:
+        world.begin()
+        for share in (0.2, 0.5, 0.8):
+            world.go_on(round((span.start_s + share * span.duration_s) * NS_PER_S))
+            onboard, now_ns = world.station.core.onboard_time, world.now_ns
+            truth_ns = world.spacecraft.core._clock.tai_ns(now_ns)
+            assert onboard.snapshot(now_ns)["light_source"] == "given"
+            assert onboard.light_ns == pytest.approx(outlook.light_time_ns(now_ns), abs=50_000)
+            assert onboard.light_ns > 1_500_000
+            assert abs(onboard.tai_at(now_ns) - truth_ns) < 50_000
+    finally:
+        world.close()
