@@ -307,3 +307,15 @@ def test_monitors_of_one_parameter_that_are_quiet_share_a_look_and_each_turns_by
     ]  # fmt: skip
     assert told[5][2] == low
     assert told[7][2] == set(range(1, 9))
+
+
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_of_quiet_monitors_the_one_with_the_closest_limit_turns_first_on_either_side(board, side):
+    watch(board, *(limit(number, low=float(number), high=20.0 - number) for number in range(1, 9)))
+    step(board, job_loss=10.0)
+    turned = []
+    for distance in (1.5, 2.0, 2.5, 3.5, 9.5):
+        board.values["job_loss"] = 10.0 + side * distance
+        turned.append({values["monitor"] for _, values in board.run_to(board.now_ns + SECOND)})
+    # A limit itself is within.
+    assert turned == [set(), set(), {8}, {7}, set(range(1, 7))]
