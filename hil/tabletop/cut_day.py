@@ -2,13 +2,17 @@
 
 What a day has: a schedule with a group, shifts and a clock change; settings, monitors, modes, an inhibit, a structure
 made in flight; a procedure that survives a reset and a reaction to its end; a job with its checkpoints; a configuration
-put into a slot; directories; confirmations of the ground; a scrub. The command that a cut falls into is sent again with
-the same octets, as a station does; the rest follows as planned. So the day must come to what an undisturbed one comes
-to: whatever was answered as done is there, and nothing is there twice or by half.
+put into a slot; directories; a file up and a file down by CFDP; confirmations of the ground; a scrub. The command that
+a cut falls into is sent again with the same octets, as a station does; the rest follows as planned. So the day must
+come to what an undisturbed one comes to: whatever was answered as done is there, and nothing is there twice or by half.
+
+Each request is followed for itself, too. When the spacecraft starts after the cut, all that the requests of the ground
+have set is as after the last one that was answered, or as after the one that the cut fell into: nothing else.
 """
 
 import hashlib
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from ccsds.pus.telecommand import Telecommand
 from flight.slots import SlotStore
 from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.streams import Streams
+from hil.tabletop.file_ground import FileGround
 from hil.tabletop.operator import NS_PER_S, SOURCE_ID, Operator
 from hil.worker.trivial_hand import TrivialHand
 from mission.channels import Apid
@@ -29,7 +34,11 @@ from mission.storage import StoreId
 TAI_NS = 10**18
 RELEASES_S = (40, 90, 91, 130)
 SHIFTED_S = 5
+# What the procedure sets by itself.
+_SET_ON_BOARD = frozenset({"event_burst"})
 CONFIGURATION = b'call_sign = "DAY"\n'
+FILE_UP = ("came-up", bytes(range(256)) * 12)
+FILE_DOWN = ("came-down", b"from the spacecraft " * 120)
 PROCEDURE = """on_reboot continue
 on_failure continue
 send directory.make name=first
@@ -63,7 +72,17 @@ _REACTION = {"event": _ENDED, "about": 0, "request": packet("directory.make", 9,
 _SLOT = {"kind": SlotKind.CONFIGURATION}
 _DIGEST = {"name": "new", "sha256": hashlib.sha256(CONFIGURATION).digest()}
 
-DAY: tuple[int | tuple[str, Mapping[str, Any]], ...] = (
+
+class Exchange(Enum):
+    """A step of the day in which files travel."""
+
+    BOTH_WAYS = 0
+
+
+Step = int | Exchange | tuple[str, Mapping[str, Any]]
+"""So many seconds out of contact, an exchange of files, or a command."""
+
+DAY: tuple[Step, ...] = (
     ("schedule.enable", {}),
     ("schedule.create_groups", {"groups": [{"group": 3, "status": Switch.ENABLED}]}),
     ("schedule.insert", {"activities": _ACTIVITIES}),
@@ -86,6 +105,8 @@ DAY: tuple[int | tuple[str, Mapping[str, Any]], ...] = (
     ("directory.make", {"name": "mine"}),
     ("mode.enter", {"mode": "COMPUTE"}),
     ("scrub.start", {}),
+    ("file.send", {"name": "log", "destination": FILE_DOWN[0]}),
+    Exchange.BOTH_WAYS,
     60,
     ("slot.install", {**_SLOT, **_DIGEST}),
     ("storage.confirm", {"store": StoreId.EVENTS, "end": 1}),
@@ -109,6 +130,11 @@ class CutDay:
         self.unknown: list[str] = []
         """Commands of the ground that were answered as of unknown outcome."""
         self.cuts = 0
+        self.trail: list[dict[str, Any]] = []
+        """What the requests of the ground had set after each step."""
+        self.after_boots: list[tuple[int, dict[str, Any]]] = []
+        """The same at each start after a cut, with the number of the step that it fell into."""
+        self.ground: FileGround | None = None
         self._operator: Operator | None = None
         self._is_off = False
 
@@ -121,8 +147,9 @@ class CutDay:
         Raises:
             AssertionError: A command failed otherwise than by the cut.
         """
-        self.disk.append("files/new", CONFIGURATION)
-        self.disk.fsync("files/new")
+        for path, content in (("files/new", CONFIGURATION), ("files/log", FILE_DOWN[1])):
+            self.disk.append(path, content)
+            self.disk.fsync(path)
         self.disk.fsync("files")
         if cut_at is not None:
             self.disk.cut_at(self.disk.operations + cut_at)
@@ -131,6 +158,7 @@ class CutDay:
                 self.cuts += 1
                 self.disk.power_on()
                 self._is_off = True
+            self.trail.append(self.held())
 
     @property
     def operator(self) -> Operator:
@@ -138,12 +166,15 @@ class CutDay:
         assert self._operator is not None
         return self._operator
 
-    def _do(self, number: int, step: int | tuple[str, Mapping[str, Any]]) -> bool:
+    def _do(self, number: int, step: Step) -> bool:
         """Do a step of the day; tell whether power stayed on."""
         try:
             self._start()
             if isinstance(step, int):
                 self.operator.run(step)
+                return True
+            if isinstance(step, Exchange):
+                self._exchange()
                 return True
             name, arguments = step
             failure = self.operator.send(packet(name, number, arguments))
@@ -162,7 +193,38 @@ class CutDay:
             self._operator = Operator(self.disk, lambda disk: TrivialHand(disk), clock_id="bench", slots=slots)
         elif self._is_off:
             self._operator.boot()
+            self.after_boots.append((len(self.trail), self.held()))
         self._is_off = False
+
+    def _exchange(self) -> None:
+        """Let the files travel; one whose command is of unknown outcome may have been begun, or not."""
+        if self.ground is None:
+            self.ground = FileGround(self.operator.config.profile)
+            self.ground.put("up", FILE_UP[1], FILE_UP[0], self.operator.now_ns)
+        awaited = {FILE_UP[0]} if "file.send" in self.unknown else {FILE_UP[0], FILE_DOWN[0]}
+        self.ground.exchange(self.operator, awaited)
+
+    def held(self) -> dict[str, Any]:
+        """Give all that the requests of the ground have set, and nothing that goes on by itself."""
+        ledger = self.operator.spacecraft._ledger
+        up = f"files/{FILE_UP[0]}"
+        return {
+            "settings": {name: value for name, value in ledger.settings.items() if name not in _SET_ON_BOARD},
+            "activities": sorted([*ledger.schedule.activities, *(key for key, _, _ in ledger.schedule.fates)]),
+            "is scheduling": ledger.schedule.is_enabled,
+            "groups": dict(ledger.schedule.groups),
+            "procedures": list(ledger.procedures.loaded),
+            "reactions": (sorted(ledger.reactions.reactions), sorted(ledger.reactions.enabled)),
+            "monitors": (sorted(ledger.monitoring.monitors), sorted(ledger.monitoring.enabled)),
+            "structure": (ledger.structures.made.get((1, 200)), ledger.structures.switched.get((1, 200))),
+            "mode": self.operator.mode,
+            "jobs": sorted(ledger.jobs),
+            "slots": SlotStore(self.disk).state(SlotKind.CONFIGURATION).sha256,
+            "inhibits": sorted(ledger.safeguards.inhibited),
+            "storing": {store: ledger.storage.state(store).is_storing for store in StoreId},
+            "confirmed": ledger.storage.state(StoreId.EVENTS).confirmed.end,
+            "file up": hashlib.sha256(self.disk.read(up)).hexdigest() if up in self.disk.list("files") else None,
+        }
 
     def outcome(self) -> dict[str, Any]:
         """Give what the day has come to, but for what may be told as unknown or skipped."""
@@ -184,11 +246,18 @@ class CutDay:
             "inhibits": sorted(ledger.safeguards.inhibited),
             "storing": {store: ledger.storage.state(store).is_storing for store in StoreId},
             "confirmed": ledger.storage.state(StoreId.EVENTS).confirmed.end,
+            "up": self.disk.read(f"files/{FILE_UP[0]}") == FILE_UP[1],
+            "down": self._has_come_down(),
         }
+
+    def _has_come_down(self) -> bool:
+        assert self.ground is not None
+        is_known = "file.send" not in self.unknown or FILE_DOWN[0] in self.ground.finished
+        return not is_known or self.ground.store.read(FILE_DOWN[0]) == FILE_DOWN[1]
 
     def directories(self) -> set[str]:
         """Give the directories that commands have made."""
-        return set(self.disk.list_directories("files"))
+        return {each for each in self.disk.list_directories("files") if not each.startswith("files/.")}
 
     def untold(self) -> int:
         """Give how many commands were told as unknown, skipped or failed, by the ground's, the schedule or others."""
@@ -205,6 +274,14 @@ def differences(day: CutDay, expected: CutDay) -> list[str]:
         for name, wanted in expected.outcome().items()
         if day.outcome()[name] != wanted
     ]
+    for number, held in day.after_boots:
+        allowed = expected.trail[max(number - 1, 0) : number + 1]
+        # Of the first step it is known only what is after it.
+        found += [
+            f"expected {name} as before or after step {number}, {DAY[number]!r}, found {value!r} after the cut"
+            for name, value in held.items()
+            if number and value not in [each[name] for each in allowed]
+        ]
     fates = day.operator.spacecraft._ledger.schedule.counts
     if fates.total() != len(RELEASES_S):
         found.append(f"expected {len(RELEASES_S)} activities to have an end, found {dict(fates)}")

@@ -153,6 +153,12 @@ class Operator:
         self.spacecraft.contact(True, self.now_ns)
         self.hear()
 
+    def wait(self, duration_ns: int) -> None:
+        """Let a short time pass in contact."""
+        self.now_ns += duration_ns
+        self._work()
+        self.spacecraft.advance(self.now_ns)
+
     def _work(self) -> None:
         """Hand over one reply of each worker that has one."""
         for worker in (self.worker, self.model_worker):
@@ -206,15 +212,32 @@ class Operator:
         items: list[Item] = []
         is_live = True
         while is_live and (octets := self.spacecraft.transmit(self.now_ns)) is not None:
-            self._ground.receive(octets, self.now_ns)
-            came = self._ground.take()
+            came = self._take(octets)
             frames = [item for item in came if isinstance(item, FrameReceived)]
             is_live = all(frame.virtual_channel == VirtualChannel.LIVE for frame in frames)
             items += came
+        self._note(items)
+        return items
+
+    def listen(self, frames_max: int) -> list[Item]:
+        """Take what comes down on whatever channel, so many frames at most."""
+        items: list[Item] = []
+        for _ in range(frames_max):
+            octets = self.spacecraft.transmit(self.now_ns)
+            if octets is None:
+                break
+            items += self._take(octets)
+        self._note(items)
+        return items
+
+    def _take(self, octets: bytes) -> list[Item]:
+        self._ground.receive(octets, self.now_ns)
+        return self._ground.take()
+
+    def _note(self, items: list[Item]) -> None:
         self.events += [item for item in items if isinstance(item, EventReported)]
         self.reports += [item for item in items if isinstance(item, ReportReceived)]
         self.resets += [event.reason for event in self.spacecraft.take_events() if isinstance(event, ResetDue)]
-        return items
 
     def heard(self, name: str) -> list[dict[str, Any]]:
         """Give what was said under a name, be it an event or a report."""

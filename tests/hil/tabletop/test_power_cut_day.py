@@ -28,7 +28,27 @@ def test_a_day_that_nobody_disturbs_does_what_is_planned(undisturbed):
     assert outcome["procedures"] == (["daily"], [], 1)
     assert outcome["slots"] and outcome["confirmed"] == 1
     assert (undisturbed.cuts, undisturbed.untold()) == (0, 0)
+    assert (outcome["up"], outcome["down"]) == (True, True)
+    assert undisturbed.ground.finished == ["came-up", "came-down"]
+    # Each request is followed: every one of them leaves something behind that is looked for.
+    trail = undisturbed.trail
+    silent = {
+        DAY[number][0] for number in range(1, len(DAY)) if trail[number] == trail[number - 1] and _is_command(number)
+    }
+    assert silent == {
+        "schedule.shift_all",
+        "procedure.start",
+        "time.adjust",
+        "directory.make",
+        "scrub.start",
+        "file.send",
+        "event.disable",
+    }
     assert undisturbed.disk.operations > 3 * len(DAY)
+
+
+def _is_command(number):
+    return isinstance(DAY[number], tuple)
 
 
 # One in so many.
