@@ -221,6 +221,7 @@ class CutDay:
             "jobs": sorted(ledger.jobs),
             "slots": SlotStore(self.disk).state(SlotKind.CONFIGURATION).sha256,
             "inhibits": sorted(ledger.safeguards.inhibited),
+            "events off": sorted(ledger.events.disabled),
             "storing": {store: ledger.storage.state(store).is_storing for store in StoreId},
             "confirmed": ledger.storage.state(StoreId.EVENTS).confirmed.end,
             "file up": hashlib.sha256(self.disk.read(up)).hexdigest() if up in self.disk.list("files") else None,

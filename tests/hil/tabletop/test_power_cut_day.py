@@ -42,7 +42,6 @@ def test_a_day_that_nobody_disturbs_does_what_is_planned(undisturbed):
         "directory.make",
         "scrub.start",
         "file.send",
-        "event.disable",
     }
     assert undisturbed.disk.operations > 3 * len(DAY)
 
