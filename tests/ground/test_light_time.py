@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-import ground.cli.station
+import ground.serve
 from ground.__main__ import main
 
 LIGHT_NS = 1_250_000_000
@@ -24,7 +24,7 @@ def test_a_station_that_was_told_the_light_time_asks_no_command_for_it(served, c
 @pytest.mark.parametrize(("options", "expected"), [([], None), (["0"], 0), (["4500"], 4_500_000)])
 def test_it_is_an_option_of_the_program(monkeypatch, options, expected):
     taken = []
-    monkeypatch.setattr(ground.cli.station, "run", lambda config, say: taken.append(config.light_time_ns))
+    monkeypatch.setattr(ground.serve, "run", lambda config, say: taken.append(config.light_time_ns))
     given = [each for option in options for each in ("--light-time-us", option)]
     result = CliRunner().invoke(main, ["serve", "--link", "pty:", "--insecure", *given])
     assert (result.exit_code, taken) == (0, [expected]), result.output
