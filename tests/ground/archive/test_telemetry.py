@@ -21,8 +21,8 @@ SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthChe
 # Times within a few chunks and buckets of each other, many of them alike or at an edge.
 times = st.builds(
     lambda chunk, offset: T0_NS // CHUNK_NS * CHUNK_NS + chunk * CHUNK_NS + offset * 64 * NS_PER_S,
-    st.integers(-1, 9),
-    st.integers(0, 63),
+    st.sampled_from([0, 1, 2, 9]),
+    st.sampled_from([0, 1, 7, 8, 9, 32, 62, 63]),
 )
 numbers = st.one_of(st.integers(-1000, 1000), st.floats(width=32), st.none())
 batches = st.lists(st.lists(st.tuples(times, st.sampled_from(["core", "jobs"]), numbers), max_size=14), max_size=6)
@@ -64,7 +64,7 @@ def test_reports_are_in_order_of_on_board_time(batches, start_ns, end_ns, name):
 
 
 @SLOW
-@given(batches, times, times, st.sampled_from(["x", "core.x"]), st.integers(1, 40))
+@given(batches, times, times, st.sampled_from(["x", "core.x"]), st.sampled_from([1, 2, 4, 20, 40]))
 def test_a_plot_keeps_the_lowest_and_the_highest_of_each_point(batches, start_ns, end_ns, name, points):
     if start_ns >= end_ns:
         end_ns = start_ns + 1
