@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ccsds.errors import MisuseError
@@ -16,7 +16,13 @@ from tests.ground.archive.conftest import NS_PER_S, T0_NS, opened, report
 
 pytestmark = pytest.mark.usefixtures("small_blocks")
 
-SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# Each example writes files, so that to look for a smaller one takes minutes.
+SLOW = settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
 
 # Times within a few chunks and buckets of each other, many of them alike or at an edge.
 times = st.builds(
