@@ -400,9 +400,12 @@ def encode_values(values: Mapping[str, Any]) -> bytes:
     """Give the values of a report as `encode_json` does; most of them are plain already, so it is faster."""
     if _PLAIN_TYPES.issuperset(map(type, values.values())):
         return msgspec.json.encode(values)
-    return msgspec.json.encode(
-        {name: value if type(value) in _PLAIN_TYPES else plain(value) for name, value in values.items()}
-    )
+    others = {
+        name: value.hex() if type(value) is bytes else value._name_ if isinstance(value, Enum) else plain(value)
+        for name, value in values.items()
+        if type(value) not in _PLAIN_TYPES
+    }
+    return msgspec.json.encode({**values, **others})
 
 
 def one_line(text: str) -> str:

@@ -13,6 +13,7 @@ from ground.events import (
     Stage,
     StationEvent,
     encode_json,
+    encode_values,
     one_line,
     plain,
     show,
@@ -109,6 +110,11 @@ def test_every_record_is_one_line_and_frozen_and_goes_through_json(kind):
     assert decoded["type"] == kind.__name__
     assert decoded["time_ns"] == 5
     assert set(decoded) == {"type", *kind.__struct_fields__} - {"packet"}
+
+
+def test_values_of_a_report_are_the_same_json_by_the_fast_way():
+    for values in (VALUES, {"a": 1, "b": float("nan")}, {}):
+        assert encode_values(values) == encode_json(values)
 
 
 def test_octets_become_hexadecimal_numbers_that_are_none_null_and_members_their_names():
