@@ -176,7 +176,9 @@ def _answers(path: Path, end_ns: int) -> list[Row]:
     numbers = sorted(name for name in history.samples.names() if "digest" not in name)
 
     def point() -> None:
-        found = history.reports.latest(1, T0_NS + chance.randrange(60 * NS_PER_S, span_ns), chance.choice(REPORTED))
+        found = history.reports.latest(
+            1, T0_NS + chance.randrange(60 * NS_PER_S, span_ns), chance.choice(tuple(_PERIODS_S))
+        )
         if len(found) != 1:
             raise RuntimeError(f"expected one report, found {len(found)}")
 
@@ -198,27 +200,29 @@ def _answers(path: Path, end_ns: int) -> list[Row]:
 
     try:
         rows = [
-            _row("archive: the report that stood at a random time", point, _QUERIES, POINT_TARGET_MS),
-            _row("archive: the number that stood at a random time", number, _QUERIES, POINT_TARGET_MS),
-            _row("archive: a number over a random hundredth of a year", window, _WINDOWS, POINT_TARGET_MS),
-            _row("archive: a plot of a year, 1,000 points", year, _YEARS, YEAR_TARGET_MS),
+            *_asked("archive: the report that stood at a random time", point, _QUERIES, POINT_TARGET_MS),
+            *_asked("archive: the number that stood at a random time", number, _QUERIES, POINT_TARGET_MS),
+            *_asked("archive: a number over a random hundredth of a year", window, _WINDOWS, POINT_TARGET_MS),
+            *_asked("archive: a plot of a year, 1,000 points", year, _YEARS, YEAR_TARGET_MS),
         ]
     finally:
         history.close()
     return rows
 
 
-REPORTED = tuple(_PERIODS_S)
-
-
-def _row(name: str, ask: Callable[[], None], times: int, target_ms: float) -> Row:
-    taken_ms = []
+def _asked(name: str, ask: Callable[[], None], times: int, target_ms: float) -> list[Row]:
+    """Ask so many times; how long one waited is judged, and what the process itself took stands beside it."""
+    waited_ms, taken_ms = [], []
     for _ in range(times):
-        began_s = time.perf_counter()
+        began_s, began_cpu_s = time.perf_counter(), time.process_time()
         ask()
-        taken_ms.append((time.perf_counter() - began_s) * 1e3)
-    value = statistics.quantiles(taken_ms, n=100)[98]
-    return Row(group=GROUP, name=f"{name}, p99", value=value, unit="ms", target=f"< {target_ms}", ok=value < target_ms)
+        waited_ms.append((time.perf_counter() - began_s) * 1e3)
+        taken_ms.append((time.process_time() - began_cpu_s) * 1e3)
+    value, taken = (statistics.quantiles(each, n=100)[98] for each in (waited_ms, taken_ms))
+    return [
+        Row(group=GROUP, name=f"{name}, p99", value=value, unit="ms", target=f"< {target_ms}", ok=value < target_ms),
+        Row(group=GROUP, name=f"{name}, p99 of process time", value=taken, unit="ms"),
+    ]
 
 
 def _kills() -> list[Row]:
