@@ -71,7 +71,7 @@ class Feeder(threading.Thread):
         self._encoder = TmEncoder(profile.tm_coding)
         self._framer = TmFramer(profile.tm_data_octets)
         self._structure = DICTIONARY.structures[_STRUCTURE]
-        self._counts = [0, 0]
+        self._count = 0
         self.reports = 0
         self.is_over = False
 
@@ -108,8 +108,9 @@ class Feeder(threading.Thread):
         self.reports += 1
         octets = b""
         while (content := self._framer.take(flush=True)) is not None:
-            frame = TmFrame(SPACECRAFT_ID, Downlink.LIVE, *self._counts, *content, bytes(4))
-            self._counts = [(count + 1) % 256 for count in self._counts]
+            pointer, data = content
+            frame = TmFrame(SPACECRAFT_ID, Downlink.LIVE, self._count, self._count, pointer, data, bytes(4))
+            self._count = (self._count + 1) % 256
             octets += self._encoder.encode(frame.encode())
         return octets
 
