@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ccsds.errors import MisuseError
+from ground.alarms.life_cycle import AlarmState
 from ground.archive.history import History
-from ground.console import clock, limits
+from ground.console import clock
 from ground.console.feed import Feed
 from ground.events import StationEvent
 from ground.pass_plan import PassPlan
@@ -58,9 +59,9 @@ class Console:
             self._state = (now_ns, known)
         return self._state[1]
 
-    def alarms_out(self) -> int:
-        """Give how many alarms there are."""
-        return len(limits.out_of_limits(self.feed.series.latest))
+    def alarms(self) -> list[dict[str, Any]]:
+        """Give the alarms that stand and are not put away, the worst first."""
+        return [each for each in self.state()["alarms"] if each["state"] != AlarmState.SHELVED.name]
 
 
 def every_kind() -> list[str]:

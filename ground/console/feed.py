@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from ccsds.time import unix_ns_from_tai
+from ground.alarms.events import DerivedComputed
 from ground.archive.history import CommandRecord, EventRecord, History, PacketRecord, StageRecord
 from ground.console.contacts import Contacts
 from ground.console.curves import Curves
@@ -90,6 +91,9 @@ class Feed:
                 case HousekeepingReceived():
                     made_ns = _made_ns(event, unix_ns, now_ns)
                     self.series.note(event.name, event.values, made_ns, event.tai_ns, _PERIOD_OF.get(event.name))
+                case DerivedComputed():
+                    made_ns = _made_ns(event, unix_ns, now_ns)
+                    self.series.note("derived", event.values, made_ns, event.tai_ns)
                 case ReportReceived() | EventReported():
                     made_ns = _made_ns(event, unix_ns, now_ns)
                     self.curves.note(event.name, event.values, made_ns)
@@ -184,7 +188,9 @@ class Feed:
         return order is not None and order.is_automatic
 
 
-def _made_ns(event: HousekeepingReceived | ReportReceived | EventReported, unix_ns: int, now_ns: int) -> int:
+def _made_ns(
+    event: HousekeepingReceived | ReportReceived | EventReported | DerivedComputed, unix_ns: int, now_ns: int
+) -> int:
     """Give the Unix time at which a report was made on board, or came if that is not known."""
     if event.generated_ns is None:
         return unix_ns - (now_ns - event.time_ns)

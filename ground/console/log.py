@@ -127,7 +127,7 @@ def spaced(name: str) -> str:
 
 _TOLD_STAGES = frozenset({Stage.COMPLETED, Stage.REFUSED, Stage.FAILED, Stage.LOST})
 _UNTOLD_KINDS = frozenset(
-    {"FrameReceived", "ReportReceived", "HousekeepingReceived", "TransferProgressed", "StoreNoted"}
+    {"DerivedComputed", "FrameReceived", "ReportReceived", "HousekeepingReceived", "TransferProgressed", "StoreNoted"}
 )
 _BAD_STAGES = frozenset({"REFUSED", "FAILED", "LOST"})
 _WEIGHT_OF = {
@@ -140,6 +140,9 @@ _WEIGHT_OF = {
         Weight.LOW,
     ),
 }
+
+
+_WEIGHT_OF_LEVEL = {"WARNING": Weight.LOW, "CRITICAL": Weight.HIGH}
 
 
 def _weight_of(kind: str, stage: str | None) -> Weight:

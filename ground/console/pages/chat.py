@@ -78,8 +78,14 @@ class _ChatPage:
             model = Panel("Model on board", padded=True)
             with model.tools:
                 Button("Report", lambda: self._command("model.report"))
-            with model.body:
+            with model.body, ui.element("div").classes("stack"):
                 self._model = Markup()
+                with ui.element("div").classes("row tight"):
+                    self._name = Entry(
+                        "Model to serve", hint="jobs/1/model.safetensors", on_done=lambda _: self._serve()
+                    )
+                    self._name.classes("mono")
+                    Button("Serve", self._serve)
         self._screen.watch(talk.element, self._look)
 
     def _open(self, conversation: int) -> None:
@@ -108,6 +114,9 @@ class _ChatPage:
 
     def _stop(self) -> None:
         self._command("chat.stop", conversation=self._notes["conversation"])
+
+    def _serve(self) -> None:
+        self._command("model.activate", name=self._name.value.strip())
 
     def _command(self, name: str, **arguments: Any) -> None:
         commanding = self._screen.console.operations.commanding

@@ -120,7 +120,7 @@ class _CommandPage:
                         self._bypass.style("width: 9.5rem")
                     with ui.element("div").classes("row"):
                         self._when = Entry("When", hint="2027-03-01T12:00:00Z, aos+90s, los, event7-30s")
-                        self._when.classes("mono").style("width: 21rem")
+                        self._when.classes("mono").style("flex: 1; min-width: 12rem")
                         Button("Schedule on board", self._schedule)
                 else:
                     HazardGate(self._screen, command, self._values, self._sent)

@@ -16,6 +16,7 @@ from ground.console.parts.said import Said
 from ground.console.parts.states import bar, state
 from ground.console.parts.table import Row, facts, table
 from ground.console.screen import Screen
+from ground.events import Stage
 from mission.definition import DICTIONARY
 
 NS_PER_S = 1_000_000_000
@@ -80,7 +81,7 @@ class _JobsPage:
         self._screen.watch(losses.element, self._look)
 
     def _proposal(self) -> dict[str, str]:
-        known = [int(each) for each in self._screen.state()["jobs"]]
+        known = [int(each) for each in known_jobs(self._screen)]
         return {"job_id": str(max(known, default=0) + 1), "recipe": "tiny", "corpus": "tinyshakespeare"}
 
     def _submit(self) -> None:
@@ -125,7 +126,7 @@ class _JobsPage:
 
     def _look(self) -> None:
         screen = self._screen
-        jobs: dict[str, Any] = screen.state()["jobs"]
+        jobs = known_jobs(screen)
         numbers = sorted((int(each) for each in jobs), reverse=True)
         at_work = [each for each in numbers if jobs[str(each)]["state"] in ("RUNNING", "STARTING")]
         if self._notes["job"] is None and numbers:
@@ -156,6 +157,16 @@ class _JobsPage:
             return
         self._details_panel.note.show(f"{chosen} {state(state_name)}")
         self._details.show(_details(self._screen, chosen, job))
+
+
+def known_jobs(screen: Screen) -> dict[str, Any]:
+    """Give the jobs that were heard of, and those that were taken into the queue and have not said anything yet."""
+    jobs: dict[str, Any] = dict(screen.state()["jobs"])
+    for order in screen.feed.orders:
+        if order.name == "job.submit" and order.stage is Stage.COMPLETED:
+            silent = {"state": "QUEUED", "progress": None, "report": None, "sample": None, "losses": []}
+            jobs.setdefault(str(order.arguments["job_id"]), silent)
+    return jobs
 
 
 def color_of(job_id: int) -> int:

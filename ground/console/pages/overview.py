@@ -6,7 +6,7 @@ from ground.console import limits
 from ground.console.figures import NOTHING, cut, esc, number, shown, span
 from ground.console.figures import clock as time_of_day
 from ground.console.log import Weight
-from ground.console.pages.jobs import color_of
+from ground.console.pages.jobs import color_of, known_jobs
 from ground.console.parts.housekeeping import HousekeepingSwitch
 from ground.console.parts.markup import Markup
 from ground.console.parts.panel import Panel
@@ -36,7 +36,7 @@ def build(screen: Screen) -> None:
     beat = [0]
 
     def look() -> None:
-        jobs = screen.state()["jobs"]
+        jobs = known_jobs(screen)
         numbers = sorted(map(int, jobs), reverse=True)
         at_work = next((each for each in numbers if jobs[str(each)]["state"] == "RUNNING"), None)
         chosen = at_work or next(iter(numbers), None)

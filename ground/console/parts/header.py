@@ -4,11 +4,15 @@ from typing import Any
 
 from nicegui import ui
 
+from ground.alarms.life_cycle import AlarmState, Level
 from ground.console.figures import NOTHING, date_clock, esc, rate, span
 from ground.console.figures import clock as time_of_day
 from ground.console.parts.markup import Markup
 from ground.console.parts.states import class_of
 from ground.console.screen import Screen
+
+NEW_STATES = frozenset({AlarmState.UNACKNOWLEDGED.name, AlarmState.RETURNED.name})
+"""Alarms that nobody has said that they know of."""
 
 NS_PER_S = 1_000_000_000
 
@@ -36,7 +40,9 @@ class Header:
         mode = screen.feed.series.latest.get("mode")
         mode_name = NOTHING if mode is None else getattr(mode.value, "name", str(mode.value))
         mode_is_stale = mode is not None and mode.is_stale(unix_ns)
-        alarms = screen.console.alarms_out()
+        alarms = screen.console.alarms()
+        new = [each for each in alarms if each["state"] in NEW_STATES]
+        alarm_class = "alarmed" if any(each["level"] == Level.CRITICAL.name for each in new) else ""
         cells = [
             f'<div class="head-cell"><span class="brand">Starloop</span>'
             f'<span class="what">station {state["source_id"]}</span></div>',
@@ -50,8 +56,9 @@ class Header:
             _cell("Job", *_job(state)),
             _cell("UTC", time_of_day(unix_ns)),
             _cell("On board", _onboard(state)),
-            f'<a class="head-cell last {"alarmed" if alarms else ""}" href="/alarms"><span class="what">Alarms</span>'
-            f'<span class="value">{alarms or "none"}</span></a>',
+            f'<a class="head-cell last {alarm_class}" href="/alarms"><span class="what">Alarms</span>'
+            f'<span class="value {"warn" if alarms and not alarm_class else ""}">{len(alarms) or "none"}'
+            f"{f' <small>{len(new)} new</small>' if new else ''}</span></a>",
         ]
         self._cells.show(f'<div class="head-cells">{"".join(cells)}</div>{_replay(screen)}{_troubles(state)}')
 

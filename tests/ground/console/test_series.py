@@ -40,6 +40,11 @@ def test_a_silence_breaks_the_line():
     assert 1 < found[2][0] < 60
 
 
+def test_a_silence_breaks_the_line_within_one_bucket_too():
+    found = points(noted((0, 1.0), (1, 2.0), (50, 3.0), (51, 4.0)), buckets=1)
+    assert [value for _, value in found] == [1.0, 2.0, None, 3.0, 4.0]
+
+
 def test_a_missing_report_or_two_breaks_nothing():
     assert None not in [value for _, value in points(noted((0, 1.0), (3, 2.0)))]
 

@@ -62,6 +62,7 @@ def test_what_is_missing_is_said():
 def test_a_reply_that_is_begun_anew_makes_the_first_one_void():
     talk = asked()
     piece(talk, 0, "old")
+    piece(talk, 1, "and longer")
     piece(talk, 0, "new", attempt=2)
     piece(talk, 1, "late", attempt=1)
     assert talk.turns(7)[0].text == "new"

@@ -19,6 +19,22 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 SHOTS = Path(__file__).parents[3] / "build" / "console"
 
+# The spacecraft of the tests has executed more than one command soon.
+RULES = """
+[[limit]]
+parameter = "commands_executed"
+warning = [0, 1]
+"""
+
+PROCEDURE = '''"""Say hello some times."""
+
+
+def run(sc, times: int = 1):
+    for number in range(times):
+        with sc.step(f"Hello {number + 1}"):
+            sc.test.connection()
+'''
+
 # Programs start within some seconds; a machine that does much else takes longer.
 START_S_MAX = 60
 WAIT_MS_MAX = 20_000
@@ -68,10 +84,14 @@ def ground(tmp_path_factory) -> Iterator[Ground]:
         "ground",
         [
             "serve", "--link", f"tcp:127.0.0.1:{link_port}", "--archive", str(root / "ground.sqlite"),
-            "--socket", str(root / "ground.sock"), "--web", f"127.0.0.1:{web_port}", *common,
+            "--socket", str(root / "ground.sock"), "--web", f"127.0.0.1:{web_port}",
+            "--rules", str(root / "rules.toml"), "--procedures", str(root), *common,
         ],
         root / "ground.log",
     )  # fmt: skip
+    (root / "rules.toml").write_text(RULES)
+    (root / "say_hello.py").write_text(PROCEDURE)
+    (root / "broken.py").write_text("def run(sc):\n    sc.no_such_service.command()\n")
     flight.launch()
     station.launch()
     made = Ground(f"http://127.0.0.1:{web_port}", flight)

@@ -143,6 +143,41 @@ def test_contacts_are_kept_with_what_they_brought(page):
     expect(rows.first).to_contain_text("goes on")
 
 
+def test_an_alarm_is_seen_acknowledged_and_shelved(page, shoot):
+    expect(page.locator(".head-cell.last")).to_contain_text("1 new")
+    go(page, "Alarms")
+    alarm = panel(page, "Alarms").locator('tr[data-key="commands_executed"]')
+    expect(alarm).to_contain_text("unacknowledged")
+    alarm.get_by_role("button", name="acknowledge").click()
+    expect(alarm).to_contain_text("acknowledged by operator")
+    expect(page.locator(".head-cell.last")).not_to_contain_text("new")
+    shoot("alarms-dark")
+    alarm.get_by_role("button", name="shelve", exact=True).click()
+    expect(alarm).to_contain_text("shelved by operator")
+    expect(page.locator(".head-cell.last")).to_contain_text("none")
+
+
+def test_a_procedure_runs_with_a_live_transcript(page, shoot):
+    go(page, "Procedures")
+    panel(page, "Procedures").locator('tr[data-key="say_hello.py"]').click()
+    start = panel(page, "Run")
+    start.get_by_label("Arguments").fill("times=2")
+    start.get_by_role("button", name="Run", exact=True).click()
+    transcript = panel(page, "Transcript")
+    expect(transcript).to_contain_text("Hello 2")
+    expect(transcript.locator(".title")).to_contain_text("done")
+    shoot("procedures-dark")
+
+
+def test_a_broken_procedure_says_where_and_the_station_goes_on(page):
+    panel(page, "Procedures").locator('tr[data-key="broken.py"]').click()
+    start = panel(page, "Run")
+    start.get_by_label("Arguments").fill("")
+    start.get_by_role("button", name="Run", exact=True).click()
+    expect(panel(page, "Transcript").locator(".title")).to_contain_text("failed")
+    expect(panel(page, "Transcript")).to_contain_text("broken.py:2")
+
+
 def test_events_are_filtered_and_opened(page):
     go(page, "Events")
     events = panel(page, "Events")
