@@ -13,6 +13,7 @@ from ccsds.cop1 import farm
 from ccsds.cop1 import fop_table as fop
 from flight import mode, slots
 from flight.governor import allowance
+from flight.inference import model_slots
 from flight.jobs import life_cycle
 from ground import tracker
 from ground.alarms import life_cycle as alarm
@@ -122,6 +123,12 @@ def state_machines() -> str:
             "",
             "```mermaid",
             slots.diagram(),
+            "```",
+            "",
+            "## The slots of models (`flight/inference/model_slots.py`)",
+            "",
+            "```mermaid",
+            model_slots.diagram(),
             "```",
             "",
             "## The stages of a command (`ground/tracker.py`)",
