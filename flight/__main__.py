@@ -28,7 +28,7 @@ from flight.crash import describe_exception
 from flight.disk import RealDisk
 from flight.events import Event, Reported, ResetDue
 from flight.inference.messages import server_reply_stream
-from flight.inference.server import ServerConfig
+from flight.inference.server_settings import ServerConfig
 from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpora_on_board
 from flight.jobs.process import WorkerProcess
 from flight.launch import told

@@ -30,7 +30,8 @@ from flight.governor.governor import Governor
 from flight.governor.sources import sources as governor_sources
 from flight.ground_contact import GroundContact
 from flight.inference.messages import ServerReply, ServerRequest
-from flight.inference.server import Server, ServerConfig
+from flight.inference.server import Server
+from flight.inference.server_settings import ServerConfig
 from flight.jobs.corpus import CorpusFile
 from flight.jobs.engine import Engine
 from flight.jobs.engine_config import EngineConfig

@@ -12,10 +12,8 @@ that fails once, have it loaded again; one that fails then, or is damaged in the
 Rates come from ``now_ns``, so that under virtual time equal seeds give equal telemetry.
 """
 
-import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from msgspec.structs import replace as changed
 
@@ -37,21 +35,20 @@ from flight.inference.messages import (
     Written,
 )
 from flight.inference.model_files import ModelFacts, look_at, path_of
+from flight.inference.server_settings import NS_PER_S, OCTETS_PER_MIB, ServerConfig, ServerSettings
+from flight.inference.telling import chunks_of, end_report, model_report
+from flight.inference.writing import Writing, said_before
 from flight.jobs.messages import Failed, FailureKind
-from flight.jobs.supervision import Supervision, SupervisionConfig
+from flight.jobs.supervision import Supervision
 from flight.jobs.worker_port import WorkerPort
 from flight.ledger import Ledger
 from flight.parameters import ParameterPool, Source
 from flight.reporter import Reporter, clip_reason
-from mission.inference import CHUNK_OCTETS_MAX, REPLY_OCTETS_MAX, ModelFault, ReplyEnd
+from mission.inference import REPLY_OCTETS_MAX, ModelFault, ReplyEnd
 from mission.slots import Phase, Slot
 from mission.words.core import STORE_FAILED
 from mission.words.inference import (
-    CANARY_PERIOD,
-    CHUNK_TOKENS,
     MODEL_ACTIVATED,
-    MODEL_IDLE,
-    MODEL_MEMORY_MAX,
     MODEL_REFUSED,
     MODEL_ROLLED_BACK,
     MODEL_SERVED,
@@ -59,43 +56,9 @@ from mission.words.inference import (
     SERVER_LOST,
 )
 
-NS_PER_S = 1_000_000_000
-OCTETS_PER_MIB = 1 << 20
-
 CANARY_DEFAULT = "The quick brown fox jumps over the lazy dog."
 # Enough that weights that were struck harmfully show, and no more than a fifth of a second of a small model.
 CANARY_TOKENS = 16
-
-# What was said before, of which a model is told: its window holds less.
-HISTORY_OCTETS_MAX = 24 << 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServerConfig:
-    """How models are served."""
-
-    memory_octets_max: int = 0
-    """What a model may take; 0 for what its worker finds free."""
-    deadline_ns: int = 300 * NS_PER_S
-    """A worker that has not answered for this long is taken for hung: the largest model is loaded in less."""
-    supervision: SupervisionConfig = field(default_factory=SupervisionConfig)
-
-
-@dataclass(slots=True)
-class _Writing:
-    """The reply at hand."""
-
-    turn: Turn
-    prompt_tokens: int = 0
-    tokens: int = 0
-    chunks: int = 0
-    text: str = ""
-    begun_ns: int = 0
-
-    @property
-    def key(self) -> dict[str, int]:
-        prompted = self.turn.prompted
-        return {"conversation": prompted.conversation, "turn": prompted.turn, "attempt": self.turn.attempts}
 
 
 class Server:
@@ -127,10 +90,7 @@ class Server:
         self._disk = disk
         self._may_serve = may_serve
         self._supervision = Supervision(config.supervision)
-        self._chunk_tokens: int = CHUNK_TOKENS.default
-        self._canary_ns = CANARY_PERIOD.default * NS_PER_S
-        self._idle_ns = MODEL_IDLE.default * NS_PER_S
-        self._memory_mib: int = MODEL_MEMORY_MAX.default
+        self._settings = ServerSettings(config)
         self._loaded = Slot.BUILT_IN
         """The slot whose model the worker has, or is loading; BUILT_IN if there is no worker."""
         self._described: Loaded | None = None
@@ -140,7 +100,7 @@ class Server:
         """Whether its last canary failed, or its weights were struck, so that it must prove itself from a new load."""
         self._asked: ServerRequest | None = None
         self._asked_ns = 0
-        self._writing: _Writing | None = None
+        self._writing: Writing | None = None
         self._is_check_wanted = False
         self._check_due_ns = 0
         self._idle_due_ns = 0
@@ -203,7 +163,7 @@ class Server:
             match reply:
                 case Loaded():
                     self._described = reply
-                    self._idle_due_ns = now_ns + self._idle_ns
+                    self._idle_due_ns = now_ns + self._settings.idle_ns
                 case Checked():
                     self._checked(reply, now_ns)
                 case Begun(prompt_tokens=tokens) if self._writing is not None:
@@ -264,7 +224,7 @@ class Server:
             OSError: The store failed.
         """
         facts = look_at(self._disk, path_of(self._disk, name))
-        limit_octets = self._memory_octets_max
+        limit_octets = self._settings.memory_octets_max
         if limit_octets and facts.memory_octets > limit_octets:
             limit_mib, found_mib = limit_octets // OCTETS_PER_MIB, facts.memory_octets // OCTETS_PER_MIB
             raise MisuseError(
@@ -276,41 +236,9 @@ class Server:
 
     def report(self) -> dict[str, object]:
         """Give the fields of the report of models."""
-        models = self.book.models
         described = self._described if self._loaded is not Slot.BUILT_IN else None
-        values: dict[str, object] = {
-            "phase": models.phase,
-            "served": models.served,
-            "trial": models.trial,
-            "loaded": self._loaded,
-            "parameters": described.parameters if described else 0,
-            "context": described.context if described else 0,
-            "checks": self.checks,
-            "faults": self.faults,
-        }
-        for slot, suffix in ((Slot.A, "a"), (Slot.B, "b")):
-            model = models.held.get(slot)
-            values |= {f"name_{suffix}": model.name if model else ""}
-            values |= {f"sha256_{suffix}": bytes.fromhex(model.sha256) if model else b""}
-        return values
-
-    def end_report(self, turn: Turn) -> dict[str, object]:
-        """Give the fields of the report of a reply's end."""
-        ended = turn.ended
-        assert ended is not None
-        return {
-            "conversation": ended.conversation,
-            "turn": ended.turn,
-            "attempt": turn.attempts,
-            "chunks": ended.chunks,
-            "end": ended.end,
-            "reason": ended.reason,
-            "prompt_tokens": ended.prompt_tokens,
-            "tokens": ended.tokens,
-            "tokens_per_s": math.nan if ended.tokens_per_s is None else ended.tokens_per_s,
-            "sha256": hashlib.sha256(ended.text.encode()).digest(),
-            "model_sha256": bytes.fromhex(ended.model_sha256),
-        }
+        counts = {"checks": self.checks, "faults": self.faults}
+        return {**model_report(self.book.models, self._loaded, described), **counts}
 
     def sources(self) -> dict[str, Source]:
         """Give where the parameters of inference have their values from."""
@@ -326,10 +254,7 @@ class Server:
 
     def bind(self, pool: ParameterPool) -> None:
         """Follow the settings by which an operator changes how models are served."""
-        pool.bind(CHUNK_TOKENS, self._chunk_tokens, lambda value, _: self._set_chunk(value))
-        pool.bind(CANARY_PERIOD, CANARY_PERIOD.default, self._set_canary_period)
-        pool.bind(MODEL_IDLE, MODEL_IDLE.default, self._set_idle)
-        pool.bind(MODEL_MEMORY_MAX, self._memory_mib, lambda value, _: self._set_memory(value))
+        self._settings.bind(pool)
 
     # The work.
 
@@ -347,7 +272,7 @@ class Server:
     def _go_on(self, now_ns: int) -> None:
         """Ask for what comes next."""
         if self._writing is not None:
-            self._ask(Write(self._chunk_tokens), now_ns)
+            self._ask(Write(self._settings.chunk_tokens), now_ns)
             return
         wanted = self.book.models.wanted
         if wanted is Slot.BUILT_IN:
@@ -381,18 +306,20 @@ class Server:
         except OSError as error:
             self.lost(f"no worker could be started: {error}", now_ns)
             return
-        request = Load(path=path, kind=facts.kind, sha256=held.sha256, memory_octets_max=self._memory_octets_max)
+        request = Load(
+            path=path, kind=facts.kind, sha256=held.sha256, memory_octets_max=self._settings.memory_octets_max
+        )
         self._ask(request, now_ns)
 
     def _begin(self, turn: Turn, now_ns: int) -> None:
         prompted = turn.prompted
         self._ledger.commit(ReplyBegun(prompted.conversation, prompted.turn))
-        self._writing = _Writing(turn, begun_ns=now_ns)
+        self._writing = Writing(turn, begun_ns=now_ns)
         sampling = Sampling(
             temperature=prompted.temperature, top_k=prompted.top_k, top_p=prompted.top_p, seed=prompted.seed
         )
         request = Begin(
-            turns=self._history(prompted.conversation, prompted.turn),
+            turns=said_before(self.book.conversations[prompted.conversation], prompted.turn),
             telemetry=prompted.telemetry,
             text=prompted.text,
             tokens_max=prompted.tokens_max,
@@ -401,21 +328,7 @@ class Server:
         )
         self._ask(request, now_ns)
 
-    def _history(self, conversation: int, before: int) -> tuple[tuple[str, str], ...]:
-        """Give what was said in a conversation before a turn, as far back as a request holds."""
-        turns: list[tuple[str, str]] = []
-        octets = 0
-        for number, turn in reversed(self.book.conversations[conversation].turns.items()):
-            if number >= before or turn.ended is None or turn.ended.end is ReplyEnd.FAILED:
-                continue
-            said = (turn.prompted.text, turn.ended.text)
-            octets += sum(len(each.encode()) for each in said)
-            if octets > HISTORY_OCTETS_MAX:
-                break
-            turns.append(said)
-        return tuple(reversed(turns))
-
-    def _written(self, writing: _Writing, reply: Written, now_ns: int) -> None:
+    def _written(self, writing: Writing, reply: Written, now_ns: int) -> None:
         if reply.struck:
             self._doubt(f"{reply.struck} was struck in memory, in a reply that is begun anew", now_ns)
             return
@@ -429,7 +342,7 @@ class Server:
         if reply.is_whole:
             self._end(writing, ReplyEnd.FINISHED if reply.is_finished else ReplyEnd.LENGTH, "", now_ns)
 
-    def _end(self, writing: _Writing, end: ReplyEnd, reason: str, now_ns: int) -> None:
+    def _end(self, writing: Writing, end: ReplyEnd, reason: str, now_ns: int) -> None:
         prompted = writing.turn.prompted
         self._ledger.commit(
             ReplyEnded(
@@ -447,8 +360,8 @@ class Server:
         )
         self._writing = None
         self._supervision.progressed()
-        self._idle_due_ns = now_ns + self._idle_ns
-        self._reporter.report("reply_end", self.end_report(writing.turn))
+        self._idle_due_ns = now_ns + self._settings.idle_ns
+        self._reporter.report("reply_end", end_report(writing.turn))
 
     def _checked(self, reply: Checked, now_ns: int) -> None:
         self.checks += 1
@@ -477,7 +390,7 @@ class Server:
             # To be loaded again is no progress: a prompt may end every worker that reads it.
             self._supervision.progressed()
         self._is_proven, self._is_doubted = True, False
-        self._check_due_ns = now_ns + self._canary_ns
+        self._check_due_ns = now_ns + self._settings.canary_ns
 
     def _failed(self, request: ServerRequest, reply: Failed, now_ns: int) -> None:
         match request, reply.kind:
@@ -557,38 +470,9 @@ class Server:
     def _sha256(self) -> str:
         return self._described.sha256 if self._described is not None else ""
 
-    @property
-    def _memory_octets_max(self) -> int:
-        return self._memory_mib * OCTETS_PER_MIB or self._config.memory_octets_max
-
     def _held(self, slot: Slot) -> HeldModel:
         return self.book.models.held[slot]
 
     def _name_of(self, slot: Slot) -> str:
         held = self.book.models.held.get(slot)
         return held.name if held is not None else ""
-
-    def _set_chunk(self, tokens: int) -> None:
-        self._chunk_tokens = tokens
-
-    def _set_canary_period(self, period_s: int, now_ns: int) -> None:
-        self._canary_ns = period_s * NS_PER_S
-        self._check_due_ns = min(self._check_due_ns, now_ns + self._canary_ns)
-
-    def _set_idle(self, idle_s: int, now_ns: int) -> None:
-        self._idle_ns = idle_s * NS_PER_S
-        self._idle_due_ns = min(self._idle_due_ns, now_ns + self._idle_ns)
-
-    def _set_memory(self, memory_mib: int) -> None:
-        self._memory_mib = memory_mib
-
-
-def chunks_of(text: str) -> list[str]:
-    """Cut a text into pieces that fit a report, in whole characters."""
-    chunks: list[str] = []
-    octets = text.encode(errors="replace")
-    while octets:
-        piece = octets[:CHUNK_OCTETS_MAX].decode(errors="ignore")
-        chunks.append(piece)
-        octets = octets[len(piece.encode()) :]
-    return chunks

@@ -12,7 +12,8 @@ from flight.books.inference import ConversationForgotten, HeldModel, Prompted, T
 from flight.disk import Disk
 from flight.inference import model_slots
 from flight.inference.model_files import SUFFIX, models_in
-from flight.inference.server import Server, chunks_of
+from flight.inference.server import Server
+from flight.inference.telling import chunks_of, end_report
 from flight.mode import Trigger as ModeTrigger
 from flight.parameters import ParameterPool
 from flight.reporter import Reporter, clip_reason
@@ -125,7 +126,7 @@ class InferenceService:
         def stopped(now_ns: int) -> None:
             self._server.stopped(number, now_ns)
             for turn in turns:
-                self._reporter.report("reply_end", self._server.end_report(turn))
+                self._reporter.report("reply_end", end_report(turn))
 
         return Outcome(changes=ends, afterwards=stopped)
 
@@ -165,7 +166,7 @@ class InferenceService:
             self._reporter.encode("reply_chunk", {**key, "sequence": sequence, "text": text})
             for sequence, text in enumerate(pieces)
         ]
-        end = {**self._server.end_report(turn), **key, "chunks": len(pieces)}
+        end = {**end_report(turn), **key, "chunks": len(pieces)}
         return Outcome(answers=(*chunks, self._reporter.encode("reply_end", end)))
 
     def _activate(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
