@@ -29,7 +29,7 @@ class Writing:
 
 
 def said_before(conversation: Conversation, number: int) -> tuple[tuple[str, str], ...]:
-    """Give prompts and replies before a turn, oldest first, as far back as a request holds; failed ones are left out."""
+    """Give prompts and replies before a turn, oldest first, as far back as a request holds; none that failed."""
     turns: list[tuple[str, str]] = []
     octets = 0
     for each, turn in reversed(conversation.turns.items()):
