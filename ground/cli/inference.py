@@ -128,12 +128,18 @@ def activate(name: str, sha256: str, canary: str, answer: str, as_json: bool, so
 def verify(name: str, as_json: bool, socket_path: Path) -> None:
     """Have the spacecraft tell the length and the SHA-256 of a file of a model."""
     with plain_errors(), Client.connect(socket_path) as client:
-        _send(client, "file.attributes", {"name": name}, as_json)
+        command_id = client.send("file.attributes", {"name": name})
+        # The report comes once the digest is computed: after the end of the command, or before it is known here.
         for event in client.events():
-            if event["type"] == "ReportReceived" and event["name"] == "file_attributes":
-                values = event["values"]
-                if values["name"] == name:
-                    click.echo(to_json(values) if as_json else f"{name}: {values['size']} octets {values['sha256']}")
+            match event:
+                case {"type": "CommandStaged", "command_id": number, "stage": stage} if (
+                    number == command_id and stage in _FINAL_NAMES and stage != Stage.COMPLETED.name
+                ):
+                    click.echo(f"ground: {stage}: {event['text']}", err=True)
+                    sys.exit(FAILED_STATUS)
+                case {"type": "ReportReceived", "name": "file_attributes", "values": values} if values["name"] == name:
+                    told = values["failure"] or f"{values['size']} octets {values['sha256']}"
+                    click.echo(to_json(values) if as_json else f"{name}: {told}")
                     return
 
 
