@@ -95,6 +95,7 @@ def test_a_plot_comes_over_the_api(served, client):
 
 
 def test_an_archive_that_is_damaged_while_in_service_is_set_aside(served, client, monkeypatch):
+    client.subscribe()
     record = type(served.service._archive).record
     failures = iter([True])
 
@@ -106,7 +107,6 @@ def test_an_archive_that_is_damaged_while_in_service_is_set_aside(served, client
         record(archive, events, unix_ns)
 
     monkeypatch.setattr(type(served.service._archive), "record", damaged)
-    client.subscribe()
     command_id = client.send("test.connection")
     assert client.wait(command_id, 60)["stage"] == "COMPLETED"
     aside = served.config.archive_path.with_name("archive.sqlite.damaged-1")
