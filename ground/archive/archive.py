@@ -466,7 +466,7 @@ class Archive:
         """Nothing waits any more."""
         self._pending_rows = 0
         self._is_pressing = False
-        self._tail.waiting.clear()
+        self._tail.settle()
 
 
 def _as_report(event: DerivedComputed) -> ReportReceived:

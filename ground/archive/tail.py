@@ -35,6 +35,11 @@ class Tail:
         self._rows = 0
         self.look_again()
 
+    def settle(self) -> None:
+        """Nothing waits any more: it was committed, or rolled back."""
+        self.waiting.clear()
+        self._identities.clear()
+
     def look_again(self) -> None:
         """Forget what was remembered of the tables: they were rolled back, or some of them removed."""
         self._blocks.forget()
@@ -84,8 +89,6 @@ class Tail:
 
     def _count(self, name: str, tai_ns: int, identity: bytes) -> int:
         """Tell how many reports of a name, time and identity are here."""
-        if not self.waiting:
-            self._identities.clear()
         for report in self.waiting[self._identities.total() :]:
             self._identities[report.tai_ns, report.identity] += 1
         (rows,) = self._connection.execute(

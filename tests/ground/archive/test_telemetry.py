@@ -140,6 +140,17 @@ def test_what_is_played_back_once_more_is_not_kept_twice_and_what_came_live_stan
         assert len(list(history.reports.between())) == expected
 
 
+def test_what_waits_for_a_commit_is_known_and_what_waited_before_is_not_counted_again(tmp_path):
+    with opened(tmp_path / "a.sqlite") as (archive, history):
+        for first, second in ((0, 1), (2, 3)):
+            archive.record([report(T0_NS + first, {"x": 1}), report(T0_NS + first, {"x": 1}, stored=first)], 0)
+            archive.commit()
+            archive.record([report(T0_NS + second, {"x": 1}), report(T0_NS + second, {"x": 1}, stored=second)], 0)
+            archive.record([report(T0_NS + first, {"x": 1}, stored=first + 50)], 0)
+            archive.commit()
+        assert [each.tai_ns - T0_NS for each in history.reports.between()] == [0, 0, 1, 2, 2, 3]
+
+
 def test_a_plot_of_a_spike_in_a_year_shows_the_spike(tmp_path):
     with opened(tmp_path / "a.sqlite") as (archive, history):
         for hour in range(0, 24 * 365, 7):
