@@ -1,5 +1,6 @@
 """A spacecraft and a station to look at: the first job runs to its end with nobody touching anything."""
 
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -20,7 +21,12 @@ def test_a_first_job_is_trained_and_its_commands_are_verified(tmp_path):
     with tempfile.TemporaryDirectory() as short:
         socket_path = Path(short) / "s"
 
+        looks = itertools.count()
+
         def is_trained() -> bool:
+            # It is asked in each turn of the bridge, hundreds of times a second.
+            if next(looks) % 100:
+                return False
             try:
                 with Client.connect(socket_path) as client:
                     found.update(jobs=client.jobs(), commands=client.commands())
