@@ -7,11 +7,14 @@ scenario.
 from collections import Counter
 
 import msgspec
+import numpy as np
 
 from hil.environment.activity import Activity, SharedDevice
 from hil.environment.environment import Change, Environment
 from hil.environment.radiation import Effect, Particle, particles
 from hil.environment.sensors import EnvironmentSensors
+from hil.faults.end_faults import reset_spacecraft
+from hil.faults.flip import Spread
 from hil.faults.hands import Hands
 from hil.orbit.outlook import Outlook
 from hil.orbit.zones import Zone
@@ -58,6 +61,8 @@ class Surroundings:
         )
         self.sensors = EnvironmentSensors(self.environment, outlook.shadows)
         self._hands: Hands | None = None
+        self._streams = streams
+        self._store_upsets = 0
         # What keeps the device from being started, and how often each.
         self._down: Counter[str] = Counter()
         self.particles: list[Particle] = []
@@ -109,6 +114,18 @@ class Surroundings:
         where = f"over the {particle.zone.value}" if particle.zone is Zone.ANOMALY else f"at a {particle.zone.value}"
         where = where if particle.zone is not Zone.ELSEWHERE else "outside of the zones"
         match particle.effect:
+            case Effect.STORE_UPSET:
+                if spacecraft.is_on:
+                    number = self._store_upsets
+                    self._store_upsets += 1
+                    chance = self._streams.block("radiation/store", number)
+                    struck = spacecraft.disk.flip(chance, self._store_spread(chance), radiation.store_path)
+                    if struck is not None:
+                        self._tell(hands, particle, f"{struck[0]}, {struck[1]}, {where}")
+            case Effect.SOFTWARE_UPSET:
+                if spacecraft.is_on:
+                    self._tell(hands, particle, f"the flight software is struck {where}")
+                    reset_spacecraft(hands)
             case Effect.UPSET:
                 # What nobody has in memory is nobody's loss.
                 if particle.flip is None or not (spacecraft.is_on and spacecraft.worker.is_working):
@@ -131,6 +148,11 @@ class Surroundings:
                     worker.is_device_down = True
                 down_ns = round(radiation.interrupt_down_s * NS_PER_S)
                 hands.later(down_ns, lambda: self._return_device(hands, "interrupt"))
+
+    def _store_spread(self, chance: np.random.Generator) -> Spread:
+        radiation = self._table.radiation
+        is_single = radiation is None or bool(chance.random() < radiation.single_bit_share)
+        return Spread.BIT if is_single else Spread.WORD
 
     def _lose_device(self, hands: Hands, why: str) -> None:
         spacecraft = hands.spacecraft

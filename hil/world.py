@@ -119,6 +119,7 @@ class World:
             {name: corpus for name, corpus in corpora.items() if not is_uploaded(name)},
             streams,
             self._surroundings.sensors if self._surroundings is not None else None,
+            self._surroundings.environment.power_limit if self._surroundings is not None else None,
         )
         self.station = StationEnd(
             profile,
@@ -467,6 +468,7 @@ class World:
             spacecraft.work,
             lambda: self.faults.instant(CHECKPOINT_BEGUN),
             around.activity if around is not None else None,
+            around.environment.power_limit if around is not None else None,
         )
 
     def _make_model_worker(self, disk: FaultyDisk) -> VirtualModelWorker:

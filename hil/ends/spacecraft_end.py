@@ -14,7 +14,7 @@ import msgspec
 
 from ccsds.sdls.key_store import KeyStore
 from flight.jobs.corpus import CorpusFile
-from flight.sensors import Sensors
+from flight.sensors import PowerLimit, Sensors
 from flight.services.boots import note_crash
 from flight.spacecraft import Spacecraft, SpacecraftConfig
 from hil.disk.faulty_disk import FaultyDisk
@@ -73,6 +73,7 @@ class SpacecraftEnd(End[Spacecraft]):
         corpora: Mapping[str, CorpusFile],
         streams: Streams,
         sensors: Sensors | None = None,
+        power_limit: PowerLimit | None = None,
     ) -> None:
         super().__init__()
         self._powered = _Powered(self._lose_power)
@@ -81,6 +82,7 @@ class SpacecraftEnd(End[Spacecraft]):
         self._key_disk = SimulatedDisk(keys_path.parent, streams.scoped("spacecraft/keys")) if keys_path else None
         self.corpora = corpora
         self._sensors = sensors
+        self._power_limit = power_limit
         self.disk = FaultyDisk(store, streams.scoped("spacecraft"))
         self.worker = make_worker(self.disk)
         self.model_worker = make_model_worker(self.disk)
@@ -219,6 +221,7 @@ class SpacecraftEnd(End[Spacecraft]):
             keys,
             sensors=self._sensors,
             model_worker=self.model_worker,
+            power_limit=self._power_limit,
         )
 
     def _lose_power(self, cut: PowerCut) -> None:
@@ -227,11 +230,17 @@ class SpacecraftEnd(End[Spacecraft]):
         self._stir()
         self._cut = str(cut)
         self._kill_workers()
+        self._forget_limit()
         self._cut_key_disk()
         self.disk.power_on()
 
+    def _forget_limit(self) -> None:
+        if self._power_limit is not None:
+            self._power_limit.limit(None)
+
     def _lose(self) -> str:
         self._kill_workers()
+        self._forget_limit()
         self._cut_key_disk()
         forgot = self.disk.power_cut()
         self.disk.power_on()

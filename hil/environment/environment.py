@@ -11,6 +11,7 @@ from enum import Enum
 from hil.environment.activity import Activity, SharedDevice
 from hil.environment.battery import Battery
 from hil.environment.heat import Heat
+from hil.environment.power_limit import SimulatedPowerLimit
 from hil.environment.sunlight import Sunlight
 from hil.orbit.satellite import Satellite
 from hil.scenario.environment import GRID_S, EnvironmentTable
@@ -80,6 +81,8 @@ class Environment:
         self.energy = Energy()
         self.hottest_c = self.heat.device_c
         """The highest temperature of the device at the end of a step."""
+        self.power_limit = SimulatedPowerLimit(table.loads)
+        """Kept by the flight software; with the power it is gone."""
         self.has_power = True
         """Whether the spacecraft is fed."""
         self.is_device_well = True
@@ -135,7 +138,9 @@ class Environment:
         loads = self._table.loads
         on, busy = self._activity.take((self._step + 1) * GRID_NS)
         device_w = loads.device_off_w if self.has_power else 0.0
-        device_w += on * (loads.device_idle_w - loads.device_off_w) + busy * (loads.device_busy_w - loads.device_idle_w)
+        device_w += on * (loads.device_idle_w - loads.device_off_w) + busy * (
+            self.power_limit.busy_w - loads.device_idle_w
+        )
         bus_w = loads.bus_w if self.has_power else loads.off_w
         solar_w = self._sunlight.power_w(self._step)
         load_w = bus_w + device_w

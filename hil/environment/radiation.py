@@ -42,7 +42,11 @@ class Effect(Enum):
     """What a particle does."""
 
     UPSET = "upset"
-    """Bits of memory flip."""
+    """Bits of a job's memory flip."""
+    STORE_UPSET = "store_upset"
+    """Bits of a file of the store flip."""
+    SOFTWARE_UPSET = "software_upset"
+    """Bits of the flight software flip, and it ends."""
     LATCH_UP = "latch_up"
     """A current that only ends with the power: the device loses it at once."""
     INTERRUPT = "interrupt"
@@ -72,15 +76,18 @@ def particles(
         duration_s: How long the mission is.
         streams: Of the seed; it uses ``radiation/…``.
     """
-    edges_s, factors = _factors(zones, duration_s)
+    edges_s, factors = _factors(zones, duration_s, table)
+    upsets_per_gib = BITS_PER_GIB * table.upsets_per_bit_day
     a_day = {
-        Effect.UPSET: table.memory_gib * BITS_PER_GIB * table.upsets_per_bit_day,
+        Effect.UPSET: table.memory_gib * upsets_per_gib,
+        Effect.STORE_UPSET: table.store_gib * upsets_per_gib,
+        Effect.SOFTWARE_UPSET: table.software_gib * upsets_per_gib,
         Effect.LATCH_UP: table.latch_ups_per_day,
         Effect.INTERRUPT: table.interrupts_per_day,
     }
     found: list[Particle] = []
     for effect, rate in a_day.items():
-        times_s = _arrivals(edges_s, factors, rate * table.stress / DAY_S, streams, f"radiation/{effect.value}")
+        times_s = _arrivals(edges_s, factors, rate / DAY_S, streams, f"radiation/{effect.value}")
         if effect is Effect.LATCH_UP:
             times_s = [*times_s, *table.latch_ups_at_s]
         for number, time_s in enumerate(times_s):
@@ -98,11 +105,15 @@ def zone_at(zones: Mapping[Zone, Sequence[Span]], time_s: float) -> Zone:
     return Zone.ELSEWHERE
 
 
-def _factors(zones: Mapping[Zone, Sequence[Span]], duration_s: float) -> tuple[np.ndarray, np.ndarray]:
+def _factors(
+    zones: Mapping[Zone, Sequence[Span]], duration_s: float, table: RadiationTable
+) -> tuple[np.ndarray, np.ndarray]:
     """Give the edges of all spans, and how much more than in the mean strikes between each two."""
     edges = {0.0, duration_s}
     for spans in zones.values():
         edges |= {edge for span in spans for edge in (span.start_s, span.end_s) if 0 < edge < duration_s}
+    storm_until_s = duration_s if table.stress_until_s is None else min(table.stress_until_s, duration_s)
+    edges |= {edge for edge in (table.stress_from_s, storm_until_s) if 0 < edge < duration_s}
     edges_s = np.array(sorted(edges))
     middles_s = (edges_s[:-1] + edges_s[1:]) / 2
     factors = np.full(len(middles_s), ZONE_FACTORS[Zone.ELSEWHERE])
@@ -111,6 +122,7 @@ def _factors(zones: Mapping[Zone, Sequence[Span]], duration_s: float) -> tuple[n
         starts, ends = np.array([span.start_s for span in spans]), np.array([span.end_s for span in spans])
         inside = np.searchsorted(starts, middles_s, "right") > np.searchsorted(ends, middles_s, "right")
         factors[inside] = ZONE_FACTORS[zone]
+    factors[(table.stress_from_s <= middles_s) & (middles_s < storm_until_s)] *= table.stress
     return edges_s, factors
 
 

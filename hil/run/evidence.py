@@ -124,7 +124,7 @@ class Evidence:
         elif source in ("hil", "port") or kind == "OctetsFaded":
             if kind == "EnvironmentChanged":
                 self.environment_changes[event["change"]] += 1
-            if kind == "FaultStruck":
+            if kind in ("FaultStruck", "ParticleStruck"):
                 self.strikes.append(f"{seconds:.3f} s: {event['text']}")
             # What the sky does is no fault.
             self.marks.append((seconds, "sky" if kind == "SkyChanged" else source, event["text"]))

@@ -102,6 +102,12 @@ class RadiationTable(Table, frozen=True, kw_only=True):
     upsets_per_bit_day: Annotated[float, Meta(ge=0, le=1)] = 1e-11
     """In the mean over a Sun-synchronous orbit at 500 km. Assumption: no figure for such memory in orbit is published;
     static memory of 2002 had 4.04e-7 (Alsat-1), and 1e-13 to 1e-9 should be swept."""
+    store_gib: NotNegative = 0.0
+    """What the files of the store lie in, and all take up. Assumption: storage that corrects errors, so none."""
+    store_path: str = ""
+    """Where in the store they strike: a file, or a directory of which one file is struck. All of it, if empty."""
+    software_gib: NotNegative = 0.0
+    """What the flight software lies in, where an upset ends it. Assumption: memory that corrects errors, so none."""
     single_bit_share: Annotated[float, Meta(ge=0, le=1)] = 0.986
     """Of the upsets; of the others several bits of a word, a line or a burst flip. Alsat-1."""
     latch_ups_per_day: NotNegative = 1 / 300
@@ -109,7 +115,10 @@ class RadiationTable(Table, frozen=True, kw_only=True):
     interrupts_per_day: NotNegative = 1 / 30
     """The device stops until its power has been cycled. Assumption: one in 10 to 100 days."""
     stress: NotNegative = 1.0
-    """All rates times this."""
+    """All rates times this, while it lasts: a storm on the Sun, or a test."""
+    stress_from_s: Seconds = 0.0
+    stress_until_s: Seconds | None = None
+    """To the end, if it is not said."""
     latch_up_down_s: Seconds = 60.0
     """From a latch-up, which takes the device's power within milliseconds, until it can be started. Assumption."""
     interrupt_down_s: Seconds = 300.0
@@ -162,12 +171,18 @@ def check_environment(environment: EnvironmentTable, duration_s: float) -> None:
         )
     radiation = environment.radiation
     if radiation is not None:
-        a_day = radiation.memory_gib * (8 << 30) * radiation.upsets_per_bit_day
+        gib = radiation.memory_gib + radiation.store_gib + radiation.software_gib
+        a_day = gib * (8 << 30) * radiation.upsets_per_bit_day
         a_day += radiation.latch_ups_per_day + radiation.interrupts_per_day
         expected = a_day * radiation.stress * duration_s / 86_400
         if expected > STRIKES_MAX:
             raise MisuseError(
                 f"environment.radiation.stress: expected at most {STRIKES_MAX} strikes in all, found {expected:.3g}"
+            )
+        if radiation.stress_until_s is not None and radiation.stress_until_s <= radiation.stress_from_s:
+            raise MisuseError(
+                f"environment.radiation.stress_until_s: expected above stress_from_s = {radiation.stress_from_s:g}, "
+                f"found {radiation.stress_until_s:g}"
             )
         late = [at_s for at_s in radiation.latch_ups_at_s if at_s >= duration_s]
         if late:

@@ -138,7 +138,7 @@ def _files(run: Aftermath) -> Iterator[str]:
         # What is struck where it lies before the scrubber has looked at it once cannot be known.
         if sent != arrived and f"{FILES_DIRECTORY}/{original}" not in struck:
             yield f"{name} is told to have arrived: expected {sent[:16]}, found {arrived[:16] or 'nothing'}"
-    if not any(fault.kind in _DISK_FAULTS for fault in run.scenario.faults):
+    if not any(fault.kind in _DISK_FAULTS for fault in run.scenario.faults) and FILES_DIRECTORY not in struck:
         for text in evidence.transfers_failed:
             yield f"a transfer was given up without a cause: {text}"
 

@@ -34,6 +34,7 @@ from flight.jobs.messages import (
 )
 from flight.jobs.process import WorkerProcess
 from hil.environment.activity import Activity
+from hil.environment.power_limit import SimulatedPowerLimit
 from hil.faults.strike import Strike
 from hil.scenario.spacecraft import WorkDurations
 
@@ -113,6 +114,7 @@ class VirtualWorker:
         durations: How long each kind of request takes.
         save_begun: Called when a checkpoint is asked for.
         activity: Told what the device does, if anybody wants to know.
+        power_limit: By which the device is slower, if it has one.
     """
 
     def __init__(
@@ -121,8 +123,10 @@ class VirtualWorker:
         durations: WorkDurations,
         save_begun: Callable[[], None] = lambda: None,
         activity: Activity | None = None,
+        power_limit: SimulatedPowerLimit | None = None,
     ) -> None:
         self._activity = activity
+        self._power_limit = power_limit
         self.is_device_down = False
         """Whether the device has stopped: a worker that is launched now hears nothing of it."""
         self._process = hand
@@ -168,7 +172,7 @@ class VirtualWorker:
         reply: Reply | None = None
         match request:
             case Save():
-                self._saved_ns = begin_ns + round(self._durations.save_s * self._slowness * NS_PER_S)
+                self._saved_ns = begin_ns + round(self._durations.save_s * self._pace() * NS_PER_S)
             case Join():
                 begin_ns = max(begin_ns, self._saved_ns)
             case Collect() if begin_ns < self._saved_ns:
@@ -250,4 +254,8 @@ class VirtualWorker:
                 seconds = durations.sample_s
             case Finish():
                 seconds = durations.finish_s
-        return round(seconds * self._slowness * NS_PER_S)
+        return round(seconds * self._pace() * NS_PER_S)
+
+    def _pace(self) -> float:
+        """Give how many times as long everything takes now."""
+        return self._slowness * (self._power_limit.slowness if self._power_limit is not None else 1.0)

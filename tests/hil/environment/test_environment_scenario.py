@@ -191,6 +191,10 @@ ORBIT = BARE + '[orbit]\nname = "sso_500"\n[[stations]]\nname = "svalbard_78"\n'
             "environment.radiation.stress: expected at most 100000 strikes in all, found 2.88e+07",
         ),
         (
+            ORBIT + "[environment.radiation]\nstress_from_s = 90\nstress_until_s = 80",
+            "environment.radiation.stress_until_s: expected above stress_from_s = 90, found 80",
+        ),
+        (
             ORBIT + "[environment.radiation]\nlatch_ups_at_s = [1, 4000]",
             "environment.radiation.latch_ups_at_s: expected below duration_s = 3600, found 4000",
         ),

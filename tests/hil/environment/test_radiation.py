@@ -81,3 +81,24 @@ def test_the_anomaly_counts_where_it_meets_a_cap():
 
 def test_without_a_rate_nothing_strikes(zones):
     assert particles(RadiationTable(stress=0.0), zones, 30 * DAY_S, Streams(1)) == []
+
+
+def test_stress_lasts_as_long_as_is_said(zones):
+    table = RadiationTable(stress=1_000.0, stress_from_s=3_600, stress_until_s=7_200, latch_ups_per_day=0)
+    times_s = np.array([each.time_ns / 1e9 for each in particles(table, zones, DAY_S, Streams(1))])
+    stormy = (3_600 <= times_s) & (times_s < 7_200)
+    # The hour has its share of zones, so between the least and the most of their factors.
+    a_quiet_day = 80 * (8 << 30) * 1e-11 + 1 / 30
+    assert 0.2 * 1_000 * a_quiet_day / 24 < stormy.sum() < 12 * 1_000 * a_quiet_day / 24
+    assert (~stormy).sum() < 30
+
+
+def test_store_and_software_are_struck_by_their_size(zones):
+    table = RadiationTable(memory_gib=10, store_gib=40, software_gib=20, stress=300.0, latch_ups_per_day=0)
+    found = particles(table, zones, 5 * DAY_S, Streams(1))
+    a_gib = (8 << 30) * 1e-11 * 300 * 5
+    for effect, gib in ((Effect.UPSET, 10), (Effect.STORE_UPSET, 40), (Effect.SOFTWARE_UPSET, 20)):
+        counted = sum(each.effect is effect for each in found)
+        assert counted == pytest.approx(gib * a_gib, abs=4 * (gib * a_gib) ** 0.5 + 0.05 * gib * a_gib)
+    by_default = particles(RadiationTable(stress=300.0), zones, 5 * DAY_S, Streams(1))
+    assert not {Effect.STORE_UPSET, Effect.SOFTWARE_UPSET} & {each.effect for each in by_default}
