@@ -52,6 +52,9 @@ def test_a_conversation_goes_on_from_what_was_said(table, disk):
     first, _ = table.reply(turn=1)
     assert table.reply(turn=2)[0] == bare(disk, text="2 s", turns=(("1 s", first),), tokens=6)
     assert table.reply(conversation=9)[0] == bare(disk, text="2 s", tokens=6)
+    # So short a reply may be the same with and without: how much was read is not.
+    assert table.reply(turn=2)[1]["prompt_tokens"] == len("1 s" + first + "2 s")
+    assert table.reply(conversation=9)[1]["prompt_tokens"] == len("2 s")
 
 
 def test_how_much_is_written_at_once_changes_nothing_but_the_pieces(disk, tmp_path, models):
@@ -442,9 +445,11 @@ def test_a_journal_that_is_rewritten_says_the_same(table):
     table.activate()
     for turn in (1, 2, 3):
         table.prompt(turn=turn, tokens_max=3)
-    table.prompt(conversation=2, tokens_max=3)
-    table.run(9)
+    for turn in (1, 2, 3):
+        table.prompt(conversation=2, turn=turn, tokens_max=3)
+    table.run(5)
     book = table.spacecraft._ledger.inference
+    assert len(book.waiting) > 2
     before = (list(book.waiting), book.models, {n: list(c.turns) for n, c in book.conversations.items()})
     assert book.waiting
     table.spacecraft._ledger.rewrite()
