@@ -118,9 +118,9 @@ class _ChatPage:
     def _serve(self) -> None:
         self._command("model.activate", name=self._name.value.strip())
 
-    def _command(self, name: str, **arguments: Any) -> None:
+    def _command(self, command: str, /, **arguments: Any) -> None:
         commanding = self._screen.console.operations.commanding
-        self._screen.attempt(self._said, lambda: commanding.send(self._screen.person, name, arguments))
+        self._screen.attempt(self._said, lambda: commanding.send(self._screen.person, command, arguments))
 
     def _look(self) -> None:
         talk, conversation = self._screen.feed.talk, self._notes["conversation"]
