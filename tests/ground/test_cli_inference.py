@@ -24,8 +24,8 @@ def ground(tmp_path, served):
     return run
 
 
-def say(spacecraft, name, **values):
-    report = DICTIONARY.reports[name]
+def say(spacecraft, named, /, **values):
+    report = DICTIONARY.reports[named]
     spacecraft.say(report.service, report.subtype, report.fields.encode(values))
 
 
