@@ -265,8 +265,16 @@ def _files_below(directory: str) -> Iterator[str]:
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
             yield from _files_below(entry.path)
-        elif entry.is_file():
+        elif _is_file(entry):
             yield entry.path
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Tell whether it is a file, or a link to one; a link that goes round is none."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def _sync(path: Path) -> None:
