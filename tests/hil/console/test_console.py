@@ -90,6 +90,22 @@ def test_a_job_is_submitted_and_seen_to_its_end(page, shoot):
     shoot("jobs-dark")
 
 
+def test_the_model_that_was_trained_is_served_and_chatted_with(page, shoot):
+    go(page, "Chat")
+    model = panel(page, "Model on board")
+    model.get_by_label("Model to serve").fill("jobs/7/model.safetensors")
+    model.get_by_role("button", name="Serve").click()
+    expect(model).to_contain_text("jobs/7/model.safetensors", timeout=60_000)
+    panel(page, "How it replies").get_by_label("tokens_max").fill("24")
+    talk = panel(page, "Conversation")
+    talk.get_by_label("Prompt").fill("To be, or not to be")
+    talk.get_by_role("button", name="Send").click()
+    expect(talk).to_contain_text("To be, or not to be")
+    expect(talk).to_contain_text("24 tokens at", timeout=60_000)
+    expect(talk).to_contain_text("round trip")
+    shoot("chat-dark")
+
+
 def test_a_hazardous_command_needs_its_name_and_goes_within_half_a_minute(page):
     go(page, "Command")
     choose_command(page, "job.discard")
