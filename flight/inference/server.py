@@ -154,6 +154,10 @@ class Server:
             return None
         return min(self._check_due_ns, self._idle_due_ns)
 
+    def _canary(self) -> str:
+        """Give the canary of a model that was given none: as much as it sees at once, if that is little."""
+        return CANARY_DEFAULT if self._described is None else CANARY_DEFAULT[: self._described.context]
+
     def reply(self, reply: ServerReply, now_ns: int) -> None:
         """Take the worker's reply to what it was asked for."""
         request, self._asked = self._asked, None
@@ -284,7 +288,7 @@ class Server:
                 self._release()
         elif not self._is_proven or self._is_check_wanted or now_ns >= self._check_due_ns:
             self._is_check_wanted = False
-            self._ask(Check(self._held(wanted).canary or CANARY_DEFAULT, CANARY_TOKENS), now_ns)
+            self._ask(Check(self._held(wanted).canary or self._canary(), CANARY_TOKENS), now_ns)
         elif self.book.waiting:
             self._begin(next(iter(self.book.waiting.values())), now_ns)
         elif now_ns >= self._idle_due_ns:

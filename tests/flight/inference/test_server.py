@@ -6,6 +6,7 @@ import safetensors.torch
 import torch
 
 from flight.disk import RealDisk
+from flight.inference import server
 from flight.inference.character_model import load_character_model
 from flight.inference.messages import Begin, Checked, Sampling
 from flight.inference.reply import Reply
@@ -265,6 +266,13 @@ def test_what_is_activated_is_served_once_it_has_answered_its_canary(table):
     assert "on trial" in table.refusal
     table.run(10)
     assert (table.models()["served"], table.models()["name_b"]) == ("B", OTHER)
+
+
+def test_a_model_that_sees_less_than_the_canary_is_asked_as_much_as_it_sees(table, monkeypatch):
+    monkeypatch.setattr(server, "CANARY_DEFAULT", "12 sheep and 84 dogs, " * 3)
+    table.activate()
+    table.run(10)
+    assert (table.models()["served"], table.heard("model_refused")) == ("A", [])
 
 
 def test_a_model_that_gives_another_answer_is_not_activated(table, disk):
