@@ -137,7 +137,7 @@ class StationService:
 
     def __init__(self, config: ServeConfig, say: Callable[[str], None]) -> None:
         self.config = config
-        self._plan = PassPlan() if config.passes_path is None else read_pass_plan(config.passes_path)
+        self.plan = PassPlan() if config.passes_path is None else read_pass_plan(config.passes_path)
         self._say = say
         self.operations = Operations(self, needs_two=config.users_path is not None)
         self._stopped = asyncio.Event()
@@ -462,7 +462,7 @@ class StationService:
         app = make_app(self.operations, guard)
         if self.config.web is not None and self.config.has_console and _has_console():
             importlib.import_module("ground.console.mount").mount(
-                app, self.operations, self.config.archive_path, self._plan
+                app, self.operations, self.config.archive_path, self.plan
             )
         own = () if self.config.web is None else (self.config.web.host, *self.config.web_names)
         gates = {"socket": SocketGate(app, guard), "web": WebGate(app, guard, own)}

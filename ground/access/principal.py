@@ -51,7 +51,9 @@ class Principal:
             DeniedError: The role is not enough.
         """
         if self.role < role:
-            raise DeniedError(f"{what}: expected a {role.name.lower()}, found {self.name}, a {self.role.name.lower()}")
+            raise DeniedError(
+                f"{what}: expected the role {role.name.lower()}, found {self.name} with {self.role.name.lower()}"
+            )
 
 
 class DeniedError(StarloopError):

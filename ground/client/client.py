@@ -282,6 +282,38 @@ class Client:
         """
         self._ask("POST", "/api/rules/reload", {})
 
+    def passes(self, from_unix_ns: int | None = None, span_s: float | None = None) -> list[dict[str, Any]]:
+        """Give the passes that are expected in a span of time, the next week if nothing is said."""
+        given = {"from_unix_ns": from_unix_ns, "span_s": span_s}
+        query = "&".join(f"{name}={value}" for name, value in given.items() if value is not None)
+        return self._ask("GET", f"/api/passes?{query}")
+
+    def conversations(self) -> dict[str, list[dict[str, Any]]]:
+        """Give the conversations with the model on board that were heard of, by their numbers."""
+        return self._ask("GET", "/api/conversations")
+
+    def prompt(self, conversation: int, text: str, **choices: Any) -> dict[str, int]:
+        """Say something to the model on board, and give the numbers of the command and of the turn.
+
+        Args:
+            conversation: Its number.
+            text: What is said.
+            choices: How it replies, as ``chat.prompt`` has it, and the turn if it is not the next.
+
+        Raises:
+            RefusalError: We may not, or an argument is not as the dictionary has it.
+        """
+        body = {"text": text, **plain(choices)}
+        return self._ask("POST", f"/api/conversations/{conversation}/prompts", body)
+
+    def stop_reply(self, conversation: int) -> int:
+        """Have the model end its reply, and give the number of the command.
+
+        Raises:
+            RefusalError: We may not, or it is no number of a conversation.
+        """
+        return self._ask("POST", f"/api/conversations/{conversation}/stop", {})["command_id"]
+
     def archived_names(self) -> list[str]:
         """Give all names of numbers in the archive, each with the report it is in."""
         return self._ask("GET", "/api/archive/names")

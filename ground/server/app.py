@@ -13,7 +13,20 @@ from ccsds.errors import MalformedError, MisuseError
 from ground.access.guard import Guard
 from ground.access.principal import DeniedError, HazardError, TooManyError, UnknownPersonError
 from ground.server.operations import Operations
-from ground.server.routes import access, alarms, archive, commands, files, jobs, procedures, station, stream, telemetry
+from ground.server.routes import (
+    access,
+    alarms,
+    archive,
+    chat,
+    commands,
+    files,
+    jobs,
+    passes,
+    procedures,
+    station,
+    stream,
+    telemetry,
+)
 from ground.server.shapes import ErrorAnswer
 
 BAD_REQUEST = 400
@@ -56,7 +69,10 @@ def make_app(operations: Operations, guard: Guard) -> FastAPI:
     )
     app.state.operations = operations
     app.state.guard = guard
-    for module in (access, alarms, archive, commands, files, jobs, procedures, station, stream, telemetry):
+    nouns = (
+        access, alarms, archive, chat, commands, files, jobs, passes, procedures, station, stream, telemetry,
+    )  # fmt: skip
+    for module in nouns:
         app.include_router(module.router)
     for kind in _STATUS_OF:
         app.add_exception_handler(kind, _answer_of(kind))

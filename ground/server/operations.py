@@ -6,6 +6,7 @@ loop of the station. Whoever acts says who acts (`ground.access.principal`); loo
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,14 @@ class Operations:
         """Give the jobs that were heard of, by their numbers."""
         return self._host.station.snapshot()["jobs"]
 
+    def conversations(self) -> dict[str, list[dict[str, Any]]]:
+        """Give the conversations with the model on board that were heard of, by their numbers, turns in order."""
+        return self._host.station.snapshot()["conversations"]
+
+    def passes(self, from_unix_ns: int, to_unix_ns: int) -> list[dict[str, Any]]:
+        """Give the passes that are expected in a span of time, in order; none where the station has no plan."""
+        return [asdict(each) for each in self._host.plan.between(from_unix_ns, to_unix_ns)]
+
     def latest_parameters(self) -> dict[str, Sample]:
         """Give the latest value of every parameter that was heard of, by name."""
         return self.parameters.all()
@@ -130,6 +139,38 @@ class Operations:
         if action not in JOB_ACTIONS:
             raise MisuseError(f"job: expected one of {', '.join(JOB_ACTIONS)}, found {action!r}")
         return self.commanding.send(by, f"job.{action}", {"job_id": job_id}, service=service)
+
+    def prompt(
+        self, by: Principal, conversation: int, arguments: Mapping[str, Any], *, service: Service = Service.AD
+    ) -> tuple[int, int]:
+        """Say something to the model on board, as the next turn of a conversation unless a turn is given.
+
+        Args:
+            by: Who asks.
+            conversation: Its number.
+            arguments: The others of ``chat.prompt``.
+            service: AD, or BD past the sequence.
+
+        Returns:
+            The number of the command that carries it, and of the turn.
+
+        Raises:
+            DeniedError: Who asks may not.
+            MisuseError: An argument is not as the dictionary has it.
+        """
+        said = self.conversations().get(str(conversation), [])
+        turn = arguments.get("turn", max((each["turn"] for each in said), default=0) + 1)
+        complete = {**arguments, "conversation": conversation, "turn": turn}
+        return self.commanding.send(by, "chat.prompt", complete, service=service), turn
+
+    def stop_reply(self, by: Principal, conversation: int, *, service: Service = Service.AD) -> int:
+        """Have the model end its reply in a conversation and drop the prompts that wait; give the command's number.
+
+        Raises:
+            DeniedError: Who asks may not.
+            MisuseError: It is no number of a conversation.
+        """
+        return self.commanding.send(by, "chat.stop", {"conversation": conversation}, service=service)
 
     def cop1(self, by: Principal, directive: str | None = None, value: int | None = None) -> dict[str, Any]:
         """Give FOP-1 a directive, if one is given, and give where it is afterwards.

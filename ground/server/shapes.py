@@ -24,6 +24,21 @@ class SendRequest(Shape):
     """Over the web, with `command.arm`: the name of the hazardous command, as the user typed it."""
 
 
+class PromptRequest(Shape):
+    """Something to say to the model on board. What is left out takes the default of ``chat.prompt``."""
+
+    text: str
+    turn: int | None = None
+    """Its number, growing; the next one, if it is left out. The same turn with the same text is the same prompt."""
+    seed: int | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    tokens_max: int | None = None
+    telemetry: Literal["DISABLED", "ENABLED"] | None = None
+    service: ServiceName = "AD"
+
+
 class TelecommandRequest(Shape):
     """A telecommand that the dictionary need not hold."""
 
@@ -270,6 +285,24 @@ class WordAnswer(BaseModel):
     description: str
     hazard: str
     arguments: list[FieldAnswer]
+
+
+class PassAnswer(BaseModel):
+    """A pass that is expected."""
+
+    station: str
+    begin_unix_ns: int
+    end_unix_ns: int
+    elevation_deg: float | None
+    """The highest."""
+    plan: list[str]
+
+
+class PromptAnswer(BaseModel):
+    """A prompt that was taken, and goes up."""
+
+    command_id: int
+    turn: int
 
 
 class ErrorAnswer(BaseModel):
