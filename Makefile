@@ -18,7 +18,7 @@ help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 console: $(READY)  ## Show a spacecraft that trains in orbit, and the console to command it from, at http://127.0.0.1:8180
-	$(BIN)/hil console --out build/console-run --force
+	$(BIN)/hil console --out build/console-run --procedures tools/examples --force
 
 demo: $(READY)  ## Train a nanoGPT over an emulated space link, through faults, to the same weights (build/demo/)
 	$(BIN)/hil run first_light --seed $(SEED) --out $(DEMO) --force

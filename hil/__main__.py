@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -143,11 +144,31 @@ def run(
     show_default="the user's, where `ground` commands look",
     help="Where the station serves programs.",
 )
-@click.option("--corpus", default="tinyshakespeare", show_default=True, help="What the first job learns.")
-@click.option("--recipe", default="nanogpt", show_default=True, help="How; none for no job.")
+@click.option("--corpus", default="tinyshakespeare", show_default=True, help="What the jobs learn.")
+@click.option(
+    "--recipe",
+    "recipes",
+    multiple=True,
+    default=("nanogpt:400", "swift", "nanogpt"),
+    show_default=True,
+    help="What is trained, one job each: a recipe, or RECIPE:STEPS; none for no job.",
+)
+@click.option(
+    "--procedures",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Directory of procedures that the station offers.",
+)
 @click.option("--force", is_flag=True, help="Overwrite an earlier run in that directory.")
 def console(
-    folder: Path, web: str, profile: str, seed: int, socket_path: Path, corpus: str, recipe: str, force: bool
+    folder: Path,
+    web: str,
+    profile: str,
+    seed: int,
+    socket_path: Path,
+    corpus: str,
+    recipes: tuple[str, ...],
+    procedures: Path | None,
+    force: bool,
 ) -> None:
     """Show a spacecraft that trains a model in orbit, and the console to command it from, until Ctrl-C."""
 
@@ -157,26 +178,44 @@ def console(
     try:
         corpora = find_corpora(_console_scenario(corpus))
         prepare_folder(folder, force=force)
-        job = {"job_id": 1, "recipe": recipe, "corpus": corpus, "seed": seed}
         showing = Showing(
             folder=folder.absolute(),
             web=web,
             socket_path=socket_path,
             profile=profile,
             seed=seed,
-            job={} if recipe == "none" else job,
+            jobs=_jobs(recipes, corpus, seed),
+            procedures=None if procedures is None else procedures.absolute(),
             corpora=corpora,
         )
         showroom = Showroom(showing, say)
     except (MisuseError, OSError) as error:
         click.echo(f"hil: {error}", err=True)
         sys.exit(BAD_INPUT)
+    # Asked to end by a service manager, it ends as on Ctrl-C, and both programs with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with contextlib.suppress(KeyboardInterrupt):
             showroom.run()
     except StarloopError as error:
         click.echo(f"hil: {error}", err=True)
         sys.exit(1)
+
+
+def _jobs(recipes: tuple[str, ...], corpus: str, seed: int) -> list[dict[str, Any]]:
+    """Give the arguments of the jobs that are asked for.
+
+    Raises:
+        MisuseError: Steps are no number.
+    """
+    jobs: list[dict[str, Any]] = []
+    for job_id, each in enumerate((each for each in recipes if each != "none"), start=1):
+        recipe, colon, steps = each.partition(":")
+        if colon and not steps.isdecimal():
+            raise MisuseError(f"--recipe: expected RECIPE or RECIPE:STEPS, found {each!r}")
+        job = {"job_id": job_id, "recipe": recipe, "corpus": corpus, "seed": seed}
+        jobs.append({**job, "steps": int(steps)} if colon else job)
+    return jobs
 
 
 def _console_scenario(corpus: str) -> Scenario:

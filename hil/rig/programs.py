@@ -37,6 +37,7 @@ class Programs:
         socket_path: Path,
         files: Path,
         web: str = "none",
+        procedures: Path | None = None,
     ) -> "Programs":
         """Give the programs as they are called; none of them runs yet.
 
@@ -50,11 +51,13 @@ class Programs:
             socket_path: Where the station serves its clients.
             files: The directory of the station's files.
             web: Where the console is, as HOST:PORT; none for nowhere.
+            procedures: Directory of procedures that the station offers.
         """
         security = {end: ["--keys", str(keys[end])] if end in keys else ["--insecure"] for end in End}
         ground = [
             "serve", "--web", web, "--link", station_url, "--profile", profile, "--socket", str(socket_path),
             "--archive", str(folder / "archive.sqlite"), "--files", str(files), *security[End.GROUND],
+            *(() if procedures is None else ("--procedures", str(procedures))),
         ]  # fmt: skip
         station = Program("ground", ground, folder / "ground.log")
         if board_url is None:

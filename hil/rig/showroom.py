@@ -1,13 +1,14 @@
 """A spacecraft and a station to look at: both programs over an emulated link, in real time, until somebody has enough.
 
 Nothing is checked and nothing goes wrong by plan; what an operator does at the console is what happens. Both programs
-are the shipped ones. A first job is submitted once the spacecraft is heard, so that there is something to see.
+are the shipped ones. Once the spacecraft is heard, all its housekeeping and its time reports are turned on and jobs are
+submitted, so that there is something to see; the model of the first is served as soon as it is trained.
 """
 
 import contextlib
 import select
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ from hil.bridge.bridge import Bridge
 from hil.ends.keys import lay_keys
 from hil.link.lines import make_lines
 from hil.rig.desk import Desk
-from hil.rig.ports import far_url, open_plugs
+from hil.rig.ports import check_free, far_url, open_plugs
 from hil.rig.programs import Programs
 from hil.rig.wiring import Mode, Wiring
 from hil.scenario.link import DirectionTable, LinkTable
 from hil.streams import Streams
+from mission.definition import DICTIONARY
 from mission.profile_file import open_profile
 
 NS_PER_S = 1_000_000_000
@@ -33,6 +35,9 @@ TURN_NS_MAX = 200_000_000
 
 # As far as a low orbit is from its station at most, each way.
 DELAY_S = 0.01
+
+# The on-board time of every fourth frame: a pseudo-terminal carries some frames a second, none of them idle.
+TIME_REPORT_EXPONENT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +53,10 @@ class Showing:
     profile: str = "sband"
     seed: int = 1
     bit_error_rate: float = 1e-6
-    job: Mapping[str, Any] = field(default_factory=dict)
-    """Arguments of the first job; empty for none."""
+    jobs: Sequence[Mapping[str, Any]] = ()
+    """Arguments of the jobs that are submitted at the start, in order."""
+    procedures: Path | None = None
+    """Directory of procedures that the station offers, or None: none."""
     corpora: Mapping[str, CorpusFile] = field(default_factory=dict)
 
 
@@ -61,10 +68,13 @@ class Showroom:
         say: Takes lines for who looks.
 
     Raises:
+        MisuseError: The console's address is taken.
         PortLostError: A port for the emulated link cannot be had.
     """
 
     def __init__(self, showing: Showing, say: Callable[[str], None]) -> None:
+        if showing.web != "none":
+            check_free(showing.web)
         self._showing = showing
         self._say = say
         profile = open_profile(showing.profile)
@@ -85,6 +95,7 @@ class Showroom:
             socket_path=showing.socket_path,
             files=showing.folder / "files",
             web=showing.web,
+            procedures=showing.procedures,
         )
         self._is_begun = False
 
@@ -122,6 +133,8 @@ class Showroom:
                 self._say(event["line"])
                 if event["state"] == "UP":
                     self._begin()
+            if event["type"] == "EventReported" and event["name"] == "job_changed":
+                self._look_at_job(event["values"])
         if self._desk.is_manned and not self._is_begun and self._desk.state().get("link") == "UP":
             self._begin()
 
@@ -131,10 +144,19 @@ class Showroom:
             return
         self._is_begun = True
         self._desk.send("test.connection", {})
-        self._desk.send("housekeeping.enable", {"structures": [1, 2]})
-        if self._showing.job:
+        self._desk.send("housekeeping.enable", {"structures": sorted(DICTIONARY.structures)})
+        self._desk.send("time.report_rate", {"exponent": TIME_REPORT_EXPONENT})
+        for job in self._showing.jobs:
             with contextlib.suppress(MisuseError):
-                self._desk.send("job.submit", self._showing.job)
+                self._desk.send("job.submit", job)
+
+    def _look_at_job(self, values: Mapping[str, Any]) -> None:
+        """Have the model of the first job served once it is trained, so that somebody can chat with it."""
+        job_id, state = values["job_id"], values["after"]
+        self._say(f"job {job_id} is {state}")
+        if state == "DONE" and self._showing.jobs and job_id == self._showing.jobs[0]["job_id"]:
+            with contextlib.suppress(MisuseError):
+                self._desk.send("model.activate", {"name": f"jobs/{job_id}/model.safetensors"})
 
     def _rest(self, now_ns: int) -> None:
         due_ns = self._bridge.next_deadline(now_ns)

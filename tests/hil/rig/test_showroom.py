@@ -1,15 +1,19 @@
-"""A spacecraft and a station to look at: the first job runs to its end with nobody touching anything."""
+"""A spacecraft and a station to look at: a first job is trained and its model served with nobody touching anything."""
 
 import itertools
+import socket
 import tempfile
 from pathlib import Path
 
-from ccsds.errors import StarloopError
+import pytest
+
+from ccsds.errors import MisuseError, StarloopError
 from ground.client import Client, NoStationError
 from hil.rig.showroom import Showing, Showroom
 from hil.run.corpora import find_corpora
 from hil.scenario.scenario import Scenario
 from hil.scenario.spacecraft import SpacecraftTable
+from mission.definition import DICTIONARY
 
 
 def test_a_first_job_is_trained_and_its_commands_are_verified(tmp_path):
@@ -29,13 +33,28 @@ def test_a_first_job_is_trained_and_its_commands_are_verified(tmp_path):
                 return False
             try:
                 with Client.connect(socket_path) as client:
-                    found.update(jobs=client.jobs(), commands=client.commands())
+                    found.update(jobs=client.jobs(), commands=client.commands(), state=client.state())
             except (NoStationError, StarloopError):
                 return False
-            return found["jobs"].get("1", {}).get("state") == "DONE"
+            activated = [row for row in found["commands"] if row["name"] == "model.activate"]
+            return any(row["stage"] == "COMPLETED" for row in activated)
 
         job = {"job_id": 1, "recipe": "tiny", "corpus": "verses", "seed": 1}
-        showing = Showing(folder=tmp_path, web="none", socket_path=socket_path, job=job, corpora=corpora)
+        showing = Showing(folder=tmp_path, web="none", socket_path=socket_path, jobs=[job], corpora=corpora)
         Showroom(showing, lines.append).run(is_trained)
+    assert found["jobs"]["1"]["state"] == "DONE"
+    assert found["state"]["onboard_time"]["offset_ns"] is not None
+    (enabled,) = [row for row in found["commands"] if row["name"] == "housekeeping.enable"]
+    assert enabled["arguments"]["structures"] == sorted(DICTIONARY.structures)
     assert {row["stage"] for row in found["commands"] if row["name"] != "storage.confirm"} == {"COMPLETED"}
     assert lines[0] == f"the station serves at {socket_path}; this ends with Ctrl-C"
+
+
+def test_an_address_that_is_taken_is_said_before_anything_is_started(tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        web = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(MisuseError, match=rf"expected a free address, found http://{web}: Address already in use"):
+            Showroom(Showing(folder=tmp_path, web=web, socket_path=tmp_path / "s"), print)
+    assert list(tmp_path.iterdir()) == []
