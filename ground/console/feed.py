@@ -97,7 +97,10 @@ class Feed:
                 case ReportReceived() | EventReported():
                     made_ns = _made_ns(event, unix_ns, now_ns)
                     self.curves.note(event.name, event.values, made_ns)
-                    self.talk.report(event.name, event.values, heard_ns)
+                    if isinstance(event, EventReported):
+                        self.talk.event(event.name, event.values)
+                    else:
+                        self.talk.report(event.name, event.values, heard_ns)
 
     def restore(self, history: History) -> None:
         """Take in what the archive holds, before anything is taken."""
@@ -142,6 +145,7 @@ class Feed:
                 tai_ns = record.content["tai_ns"]
                 self.curves.note(name, values, unix_ns_from_tai(tai_ns) if tai_ns else record.unix_ns)
                 self.jobs.note(name, values, tai_ns)
+                self.talk.event(name, values)
 
     def recall_command(self, record: CommandRecord, stage: StageRecord | None) -> None:
         """Take in a command that the archive kept, or a stage that it came to."""
@@ -167,8 +171,9 @@ class Feed:
         return 8 * sum(octets for _, octets in self._arrivals) * NS_PER_S / RATE_WINDOW_NS
 
     def rates_bps(self, from_s: float, to_s: float, step_s: int) -> list[tuple[float, float]]:
-        """Give the rate of good frames over a span of Unix time, in steps of some seconds."""
-        steps = dict.fromkeys(range(int(from_s) // step_s, int(to_s) // step_s), 0)
+        """Give the rate of good frames over a span of Unix time, in steps of some seconds, from the first frame on."""
+        first = self._seconds[0][0] if self._seconds else int(to_s)
+        steps = dict.fromkeys(range(max(int(from_s), first) // step_s, int(to_s) // step_s), 0)
         for second, octets in self._seconds:
             if second // step_s in steps:
                 steps[second // step_s] += octets

@@ -15,6 +15,10 @@ PROMPT = "chat.prompt"
 CHUNK = "reply_chunk"
 END = "reply_end"
 
+# What the spacecraft says of the model that it serves.
+_SERVED = {"model_served", "model_activated"}
+_NOT_SERVED = {"model_refused", "model_rolled_back"}
+
 # Turns of all conversations; what is older is in the archive.
 TURNS_MAX = 500
 
@@ -60,6 +64,10 @@ class Talk:
         self._turns: OrderedDict[tuple[int, int], Turn] = OrderedDict()
         self._asked: dict[int, tuple[int, int]] = {}
         self.revision = 0
+        self.model = ""
+        """The model that is served, as far as an event has told; empty if none has."""
+        self.model_trouble = ""
+        """Why the latest one is not served, if it is not."""
 
     @property
     def conversations(self) -> list[int]:
@@ -108,6 +116,15 @@ class Talk:
             turn.pieces[values["sequence"]] = values["text"]
         else:
             turn.end, turn.ended_unix_ns = values, unix_ns
+
+    def event(self, name: str, values: Mapping[str, Any]) -> None:
+        """Take in what the spacecraft says of its model; other events are left aside."""
+        if name in _SERVED:
+            self.model, self.model_trouble = values["name"], ""
+        elif name in _NOT_SERVED:
+            self.model_trouble = f"{values['name']}: {values['reason']}"
+            if name == "model_rolled_back":
+                self.model = ""
 
     def _ask(self, command_id: int, arguments: Mapping[str, Any], unix_ns: int) -> None:
         turn = self._turn(arguments["conversation"], arguments["turn"])

@@ -19,6 +19,9 @@ from mission.definition import DICTIONARY
 
 NS_PER_S = 1_000_000_000
 
+# Models of so many jobs are offered, the latest first.
+TRAINED_SHOWN_MAX = 4
+
 _CHOSEN = ("temperature", "top_k", "top_p", "tokens_max", "seed")
 """Arguments of a prompt that can be chosen at the side."""
 
@@ -77,15 +80,17 @@ class _ChatPage:
                         ).classes("mono")
             model = Panel("Model on board", padded=True)
             with model.tools:
-                Button("Report", lambda: self._command("model.report"))
+                Button("Report", lambda: self._command("model.report", self._model_said, {}))
             with model.body, ui.element("div").classes("stack"):
                 self._model = Markup()
+                self._servable = Markup("chips", on_pick=lambda _, act: self._name.set(act))
                 with ui.element("div").classes("row tight"):
                     self._name = Entry(
                         "Model to serve", hint="jobs/1/model.safetensors", on_done=lambda _: self._serve()
                     )
                     self._name.classes("mono")
                     Button("Serve", self._serve)
+                self._model_said = Said()
         self._screen.watch(talk.element, self._look)
 
     def _open(self, conversation: int) -> None:
@@ -113,14 +118,17 @@ class _ChatPage:
             self._screen.look()
 
     def _stop(self) -> None:
-        self._command("chat.stop", conversation=self._notes["conversation"])
+        self._command("chat.stop", self._said, {"conversation": self._notes["conversation"]})
 
     def _serve(self) -> None:
-        self._command("model.activate", name=self._name.value.strip())
+        name = self._name.value.strip()
+        command_id = self._command("model.activate", self._model_said, {"name": name})
+        if command_id is not None:
+            self._model_said.tell(f"command {command_id} is queued; the model is loaded and asked its canary first")
 
-    def _command(self, command: str, /, **arguments: Any) -> None:
+    def _command(self, word: str, said: Said, arguments: dict[str, Any]) -> int | None:
         commanding = self._screen.console.operations.commanding
-        self._screen.attempt(self._said, lambda: commanding.send(self._screen.person, command, arguments))
+        return self._screen.attempt(said, lambda: commanding.send(self._screen.person, word, arguments))
 
     def _look(self) -> None:
         talk, conversation = self._screen.feed.talk, self._notes["conversation"]
@@ -144,17 +152,26 @@ class _ChatPage:
             )
         self._list.show(table((("", "num"), ("", "text"), ("turns", "num")), rows))
         self._model.show(self._model_facts())
+        jobs = self._screen.state()["jobs"]
+        trained = sorted((int(each) for each in jobs if jobs[each]["state"] == "DONE"), reverse=True)[
+            :TRAINED_SHOWN_MAX
+        ]
+        names = [f"jobs/{each}/model.safetensors" for each in trained]
+        self._servable.show("".join(f'<button class="chip" data-act="{each}">{each}</button>' for each in names))
 
     def _model_facts(self) -> str:
         latest = self._screen.feed.series.latest
         report = next((each for each in self._screen.feed.packets.reports if each.name == "model_report"), None)
-        pairs = []
+        told = self._screen.feed.talk
+        pairs = [("served", esc(told.model) or NOTHING)]
+        if told.model_trouble:
+            pairs.append(("not served", f'<span class="alarm-text">{esc(told.model_trouble)}</span>'))
         if report is not None:
             values = report.values
             served = getattr(values["served"], "name", str(values["served"]))
             name = values.get(f"name_{served.lower()}", "")
+            pairs[0] = ("served", f"slot {esc(served)} {esc(told.model or name) or 'none'}")
             pairs += [
-                ("served", f"slot {esc(served)} {esc(name) or 'none'}"),
                 ("parameters", number(values["parameters"])),
                 ("context", f"{values['context']} tokens"),
             ]

@@ -117,7 +117,7 @@ class _CommandPage:
                             "Service of COP-1", kind="choice", value="AD",
                             options=[("AD", "AD, in sequence"), ("BD", "BD, bypass")],
                         )  # fmt: skip
-                        self._bypass.style("width: 9.5rem")
+                        self._bypass.style("width: 11rem")
                     with ui.element("div").classes("row"):
                         self._when = Entry("When", hint="2027-03-01T12:00:00Z, aos+90s, los, event7-30s")
                         self._when.classes("mono").style("flex: 1; min-width: 12rem")

@@ -67,7 +67,7 @@ class _JobsPage:
         with ui.element("div").style("display: grid; gap: var(--gap); grid-template-columns: 1fr 1fr"):
             beside = Panel("Speed, power, heat")
             with beside.body:
-                self._beside = Plot(self._screen, over_time=True, left="tokens/s", right="W, degC, %", can_zoom=False)
+                self._beside = Plot(self._screen, over_time=True, left="tokens/s", can_zoom=False)
             self._details_panel = Panel("Job", padded=True)
             with self._details_panel.tools:
                 self._pause = Button("Pause", lambda: self._act("pause"))
@@ -141,7 +141,8 @@ class _JobsPage:
         self._look_at_chosen(jobs)
         if self._beat % PLOT_BEATS == 0:
             self._losses.show(_loss_curves(screen, shown))
-            self._beside.show(_beside_curves(screen, chosen))
+            beside = _beside_curves(screen, chosen)
+            self._beside.show(beside, right="W, degC, %" if any(each.axis for each in beside) else "")
         self._beat += 1
 
     def _look_at_chosen(self, jobs: dict[str, Any]) -> None:

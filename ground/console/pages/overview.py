@@ -126,17 +126,23 @@ def _curves(screen: Screen, job_id: int | None) -> list[Curve]:
 
 def _spacecraft(screen: Screen) -> str:
     latest, unix_ns = screen.feed.series.latest, screen.unix_ns()
-    pairs = []
+    pairs, unmeasured = [], []
     for name in _SPACECRAFT:
         each = latest.get(name)
         if each is None:
+            continue
+        if shown(each.value) == NOTHING:
+            unmeasured.append(name.replace("_", " "))
             continue
         about = limits.declared(name)
         kind = "stale" if each.is_stale(unix_ns) else limits.class_of(name, each.value) and "warn-text"
         value = span(each.value) if about.unit == "s" else f"{esc(shown(each.value))}"
         unit = "" if about.unit == "s" else f' <span class="unit">{esc(about.unit)}</span>'
         pairs.append((name.replace("_", " "), f'<span class="{kind}">{value}</span>{unit}'))
-    return facts(pairs) if pairs else ""
+    told = facts(pairs) if pairs else ""
+    if unmeasured:
+        told += f'<p class="faint" style="margin-top:.6rem">Not measured on board: {", ".join(unmeasured)}.</p>'
+    return told
 
 
 def _events(screen: Screen) -> str:

@@ -35,7 +35,7 @@ READ_AGAIN_S = 15.0
 # A plot is drawn anew once a second.
 PLOT_BEATS = 4
 
-_FIRST = ("battery_charge", "device_temperature", "downlink_rate", "job_loss", "uptime")
+_FIRST = ("job_loss", "job_tokens_per_s", "battery_charge", "device_temperature", "uptime")
 
 
 def build(screen: Screen) -> None:
@@ -48,7 +48,7 @@ class _TelemetryPage:
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self._notes: dict[str, Any] = screen.notes.setdefault(
-            "telemetry", {"names": None, "span_s": 900, "words": "", "structure": None}
+            "telemetry", {"names": None, "span_s": 300, "words": "", "structure": None}
         )
         self._beat = 0
         self._is_reading = False

@@ -55,7 +55,7 @@ class Header:
             _cell("Mode", esc(mode_name), "idle" if mode_is_stale else class_of(mode_name)),
             _cell("Job", *_job(state)),
             _cell("UTC", time_of_day(unix_ns)),
-            _cell("On board", _onboard(state)),
+            _cell("On board", _onboard(screen, state)),
             f'<a class="head-cell last {alarm_class}" href="/alarms"><span class="what">Alarms</span>'
             f'<span class="value {"warn" if alarms and not alarm_class else ""}">{len(alarms) or "none"}'
             f"{f' <small>{len(new)} new</small>' if new else ''}</span></a>",
@@ -97,13 +97,13 @@ def _job(state: dict[str, Any]) -> tuple[str, str]:
     return f"{number} {job['state']}{share}", ""
 
 
-def _onboard(state: dict[str, Any]) -> str:
+def _onboard(screen: Screen, state: dict[str, Any]) -> str:
     known = state["onboard_time"]
-    if known["offset_ns"] is None or known["unix_ns"] is None:
-        return f"{NOTHING} <small>not correlated</small>"
+    if known["offset_ns"] is None:
+        return f'{NOTHING} <small title="Time reports correlate it: time.report_rate">not correlated</small>'
     offset_ms = known["offset_ns"] / 1e6
     told = f"{offset_ms:+.0f} ms" if abs(offset_ms) < 10_000 else f"{offset_ms / 1000:+.0f} s"
-    return f"{time_of_day(known['unix_ns'] + known['offset_ns'])} <small>{told}</small>"
+    return f"{time_of_day(screen.unix_ns() + known['offset_ns'])} <small>{told}</small>"
 
 
 def _replay(screen: Screen) -> str:

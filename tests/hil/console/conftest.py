@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,11 +69,11 @@ class Ground:
         os.kill(process.pid, number)
 
 
-@pytest.fixture(scope="session")
-def ground(tmp_path_factory) -> Iterator[Ground]:
+@contextmanager
+def in_service(root: Path, *options: str) -> Iterator[Ground]:
+    """Run a spacecraft and a station with a console, with more options of ``ground serve``."""
     if CHROMIUM is None:
         pytest.skip("the console is tested with Chromium, which is missing: apt-get install chromium")
-    root = tmp_path_factory.mktemp("console")
     link_port, web_port = free_port(), free_port()
     common = ["--profile", "sband", "--insecure"]
     flight = Program(
@@ -84,14 +85,10 @@ def ground(tmp_path_factory) -> Iterator[Ground]:
         "ground",
         [
             "serve", "--link", f"tcp:127.0.0.1:{link_port}", "--archive", str(root / "ground.sqlite"),
-            "--socket", str(root / "ground.sock"), "--web", f"127.0.0.1:{web_port}",
-            "--rules", str(root / "rules.toml"), "--procedures", str(root), *common,
+            "--socket", str(root / "ground.sock"), "--web", f"127.0.0.1:{web_port}", *options, *common,
         ],
         root / "ground.log",
     )  # fmt: skip
-    (root / "rules.toml").write_text(RULES)
-    (root / "say_hello.py").write_text(PROCEDURE)
-    (root / "broken.py").write_text("def run(sc):\n    sc.no_such_service.command()\n")
     flight.launch()
     station.launch()
     made = Ground(f"http://127.0.0.1:{web_port}", flight)
@@ -104,6 +101,16 @@ def ground(tmp_path_factory) -> Iterator[Ground]:
         flight.stop()
 
 
+@pytest.fixture(scope="session")
+def ground(tmp_path_factory) -> Iterator[Ground]:
+    root = tmp_path_factory.mktemp("console")
+    (root / "rules.toml").write_text(RULES)
+    (root / "say_hello.py").write_text(PROCEDURE)
+    (root / "broken.py").write_text("def run(sc):\n    sc.no_such_service.command()\n")
+    with in_service(root, "--rules", str(root / "rules.toml"), "--procedures", str(root)) as made:
+        yield made
+
+
 def wait_for(address: str, station: Program) -> None:
     """Wait until the console answers."""
     transport = httpx.HTTPTransport(retries=0)
@@ -112,7 +119,7 @@ def wait_for(address: str, station: Program) -> None:
             if station.exit_status() is not None:
                 raise station.ended()
             try:
-                client.get(address).raise_for_status()
+                client.get(f"{address}/login").raise_for_status()
                 return
             except httpx.TransportError:
                 signal.sigtimedwait([], 0.1)

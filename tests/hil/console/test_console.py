@@ -95,7 +95,7 @@ def test_the_model_that_was_trained_is_served_and_chatted_with(page, shoot):
     model = panel(page, "Model on board")
     model.get_by_label("Model to serve").fill("jobs/7/model.safetensors")
     model.get_by_role("button", name="Serve").click()
-    expect(model).to_contain_text("jobs/7/model.safetensors", timeout=60_000)
+    expect(model.locator("dt:text-is('served') + dd")).to_contain_text("jobs/7/model.safetensors", timeout=60_000)
     panel(page, "How it replies").get_by_label("tokens_max").fill("24")
     talk = panel(page, "Conversation")
     talk.get_by_label("Prompt").fill("To be, or not to be")
