@@ -225,6 +225,19 @@ def load_certificate(web: WebAddress) -> None:
         raise MisuseError(f"TLS: expected a certificate and its key at {web.certificate}, found: {error}") from None
 
 
+def check_free(web: WebAddress) -> None:
+    """Look whether an address can be served at, before anything is started that would wait for it.
+
+    Raises:
+        MisuseError: It cannot.
+    """
+    try:
+        _bind(web).close()
+    except OSError as error:
+        reason = error.strerror or error
+        raise MisuseError(f"web: expected a free address, found {web}: {reason}; try another") from None
+
+
 def _has_httptools() -> bool:
     try:
         import httptools  # noqa: F401

@@ -82,9 +82,10 @@ class Operations:
         """Give the conversations with the model on board that were heard of, by their numbers, turns in order."""
         return self._host.station.snapshot()["conversations"]
 
-    def passes(self, from_unix_ns: int, to_unix_ns: int) -> list[dict[str, Any]]:
-        """Give the passes that are expected in a span of time, in order; none where the station has no plan."""
-        return [asdict(each) for each in self._host.plan.between(from_unix_ns, to_unix_ns)]
+    def passes(self, from_unix_ns: int | None, span_ns: int) -> list[dict[str, Any]]:
+        """Give the passes that are expected in a span from a time or now, in order; none where there is no plan."""
+        begin_ns = time.time_ns() if from_unix_ns is None else from_unix_ns
+        return [asdict(each) for each in self._host.plan.between(begin_ns, begin_ns + span_ns)]
 
     def latest_parameters(self) -> dict[str, Sample]:
         """Give the latest value of every parameter that was heard of, by name."""

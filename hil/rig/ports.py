@@ -1,10 +1,7 @@
 """The two ports of a rig: the one at whose far side the spacecraft is, and the station's."""
 
-import socket
 from pathlib import Path
 
-from ccsds.errors import MisuseError
-from ground.server.doors import WebAddress
 from hil.rig.plug import Plug
 from hil.rig.wiring import Mode, Wiring
 from ports.errors import PortLostError
@@ -41,23 +38,3 @@ def far_url(plug: Plug) -> str:
     """Give the link URL by which a program reaches the other end of a port."""
     scheme, _, rest = plug.name.partition(":")
     return f"serial:{rest}" if scheme == "pty" else f"tcp:{rest}"
-
-
-def check_free(web: str) -> None:
-    """Look whether an address can be served at, before programs are started that would wait for it.
-
-    Args:
-        web: As HOST:PORT.
-
-    Raises:
-        MisuseError: It is none, or somebody serves there.
-    """
-    address = WebAddress.of(web)
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address.host, address.port))
-        except OSError as error:
-            reason = error.strerror or error
-            raise MisuseError(f"web: expected a free address, found {address}: {reason}; try another --web") from None

@@ -16,11 +16,12 @@ from typing import Any
 from ccsds.errors import MisuseError
 from ccsds.sdls.key_file import End
 from flight.jobs.corpus import CorpusFile
+from ground.server.doors import WebAddress, check_free
 from hil.bridge.bridge import Bridge
 from hil.ends.keys import lay_keys
 from hil.link.lines import make_lines
 from hil.rig.desk import Desk
-from hil.rig.ports import check_free, far_url, open_plugs
+from hil.rig.ports import far_url, open_plugs
 from hil.rig.programs import Programs
 from hil.rig.wiring import Mode, Wiring
 from hil.scenario.link import DirectionTable, LinkTable
@@ -74,7 +75,7 @@ class Showroom:
 
     def __init__(self, showing: Showing, say: Callable[[str], None]) -> None:
         if showing.web != "none":
-            check_free(showing.web)
+            check_free(WebAddress.of(showing.web))
         self._showing = showing
         self._say = say
         profile = open_profile(showing.profile)

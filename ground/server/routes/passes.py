@@ -1,6 +1,5 @@
 """The passes that are expected."""
 
-import time
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -23,5 +22,4 @@ async def passes(
     span_s: Annotated[float, Query(gt=0, le=1e9)] = SPAN_S,
 ) -> list[PassAnswer]:
     """Give the passes that touch a span of time, in order; none where the station was given no plan."""
-    begin_ns = time.time_ns() if from_unix_ns is None else from_unix_ns
-    return [PassAnswer(**each) for each in powers.passes(begin_ns, begin_ns + round(span_s * NS_PER_S))]
+    return [PassAnswer(**each) for each in powers.passes(from_unix_ns, round(span_s * NS_PER_S))]
