@@ -13,7 +13,7 @@ Layout of a record: ``4C 4A 52 31 | length 32 | CRC-32C of length and payload 32
 
 import contextlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ccsds.crc import crc32c
@@ -94,14 +94,7 @@ class Journal:
         Raises:
             OSError: The disk failed to read it.
         """
-        sync_error = None
-        try:
-            self._disk.fsync(self._path)
-            self._disk.fsync(directory_of(self._path))
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            sync_error = error
+        sync_error = self._make_durable()
         try:
             data = self._disk.read(self._path)
         except FileNotFoundError:
@@ -120,6 +113,18 @@ class Journal:
             mended_octets=octets - own_octets,
             sync_error=sync_error,
         )
+
+    def read_from(self, start_octets: int) -> Iterator[bytes]:
+        """Read the records from a place on, where one begins; those of a second copy are left out.
+
+        Raises:
+            OSError: The disk failed to read it.
+        """
+        self._make_durable()
+        data = self._disk.read(self._path, start_octets)
+        self.length_octets = start_octets + len(data)
+        for _, payload in _walk(data):
+            yield payload
 
     def append(self, payload: bytes) -> None:
         """Add a record; it is durable when this returns.
@@ -212,6 +217,17 @@ class Journal:
             is_whole = is_whole and self._read_copy(start_octets, octets) == data[:octets]
         return Check(start_octets + end, is_whole)
 
+    def _make_durable(self) -> OSError | None:
+        """Make durable what is about to be read, and give what went wrong."""
+        try:
+            self._disk.fsync(self._path)
+            self._disk.fsync(directory_of(self._path))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            return error
+        return None
+
     def _copy(self, record: bytes) -> None:
         """Let the second copy follow. What goes wrong there is put right by `sync_copy`, and fails nobody."""
         if self._copy_path is None or self._copied_octets != self.length_octets:
@@ -232,16 +248,19 @@ class Journal:
 
 def _records_in(data: bytes) -> dict[int, bytes]:
     """Give the payloads of whole records by where they start."""
-    records: dict[int, bytes] = {}
+    return dict(_walk(data))
+
+
+def _walk(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Give where each whole record starts, and its payload, in order."""
     position = 0
     while 0 <= position < len(data):
         payload = _record_at(data, position)
         if payload is not None:
-            records[position] = payload
+            yield position, payload
             position += _HEADER.size + len(payload)
         else:
             position = data.find(MARK, position + 1)
-    return records
 
 
 def _merge(records: dict[int, bytes], copied: dict[int, bytes]) -> dict[int, bytes]:

@@ -8,7 +8,7 @@ of it the ground had not confirmed is written down as overwritten first.
 
 import contextlib
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import msgspec
@@ -39,6 +39,8 @@ BATCH_OCTETS_MAX = 65_536
 
 # Packets that were read are kept until the next are asked for: a second of the fastest link, of a segment of 2 MiB.
 CACHE_OCTETS_MAX = 256 << 10
+# In a segment so far from each other are the places that are known: what is read begins at one of these.
+MARKED_OCTETS = 64 << 10
 
 _SEQUENCE_COUNTS = 1 << 14
 _NAME_DIGITS = 10
@@ -54,6 +56,12 @@ class _Segment:
     end: int
     earliest_tai_ns: int
     latest_tai_ns: int
+    marks: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
+    """Numbers, and where those from each on are in the file; of what was written since the start."""
+
+    def start_of(self, number: int) -> int:
+        """Give a place in the file before which a number is not."""
+        return self.marks[bisect_right(self.marks, number, key=lambda mark: mark[0]) - 1][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +240,7 @@ class PacketStore:
             self._is_open = False
         else:
             path, journal = self._segments[-1].path, self._segments[-1].journal
+        start_octets = journal.length_octets
         try:
             journal.append(payload)
         except OSError:
@@ -244,6 +253,8 @@ class PacketStore:
             segment.end = numbers[-1] + 1
             segment.earliest_tai_ns = min(segment.earliest_tai_ns, *times)
             segment.latest_tai_ns = max(segment.latest_tai_ns, *times)
+            if start_octets - segment.marks[-1][1] >= MARKED_OCTETS:
+                segment.marks.append((numbers[0], start_octets))
         else:
             self._segments.append(_Segment(journal, path, numbers[0], numbers[-1] + 1, min(times), max(times)))
             self._is_open = True
@@ -314,7 +325,7 @@ def _read_from(segment: _Segment, number: int) -> _Read:
     """
     packets: dict[int, bytes] = {}
     octets = 0
-    for record in segment.journal.recover().records:
+    for record in segment.journal.read_from(segment.start_of(number)):
         batch = _batch_of(record)
         if not batch or batch[-1][0] < number:
             continue
