@@ -384,10 +384,10 @@ def plain(value: Any) -> Any:
                     each = getattr(value, name)
                     told[name] = each if type(each) in _KEPT_TYPES else plain(each)
             return told
-        case Mapping():
+        case dict() | Mapping():
             return {str(name): each if type(each) in _KEPT_TYPES else plain(each) for name, each in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [plain(each) for each in value]
+            return [each if type(each) in _KEPT_TYPES else plain(each) for each in value]
     raise MisuseError(f"expected a value that JSON can carry, found {type(value).__name__}")
 
 

@@ -96,6 +96,8 @@ class Archive:
         self._log: int | None = None
         self._is_pressing = False
         self._pending_rows = 0
+        # Of the tables that keep only so many rows, the newest since the last commit.
+        self._newest: dict[str, int] = {}
         self.before_commit: Callable[[], None] = lambda: None
         """Called before anything becomes durable, whoever wants it so: which telemetry was received must be before what
         it said. It raises nothing."""
@@ -182,10 +184,10 @@ class Archive:
         try:
             self._begin()
             self._tail.place()
-            for table, kept_max in (("frames", FRAMES_KEPT_MAX), ("events", EVENTS_KEPT_MAX)):
-                self._connection.execute(
-                    f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?", (kept_max,)
-                )
+            for table, newest in self._newest.items():
+                kept_max = FRAMES_KEPT_MAX if table == "frames" else EVENTS_KEPT_MAX
+                if newest > kept_max:
+                    self._connection.execute(f"DELETE FROM {table} WHERE id <= ?", (newest - kept_max,))
             self._connection.execute("COMMIT")
             if self._is_pressing:
                 self._sync()
@@ -305,7 +307,8 @@ class Archive:
         match event:
             case FrameReceived():
                 row = (unix_ns, event.virtual_channel, event.corrected, event.octets)
-                self._execute("INSERT INTO frames (unix_ns, virtual_channel, corrected, octets) VALUES (?,?,?,?)", row)
+                statement = "INSERT INTO frames (unix_ns, virtual_channel, corrected, octets) VALUES (?,?,?,?)"
+                self._newest["frames"] = self._execute(statement, row)
             case ReportReceived():
                 self._keep(event, event.service, event.subtype, unix_ns)
             case HousekeepingReceived():
@@ -385,7 +388,8 @@ class Archive:
 
     def _insert_event(self, event: StationEvent, unix_ns: int) -> None:
         row = (unix_ns, type(event).__name__, str(event), encode_json(event).decode())
-        self._execute("INSERT INTO events (unix_ns, kind, text, content) VALUES (?,?,?,?)", row)
+        statement = "INSERT INTO events (unix_ns, kind, text, content) VALUES (?,?,?,?)"
+        self._newest["events"] = self._execute(statement, row)
 
     def _insert_command(self, event: CommandIssued, unix_ns: int) -> None:
         self._execute_pressing(
@@ -434,10 +438,12 @@ class Archive:
         self._execute(statement, row)
         self._is_pressing = True
 
-    def _execute(self, statement: str, row: tuple[Any, ...]) -> None:
+    def _execute(self, statement: str, row: tuple[Any, ...]) -> int:
+        """Change a table, and give the number of the row that was inserted, if one was."""
         self._begin()
-        self._connection.execute(statement, row)
+        number = self._connection.execute(statement, row).lastrowid
         self._pending_rows += 1
+        return number or 0
 
     def _begin(self) -> None:
         if not self._connection.in_transaction:
@@ -466,6 +472,7 @@ class Archive:
         """Nothing waits any more."""
         self._pending_rows = 0
         self._is_pressing = False
+        self._newest.clear()
         self._tail.settle()
 
 

@@ -30,8 +30,9 @@ class Tail:
         self._blocks = Blocks(connection)
         self.waiting: list[Report] = []
         """For a commit."""
-        # Of the first ones of those: as many as it counts. Only what is played back asks for it.
+        # Of the first ones of those: so many. Only what is played back asks for it.
         self._identities: Counter[tuple[int, bytes]] = Counter()
+        self._counted = 0
         self._rows = 0
         self.look_again()
 
@@ -39,6 +40,7 @@ class Tail:
         """Nothing waits any more: it was committed, or rolled back."""
         self.waiting.clear()
         self._identities.clear()
+        self._counted = 0
 
     def look_again(self) -> None:
         """Forget what was remembered of the tables: they were rolled back, or some of them removed."""
@@ -89,8 +91,9 @@ class Tail:
 
     def _count(self, name: str, tai_ns: int, identity: bytes) -> int:
         """Tell how many reports of a name, time and identity are here."""
-        for report in self.waiting[self._identities.total() :]:
+        for report in self.waiting[self._counted :]:
             self._identities[report.tai_ns, report.identity] += 1
+        self._counted = len(self.waiting)
         (rows,) = self._connection.execute(
             "SELECT count(*) FROM packets WHERE name = ? AND tai_ns = ? AND identity = ?", (name, tai_ns, identity)
         ).fetchone()
