@@ -212,7 +212,7 @@ class World:
         turns = 0
         while self.now_ns < end_ns:
             self._turn()
-            if until_ns is None and self.procedure.is_over and not self._is_over and self._scenario.procedure:
+            if until_ns is None and not self._is_over and self._scenario.procedure and self.procedure.is_over:
                 self._is_over = True
                 end_ns = self._end_ns = min(self._end_ns, self.now_ns + EPILOGUE_NS)
             if is_enough is not None and is_enough():

@@ -31,6 +31,7 @@ class End(ABC, Generic[CoreType]):
         self._has_contact = False
         self._deadline_ns: int | None = None
         self._is_stirred = False
+        self._may_tell = False
         self.is_fed = True
         """Whether there is power for it."""
         self.may_transmit = False
@@ -129,10 +130,18 @@ class End(ABC, Generic[CoreType]):
             self._core.contact(up, now_ns)
 
     def take_events(self) -> Sequence[msgspec.Struct]:
-        """See `ports.drive.Core.take_events`."""
+        """See `ports.drive.Core.take_events`; one that was not called since the last time has none."""
+        if not self._may_tell:
+            return ()
+        self._may_tell = False
+        return self._take()
+
+    def _take(self) -> Sequence[msgspec.Struct]:
+        """Take the events of the core."""
         return () if self._core is None else self._core.take_events()
 
     def _stir(self) -> None:
         """Note that the core was called, so that its answers may be others than before."""
         self._is_stirred = True
+        self._may_tell = True
         self.may_transmit = True

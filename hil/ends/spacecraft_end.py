@@ -128,8 +128,10 @@ class SpacecraftEnd(End[Spacecraft]):
     def work(self, now_ns: int) -> None:
         """Hand over the replies of the workers that are due."""
         with self._powered:
-            self._work(self.worker, now_ns)
-            self._work(self.model_worker, now_ns)
+            for worker in self.workers:
+                deadline_ns = worker.next_deadline()
+                if deadline_ns is not None and deadline_ns <= now_ns:
+                    self._work(worker, now_ns)
 
     def _work(self, worker: VirtualWorker, now_ns: int) -> None:
         is_of_models = worker is self.model_worker

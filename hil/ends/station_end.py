@@ -122,7 +122,7 @@ class StationEnd(End[Station]):
 
     def take_events(self) -> Sequence[StationEvent]:
         """Give what happened since the last call; all of it is in the archive, and commands in it are durable."""
-        events = self._take()
+        events = super().take_events()
         if self._told:
             events, self._told = [*self._told, *events], []
         return events
