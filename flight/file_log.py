@@ -105,7 +105,7 @@ class FileLog:
         """Give where the parameters that are counted here have their values from."""
         refused = self._refused_counts
         refused_for: dict[str, Source] = {
-            parameter.name: lambda _, rejection=Rejection[refusal.name]: refused[rejection]
+            parameter.name: lambda _, rejection=Rejection[refusal.name]: refused.get(rejection, 0)
             for refusal, parameter in PDUS_REFUSED_FOR.items()
         }
         return {

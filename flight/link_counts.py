@@ -1,7 +1,5 @@
 """What became of the frames of each uplink virtual channel, as counts. It decides nothing."""
 
-from collections import Counter
-
 from ccsds.cop1.farm import FarmEvent, FarmState
 from flight.parameters import Source
 from mission.channels import Uplink
@@ -23,7 +21,8 @@ class LinkCounts:
     """The counts of one spacecraft's uplink since its start."""
 
     def __init__(self) -> None:
-        self._counts: Counter[tuple[Uplink, UplinkCount]] = Counter()
+        # By the name of the parameter that tells it: many monitors look at them, and nearly all stay as they are.
+        self._counts = {parameter.name: 0 for parameter in UPLINK_COUNTS.values()}
         # The highest counter of link security that came, by SPI; there are no more than the key file has.
         self._highest: dict[int, int] = {}
         self.cltus_rejected = 0
@@ -31,7 +30,7 @@ class LinkCounts:
 
     def add(self, channel: Uplink, count: UplinkCount, number: int = 1) -> None:
         """Count something of a channel."""
-        self._counts[channel, count] += number
+        self._counts[UPLINK_COUNTS[channel, count].name] += number
 
     def discarded(self, channel: Uplink, event: FarmEvent, state: FarmState) -> None:
         """Count a frame that FARM-1 discarded, by the event that it was and the state that it fell into."""
@@ -44,7 +43,8 @@ class LinkCounts:
         if highest is None:
             self._highest[spi] = counter
         elif counter < highest:
-            self._counts[channel, UplinkCount.MISSING] = max(0, self._counts[channel, UplinkCount.MISSING] - 1)
+            missing = UPLINK_COUNTS[channel, UplinkCount.MISSING].name
+            self._counts[missing] = max(0, self._counts[missing] - 1)
         else:
             skipped = counter - highest - 1
             self.add(channel, UplinkCount.MISSING, skipped if skipped <= SKIPPED_MAX else 1)
@@ -53,7 +53,7 @@ class LinkCounts:
     def sources(self) -> dict[str, Source]:
         """Give where the parameters of the link have their values from."""
         counts: dict[str, Source] = {
-            parameter.name: lambda _, key=key: self._counts[key] for key, parameter in UPLINK_COUNTS.items()
+            parameter.name: lambda _, name=parameter.name: self._counts[name] for parameter in UPLINK_COUNTS.values()
         }
         return {
             **counts,

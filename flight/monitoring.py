@@ -99,6 +99,8 @@ class Monitoring:
         self._agenda = Agenda()
         self._transitions: deque[dict[str, Any]] = deque()
         self._tell_at_ns: int | None = None
+        self.out_count = 0
+        """Monitors whose status is outside of what is expected."""
         self.lost_count = 0
         """Transitions that were not told, since too many came at once."""
 
@@ -117,6 +119,7 @@ class Monitoring:
                 self._watches[number] = watch
             elif self._is_known(monitor):
                 self._watches[number] = Watch(monitor, make_check(monitor))
+        self.out_count = sum(watch.status in OUT_STATUSES for watch in self._watches.values())
         self._groups = {}
         for watch in self._watches.values():
             group = self._groups.setdefault(watch.monitor.interval_ns, {})
@@ -168,6 +171,8 @@ class Monitoring:
             if watches:
                 stirred.append(watched)
                 found += [(watch.monitor.monitor, watch, value) for watch in watches]
+        if not found:
+            return
         found.sort(key=lambda each: each[0])
         for _, watch, value in found:
             self._look(watch, value, now_ns)
@@ -203,6 +208,7 @@ class Monitoring:
 
     def _turn(self, watch: Watch, status: CheckStatus, now_ns: int) -> None:
         watch.before, watch.status = watch.status, status
+        self.out_count += (status in OUT_STATUSES) - (watch.before in OUT_STATUSES)
         watch.since_tai_ns = self._tai_of(now_ns)
         watch.against_count = 0
         if (watch.before, status) == (CheckStatus.UNCHECKED, CheckStatus.WITHIN):

@@ -46,14 +46,16 @@ class Passes:
 
     def turn(self, is_in_pass: bool, now_ns: int) -> tuple[Anchor, int] | None:
         """Give what has come, and when it was, from whether a pass was on as far as is durably known."""
+        if is_in_pass == self._is_up:
+            return None  # As the table has it, without the look into it: nearly always.
         anchor = PASS_TABLE.get((is_in_pass, self._link(now_ns)))
         return None if anchor is None else (anchor, self._changed_ns)
 
     def next_deadline(self, is_in_pass: bool) -> int | None:
         """Give when something comes if the link stays as it is."""
-        if self._is_up:
-            return self._changed_ns if (is_in_pass, Link.UP) in PASS_TABLE else None
-        return self._changed_ns + PASS_ENDS_AFTER_NS if is_in_pass else None
+        if is_in_pass == self._is_up:
+            return None
+        return self._changed_ns + (PASS_ENDS_AFTER_NS if is_in_pass else 0)
 
     def _link(self, now_ns: int) -> Link:
         if self._is_up:

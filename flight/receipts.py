@@ -90,7 +90,7 @@ class ReceiptKeeper:
 
     def next_deadline(self) -> int | None:
         """Give when a reservation is due to be taken back."""
-        due = (each.admitted_ns + INTERVAL_NS for each in self._reservations.values() if each.frames)
+        due = [each.admitted_ns + INTERVAL_NS for each in self._reservations.values() if each.frames]
         return min(due, default=None)
 
     def _commit(self, receipt: Receipt) -> bool:

@@ -71,7 +71,7 @@ class Rows:
         return found
 
     def _row(self, position: int, row: Any) -> dict[str, Any]:
-        if not isinstance(row, Mapping):
+        if not isinstance(row, dict | Mapping):
             raise ValueError(f"rows of {self.layout}")
         try:
             return self.layout.complete(row)
@@ -166,7 +166,7 @@ class Field:
             raise MisuseError(f"{self.name}{error}") from None
         except ValueError as error:
             raise MisuseError(f"{self.name}: expected {error}, found {value!r}") from None
-        if isinstance(value, int | float):
+        if (self.minimum is not None or self.maximum is not None) and isinstance(value, int | float):
             below = self.minimum is not None and value < self.minimum
             above = self.maximum is not None and value > self.maximum
             if below or above:
@@ -222,14 +222,14 @@ class Layout:
         Raises:
             MisuseError: A value is missing, unknown, of another type or out of range.
         """
-        for name in values:
-            if name not in self._names:
+        if not self._names.issuperset(values):
+            for name in (each for each in values if each not in self._names):
                 expected = ", ".join(each.name for each in self.fields) or "none"
                 raise MisuseError(f"unknown field {name!r}: expected {expected}")
         complete = {}
         for each in self.fields:
             value = values.get(each.name, each.default)
-            if isinstance(value, _Required):
+            if value is REQUIRED:
                 raise MisuseError(f"{each.name}: expected a value, found none")
             complete[each.name] = each.check(value)
         return complete

@@ -74,7 +74,10 @@ class StorageBook:
 
     def state(self, store: int) -> StoreState:
         """Give what is durable of a store."""
-        return self._states.setdefault(store, StoreState())
+        state = self._states.get(store)
+        if state is None:
+            state = self._states[store] = StoreState()
+        return state
 
     def apply(self, change: StorageChange) -> None:
         """See `flight.books.book.Book`."""

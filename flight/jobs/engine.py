@@ -62,6 +62,9 @@ from mission.jobs import ENDED_STATES, JobState, PauseCause
 
 NS_PER_S = 1_000_000_000
 
+# Jobs that the engine has something to do with.
+_DUE_STATES = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
+
 
 class Engine:
     """The queue of jobs and the worker that serves it.
@@ -180,8 +183,10 @@ class Engine:
             return self._supervision.next_deadline(self._running)
         if not self._may_launch:
             return None
-        due = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
-        return self._supervision.hold_until_ns if any(job.state in due for job in self._ledger.jobs.values()) else None
+        for job in self._ledger.jobs.values():
+            if job.state in _DUE_STATES:
+                return self._supervision.hold_until_ns
+        return None
 
     def reply(self, reply: Reply, now_ns: int) -> None:
         """Take the worker's reply to the oldest request."""

@@ -103,6 +103,8 @@ class ProcedureRunner:
 
     def next_deadline(self) -> int | None:
         """Give the time at which something is due next."""
+        if not self._book.runs and not self._runs:
+            return None
         deadlines = [0 for name in self._book.runs if name not in self._runs]
         for run in self._runs.values():
             step = run.procedure.steps[run.position] if run.position < len(run.procedure.steps) else None
@@ -227,6 +229,8 @@ class ProcedureRunner:
 
     def _next_to_send(self) -> str | None:
         """Give the run that is to send a command, the most urgent one, and of those the oldest."""
+        if not self._runs:
+            return None
         ready = [
             (-self._book.runs[name].started.priority, self._book.runs[name].started.number, name)
             for name, run in self._runs.items()

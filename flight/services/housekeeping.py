@@ -87,8 +87,8 @@ class HousekeepingService:
 
     def next_deadline(self) -> int | None:
         """Give the time at which the next sample is due."""
-        keys = ((known.kind, known.structure.id) for known in self._structures.enabled())
-        return min((self._due_ns.get(key, 0) for key in keys), default=None)
+        keys = [(known.kind, known.structure.id) for known in self._structures.enabled()]
+        return min([self._due_ns.get(key, 0) for key in keys], default=None)
 
     def _create(self, kind: StructureKind, given: Mapping[str, Any], now_ns: int) -> Outcome:
         number = given["structure"]

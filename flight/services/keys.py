@@ -97,7 +97,7 @@ class KeyService:
             return {"keys_standing": lambda _: KeyStanding.NO_KEYS, **dict.fromkeys(names, lambda _: 0)}
         receiver = security.receiver
         refused_for: dict[str, Source] = {
-            parameter.name: lambda _, reason=Reason[why.name]: receiver.refused_counts[reason]
+            parameter.name: lambda _, reason=Reason[why.name]: receiver.refused_counts.get(reason, 0)
             for why, parameter in FRAMES_REFUSED_FOR.items()
         }
         return {

@@ -87,7 +87,7 @@ class MonitoringService:
         return {
             "monitors": lambda _: len(self._book.monitors),
             "monitors_enabled": lambda _: len(self._monitoring.watches()),
-            "monitors_out": lambda _: len(self._out()),
+            "monitors_out": lambda _: self._monitoring.out_count,
             "transitions_lost": lambda _: self._monitoring.lost_count,
         }
 

@@ -121,8 +121,9 @@ class SafeguardService:
     def next_deadline(self) -> int:
         """Give the time at which `advance` has something to do."""
         deadlines = [self._mark_ns, *self._armed.values()]
-        if self._silence_over_ns is not None and self._mode.mode is not Mode.SAFE:
-            deadlines.append(self._silence_over_ns)
+        over_ns = self._silence_over_ns
+        if over_ns is not None and self._mode.mode is not Mode.SAFE:
+            deadlines.append(over_ns)
         return min(deadlines)
 
     def heard(self, now_ns: int) -> tuple[SilenceMarked, ...]:
