@@ -17,6 +17,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -96,6 +97,7 @@ class Disk(Protocol):
         ...
 
 
+@lru_cache(maxsize=LOCATED_MAX)
 def directory_of(path: str) -> str:
     """Give the directory of a disk path, in the form that `Disk.fsync` takes (``""`` for the root)."""
     parent = str(PurePosixPath(path).parent)

@@ -90,8 +90,11 @@ class ReceiptKeeper:
 
     def next_deadline(self) -> int | None:
         """Give when a reservation is due to be taken back."""
-        due = [each.admitted_ns + INTERVAL_NS for each in self._reservations.values() if each.frames]
-        return min(due, default=None)
+        admitted_ns: int | None = None
+        for each in self._reservations.values():
+            if each.frames and (admitted_ns is None or each.admitted_ns < admitted_ns):
+                admitted_ns = each.admitted_ns
+        return None if admitted_ns is None else admitted_ns + INTERVAL_NS
 
     def _commit(self, receipt: Receipt) -> bool:
         try:

@@ -144,6 +144,8 @@ class Server:
         """Give the time at which `advance` has something to do."""
         if self._worker is None:
             return None
+        if self._loaded is Slot.BUILT_IN and self._asked is None and not self._is_wanted:
+            return None  # Whether it may or not: nearly always.
         if not self._may_serve(self._loaded is not Slot.BUILT_IN):
             return 0 if self._loaded is not Slot.BUILT_IN else None
         if self._asked is not None:

@@ -78,6 +78,8 @@ class JobQueue:
 
     def settle(self, held_by: PauseCause) -> list[tuple[int, Trigger]]:
         """Give the moves that a hold makes: all that wait or run are paused; without one, what was held goes on."""
+        if not self._ledger.jobs:
+            return []
         if held_by is PauseCause.NONE:
             return [
                 (number, Trigger.RESUME)

@@ -51,6 +51,8 @@ class EventService:
         self._interval_ns: int = EVENT_INTERVAL.default * NS_PER_MS
         # One for each event that was ever reported, so bounded by the dictionary.
         self._allowances: dict[str, _Allowance] = {}
+        # Of all of them together, what is still to be told.
+        self._suppressed_count = 0
         pool.bind(EVENT_BURST, EVENT_BURST.default, self._set_burst)
         pool.bind(EVENT_INTERVAL, EVENT_INTERVAL.default, self._set_interval)
 
@@ -82,21 +84,26 @@ class EventService:
             allowance.reports -= 1
             return True
         allowance.suppressed += 1
+        self._suppressed_count += 1
         return False
 
     def advance(self, now_ns: int) -> None:
         """Tell what was suppressed, where a report may leave again."""
+        if not self._suppressed_count:
+            return
         for name, allowance in self._allowances.items():
             if allowance.suppressed and now_ns >= self._next_ns(allowance):
                 self._gather(allowance, now_ns)
                 allowance.reports -= 1
                 self._reporter.event(EVENTS_SUPPRESSED, event=name, count=allowance.suppressed)
+                self._suppressed_count -= allowance.suppressed
                 allowance.suppressed = 0
 
     def next_deadline(self) -> int | None:
         """Give when something that was suppressed can be told."""
-        waiting = [self._next_ns(each) for each in self._allowances.values() if each.suppressed]
-        return min(waiting, default=None)
+        if not self._suppressed_count:
+            return None
+        return min(self._next_ns(each) for each in self._allowances.values() if each.suppressed)
 
     def _next_ns(self, allowance: _Allowance) -> int:
         """Give when a report may leave."""

@@ -87,8 +87,12 @@ class HousekeepingService:
 
     def next_deadline(self) -> int | None:
         """Give the time at which the next sample is due."""
-        keys = [(known.kind, known.structure.id) for known in self._structures.enabled()]
-        return min([self._due_ns.get(key, 0) for key in keys], default=None)
+        due_ns: int | None = None
+        for known in self._structures.enabled():
+            each_ns = self._due_ns.get((known.kind, known.structure.id), 0)
+            if due_ns is None or each_ns < due_ns:
+                due_ns = each_ns
+        return due_ns
 
     def _create(self, kind: StructureKind, given: Mapping[str, Any], now_ns: int) -> Outcome:
         number = given["structure"]

@@ -107,7 +107,7 @@ class SafeguardService:
 
     def advance(self, now_ns: int) -> None:
         """Let arms lapse, mark the silence, and go to SAFE if it has lasted too long."""
-        for kind, lapses_ns in list(self._armed.items()):
+        for kind, lapses_ns in tuple(self._armed.items()):
             if now_ns >= lapses_ns:
                 del self._armed[kind]
                 self._reporter.event(ARM_LAPSED, service=kind[0], subtype=kind[1])
@@ -120,11 +120,11 @@ class SafeguardService:
 
     def next_deadline(self) -> int:
         """Give the time at which `advance` has something to do."""
-        deadlines = [self._mark_ns, *self._armed.values()]
+        due_ns = min(self._mark_ns, *self._armed.values()) if self._armed else self._mark_ns
         over_ns = self._silence_over_ns
-        if over_ns is not None and self._mode.mode is not Mode.SAFE:
-            deadlines.append(over_ns)
-        return min(deadlines)
+        if over_ns is not None and over_ns < due_ns and self._mode.mode is not Mode.SAFE:
+            return over_ns
+        return due_ns
 
     def heard(self, now_ns: int) -> tuple[SilenceMarked, ...]:
         """Take note that a command came and was accepted; give what must become durable with it."""
