@@ -72,7 +72,7 @@ class Procedure:
     @property
     def is_over(self) -> bool:
         """Whether nothing more will be done: every step has ended, or a command has failed."""
-        return self.is_done or bool(self.failures)
+        return self._position >= len(self._steps) or bool(self.failures)
 
     @property
     def present(self) -> str:

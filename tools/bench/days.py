@@ -8,11 +8,16 @@ it is there. Otherwise the spacecraft is left to itself: it releases, watches, r
 its packet stores, plays them back, and scrubs; and in the end the ground's archive has every packet up to the last
 contact.
 
-The passes are of five minutes, 20 minutes a day: the least that a low orbit gives. Time is the wall time of the whole
-run: both ends, the disks, the keys, the archive, the link and the evidence, on one core. Memory is what the spacecraft
-object leads to, without its simulated disk: the world around it keeps evidence of all that happened.
+The passes are of five minutes, 20 minutes a day: the least that a low orbit gives. Time is that of the whole run: both
+ends, the disks, the keys, the archive, the link and the evidence, on one core. The target is wall time on a core that
+is idle; beside it stands the processor time of the same run, which other work on the machine stretches less. Memory is
+what the spacecraft object leads to, without its simulated disk: the world around it keeps evidence of all that
+happened. It is looked at on a few days, since a look costs time itself.
 
     python -m tools.bench.days
+    python -m tools.bench.days --days 3
+
+The second is for a look at the time between two changes: as many activities a day, no target.
 """
 
 import gc
@@ -24,6 +29,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import click
 
 from ccsds.pus.telecommand import Telecommand
 from ccsds.time import tai_ns_from_unix
@@ -48,6 +55,7 @@ GROUP = "autonomy"
 NS_PER_S = 1_000_000_000
 DAY_S = 86_400
 
+DAYS = 30
 PASSES_A_DAY = 4
 PASS_S = 300.0
 ACTIVITIES = 10_000
@@ -64,6 +72,8 @@ KEEP_ALIVE_MS = 2_500
 HELD_OCTETS_MAX = 64_000_000
 # Put forward by the schedule: less than what is still on time.
 CLOCK_FORWARD_NS = 2_000_000_000
+# At the end of these the memory is looked at.
+LOOK_DAYS = (2, 9, 16, 23, 29)
 JOB_STEPS = 1_000
 STEP_S = 5.0
 FILES = 4
@@ -97,8 +107,9 @@ class Days:
         """Events on board."""
         self.files_down = 0
         self.job_end = ""
-        self.held_octets: list[int] = []
-        """Memory that the spacecraft holds at the end of each day."""
+        self.held_octets: dict[int, int] = {}
+        """By day of `LOOK_DAYS`, the memory that the spacecraft holds at its end."""
+        self._look_days = list(LOOK_DAYS)
         self._commands = self._set_up(activities, monitors)
         self._files = [f"file-{number}" for number in range(FILES)]
         self.commands_open = len(self._commands)
@@ -121,11 +132,11 @@ class Days:
         )
         self.world = _World(scenario, 1, folder, {"text": corpus}, self._watch)
 
-    def run(self) -> float:
-        """Let it happen, and give the wall time it took."""
-        start_s = time.perf_counter()
+    def run(self) -> tuple[float, float]:
+        """Let it happen, and give the wall time and the processor time it took."""
+        start_s, start_cpu_s = time.perf_counter(), time.process_time()
         self.world.run()
-        return time.perf_counter() - start_s
+        return time.perf_counter() - start_s, time.process_time() - start_cpu_s
 
     def faults(self) -> list[str]:
         """Say what did not come about, or not in the end that it should have."""
@@ -226,8 +237,8 @@ class Days:
             case "station", "CommandStaged" if event["stage"] == "COMPLETED" and self.commands_open:
                 self.commands_open -= 1
                 self._send()
-        if event["time_ns"] // (DAY_S * NS_PER_S) > len(self.held_octets):
-            self.held_octets.append(held_octets(self.world.spacecraft.core))
+        if self._look_days and event["time_ns"] >= self._look_days[0] * DAY_S * NS_PER_S:
+            self.held_octets[self._look_days.pop(0)] = held_octets(self.world.spacecraft.core)
 
     def _set_up_more(self) -> list[tuple[str, Mapping[str, Any]]]:
         """Give the commands that set up what is neither release nor watch."""
@@ -306,23 +317,24 @@ def held_octets(root: object) -> int:
     return octets
 
 
-def run() -> list[Row]:
-    """Measure, and give the rows."""
+def run(days: int = DAYS) -> list[Row]:
+    """Measure, and give the rows; of a mission that is not of `DAYS` no time to reach, and nothing of memory."""
+    activities = ACTIVITIES * days // DAYS
     with tempfile.TemporaryDirectory() as folder:
-        mission = Days(30, ACTIVITIES, MONITORS, Path(folder))
-        wall_s = mission.run()
-    first, last = mission.held_octets[1], mission.held_octets[-1]
-    what = f"30 days, {PASSES_A_DAY} contacts of {PASS_S / 60:g} min a day, {ACTIVITIES} scheduled commands"
+        mission = Days(days, activities, MONITORS, Path(folder))
+        wall_s, cpu_s = mission.run()
+    what = f"{days} days, {PASSES_A_DAY} contacts of {PASS_S / 60:g} min a day, {activities} scheduled commands"
     faults = mission.faults()
-    return [
+    rows = [
         Row(
             group=GROUP,
             name=f"{what}, {MONITORS} monitors, housekeeping each minute, procedures, files, a job, a reset: wall time",
             value=round(wall_s, 1),
             unit="s",
-            target="< 60 s",
-            ok=wall_s < 60,
+            target="< 60 s" if days == DAYS else "",
+            ok=wall_s < 60 or days != DAYS,
         ),
+        Row(group=GROUP, name="the same: processor time", value=round(cpu_s, 1), unit="s"),
         Row(
             group=GROUP,
             name=f"of these, what went wrong or is missing in the archive{'; first: ' + faults[0] if faults else ''}",
@@ -331,20 +343,33 @@ def run() -> list[Row]:
             target="= 0",
             ok=not faults,
         ),
+    ]
+    if days != DAYS:
+        return rows
+    first, last = mission.held_octets[LOOK_DAYS[0]], mission.held_octets[LOOK_DAYS[-1]]
+    return [
+        *rows,
         Row(
             group=GROUP,
-            name="memory that the spacecraft holds at the end of day 29",
+            name=f"memory that the spacecraft holds at the end of day {LOOK_DAYS[-1]}",
             value=round(last / 1e6, 2),
             unit="MB",
-            peer="the end of day 2",
+            peer=f"the end of day {LOOK_DAYS[0]}",
             peer_value=round(first / 1e6, 2),
             ratio=round(last / first, 3),
             target=f"ratio <= 1.05, and <= {HELD_OCTETS_MAX / 1e6:g} MB",
-            ok=last <= 1.05 * first and max(mission.held_octets) <= HELD_OCTETS_MAX,
+            ok=last <= 1.05 * first and max(mission.held_octets.values()) <= HELD_OCTETS_MAX,
         ),
     ]
 
 
-if __name__ == "__main__":
-    for row in run():
+@click.command()
+@click.option("--days", default=DAYS, show_default=True, type=click.IntRange(min=2), help="How long the mission is.")
+def main(days: int) -> None:
+    """Measure, and print the rows."""
+    for row in run(days):
         print(plain(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()
