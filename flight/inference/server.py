@@ -124,7 +124,7 @@ class Server:
 
     def advance(self, now_ns: int) -> None:
         """Do what is due."""
-        if self._worker is None:
+        if self._worker is None or self._is_idle:
             return
         if not self._may_serve(self._loaded is not Slot.BUILT_IN):
             self._release()
@@ -144,8 +144,8 @@ class Server:
         """Give the time at which `advance` has something to do."""
         if self._worker is None:
             return None
-        if self._loaded is Slot.BUILT_IN and self._asked is None and not self._is_wanted:
-            return None  # Whether it may or not: nearly always.
+        if self._is_idle:
+            return None
         if not self._may_serve(self._loaded is not Slot.BUILT_IN):
             return 0 if self._loaded is not Slot.BUILT_IN else None
         if self._asked is not None:
@@ -274,6 +274,11 @@ class Server:
             return False
         is_asked_for = bool(self.book.waiting) or models.phase is not Phase.SETTLED or self._is_check_wanted
         return is_asked_for or (self._loaded is models.wanted and not self._is_proven)
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether there is nothing to do, be it allowed or not: most of the time."""
+        return self._loaded is Slot.BUILT_IN and self._asked is None and not self._is_wanted
 
     def _go_on(self, now_ns: int) -> None:
         """Ask for what comes next."""

@@ -62,9 +62,6 @@ from mission.jobs import ENDED_STATES, JobState, PauseCause
 
 NS_PER_S = 1_000_000_000
 
-# Jobs that the engine has something to do with.
-_DUE_STATES = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
-
 
 class Engine:
     """The queue of jobs and the worker that serves it.
@@ -157,6 +154,8 @@ class Engine:
 
     def advance(self, now_ns: int) -> None:
         """Start the next job, pause or resume what the hold says, or find out that a worker hangs."""
+        if self._running is None and self.queue.is_done:
+            return  # Most of the time, and this is asked with everything that happens on board.
         if now_ns >= self._supervision.hold_until_ns:
             for job_id, trigger in self.queue.settle(self._held_by):
                 self._move(job_id, trigger, now_ns, cause=self._held_by)
@@ -177,16 +176,16 @@ class Engine:
 
     def next_deadline(self) -> int | None:
         """Give the time at which `advance` has something to do."""
+        if self._running is None and self.queue.is_done:
+            return None
         if self.queue.settle(self._held_by):
             return self._supervision.hold_until_ns
         if self._running is not None:
             return self._supervision.next_deadline(self._running)
         if not self._may_launch:
             return None
-        for job in self._ledger.jobs.values():
-            if job.state in _DUE_STATES:
-                return self._supervision.hold_until_ns
-        return None
+        due = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
+        return self._supervision.hold_until_ns if any(job.state in due for job in self._ledger.jobs.values()) else None
 
     def reply(self, reply: Reply, now_ns: int) -> None:
         """Take the worker's reply to the oldest request."""

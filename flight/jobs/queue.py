@@ -78,8 +78,6 @@ class JobQueue:
 
     def settle(self, held_by: PauseCause) -> list[tuple[int, Trigger]]:
         """Give the moves that a hold makes: all that wait or run are paused; without one, what was held goes on."""
-        if not self._ledger.jobs:
-            return []
         if held_by is PauseCause.NONE:
             return [
                 (number, Trigger.RESUME)
@@ -88,6 +86,14 @@ class JobQueue:
             ]
         active = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
         return [(number, Trigger.PAUSE) for number, job in self._ledger.jobs.items() if job.state in active]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every job has ended."""
+        for job in self._ledger.jobs.values():
+            if job.state not in ENDED_STATES:
+                return False
+        return True
 
     def next_job_id(self) -> int:
         """Give the job that goes on first once nothing holds jobs; 0 if there is none."""
