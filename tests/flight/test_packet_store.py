@@ -6,7 +6,7 @@ from ccsds.pus.telemetry import Telemetry
 from flight.books.storage import StoreConfirmed
 from flight.disk import RealDisk
 from flight.ledger import Ledger
-from flight.packet_store import RESERVED_COUNT, PacketStore
+from flight.packet_store import MARKED_OCTETS, RESERVED_COUNT, PacketStore
 from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.streams import Streams
 from hil.tabletop.operator import NS_PER_S as SECOND
@@ -160,3 +160,34 @@ def test_a_long_job_out_of_contact_overwrites_neither_events_nor_answers(tmp_pat
     assert stores[StoreId.HOUSEKEEPING].next > 100
     assert stores[StoreId.EVENTS].state.overwritten_count == 0
     assert stores[StoreId.EVENTS].first == 0
+
+
+class NotingDisk(RealDisk):
+    """Notes from where files were read."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        self.starts = []
+
+    def read(self, path, offset_octets=0, length_octets=None):
+        """See `flight.disk.Disk.read`."""
+        self.starts.append(offset_octets)
+        return super().read(path, offset_octets, length_octets)
+
+
+def test_a_long_segment_is_read_from_a_place_near_what_is_wanted(tmp_path):
+    disk = NotingDisk(tmp_path)
+    store = PacketStore(StoreId.EVENTS, disk, Ledger(disk), 4 << 20)
+    said = {}
+    for at in range(3_000):
+        said[store.put(packet(at))] = at
+        if at % 50 == 49:
+            store.write()
+    for number, at in said.items():
+        if number % 250 in (0, 249):
+            store.release()
+            disk.starts.clear()
+            assert content(store.read(number)) == at
+            (start,) = disk.starts
+            # Each packet takes at least a hundred octets of the file.
+            assert number * 100 - 2 * MARKED_OCTETS < start <= number * 130, number
