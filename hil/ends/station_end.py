@@ -122,7 +122,10 @@ class StationEnd(End[Station]):
 
     def take_events(self) -> Sequence[StationEvent]:
         """Give what happened since the last call; all of it is in the archive, and commands in it are durable."""
-        events = super().take_events()
+        if not self._may_tell and not self._told:
+            return ()
+        self._may_tell = False
+        events = self._take()
         if self._told:
             events, self._told = [*self._told, *events], []
         return events

@@ -69,10 +69,10 @@ def test_a_value_that_leaves_its_limits_and_comes_back_is_told_each_time(board):
     assert step(board, job_loss=9.5) == [ABOVE]
     assert step(board, job_loss=9.6) == []
     assert step(board, job_loss=0.5) == [BELOW]
-    assert board.read("monitors", "monitors_out") == [1]
+    assert board.read("monitors_out") == [1]
     assert step(board, job_loss=1.0) == [WITHIN]
     step(board)
-    assert board.read("monitors", "monitors_out") == [0]
+    assert board.read("monitors_out") == [0]
     rows = transitions(board)
     assert [(row["before"], row["status"], row["value"]) for row in rows] == [
         ("WITHIN", "ABOVE", 9.5),
