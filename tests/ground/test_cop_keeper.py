@@ -236,4 +236,4 @@ def test_the_operator_drives_cop_1_through_the_socket(ground, client):
 
 def test_a_directive_that_there_is_not_is_refused(client):
     with pytest.raises(RefusalError, match=r"directive: expected one of INITIATE_WITHOUT_CLCW, .*, found 'FLY'"):
-        client._ask("cop1", directive="FLY")
+        client._ask("POST", "/api/cop1", {"directive": "FLY", "value": None})
