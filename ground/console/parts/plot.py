@@ -130,7 +130,7 @@ class Plot:
             "animation": False,
             "grid": {
                 "left": 8,
-                "right": 14 if not has_right else 8,
+                "right": 2 * text_px if not has_right else 8,
                 "top": 3 * text_px,
                 "bottom": 26 if self._can_zoom else 6,
                 "containLabel": True,

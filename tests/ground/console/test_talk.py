@@ -82,3 +82,20 @@ def test_a_prompt_that_is_refused_says_why():
     talk = asked()
     staged(talk, Stage.REFUSED, 2_000, "no model is served")
     assert talk.turns(7)[0].refusal == "no model is served"
+
+
+def test_the_model_that_is_served_is_known_from_what_the_spacecraft_says():
+    talk = Talk()
+    talk.event("model_activated", {"slot": "A", "name": "jobs/1/model.safetensors"})
+    assert (talk.model, talk.model_trouble) == ("jobs/1/model.safetensors", "")
+    talk.event("model_refused", {"serving": "A", "name": "jobs/2/model.safetensors", "reason": "not served yet"})
+    assert (talk.model, talk.model_trouble) == (
+        "jobs/1/model.safetensors",
+        "jobs/2/model.safetensors: not served yet",
+    )
+    talk.event("model_served", {"slot": "A", "name": "jobs/1/model.safetensors"})
+    assert talk.model_trouble == ""
+    talk.event("model_rolled_back", {"serving": "BUILT_IN", "name": "jobs/1/model.safetensors", "reason": "canary"})
+    assert (talk.model, talk.model_trouble) == ("", "jobs/1/model.safetensors: canary")
+    talk.event("job_changed", {"job_id": 1})
+    assert talk.model_trouble == "jobs/1/model.safetensors: canary"
