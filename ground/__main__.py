@@ -16,6 +16,7 @@ from ground.cli import (
     inference,
     keys,
     models,
+    package,
     procedures,
     schedule,
     station,
@@ -65,6 +66,7 @@ for command in (
     doctor.doctor,
     doctor.completion,
     users.users,
+    package.package,
 ):
     main.add_command(command)
 

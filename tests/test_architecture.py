@@ -36,6 +36,9 @@ EDGES = {
     "flight/jobs/corpus.py",
     "flight/jobs/group.py",
     "flight/jobs/group_worker.py",
+    "flight/jobs/package/confinement.py",
+    "flight/jobs/package/process.py",
+    "flight/jobs/package/worker.py",
     "flight/jobs/parent.py",
     "flight/jobs/process.py",
     "flight/jobs/rank.py",
@@ -133,6 +136,7 @@ TORCH |= {
     f"flight/inference/{name}.py"
     for name in ("cached_gpt", "character_model", "language_model", "reply", "sampling", "text_model", "worker")
 }
+TORCH |= {f"flight/jobs/package/{name}.py" for name in ("package_job", "worker")} | {"flight/jobs/model_file.py"}
 TORCH |= {"hil/faults/instant.py", "hil/faults/struck_worker.py"}
 TORCH |= {f"flight/jobs/guard/{name}.py" for name in ("checksums", "guarded_job", "snapshots", "state_witness")}
 

@@ -66,6 +66,13 @@ class JobInexact(msgspec.Struct, frozen=True, tag=True):
     differences: str
 
 
+class JobUnconfined(msgspec.Struct, frozen=True, tag=True):
+    """The kernel refused to confine a package as it should be, or no longer does."""
+
+    job_id: int
+    refused: str
+
+
 class WorkerRestarted(msgspec.Struct, frozen=True, tag=True):
     """A job's worker was lost."""
 
@@ -136,6 +143,7 @@ JobChange = (
     | CheckpointMade
     | CheckpointDropped
     | JobInexact
+    | JobUnconfined
     | WorkerRestarted
     | JobSpent
     | FaultsMended
@@ -163,6 +171,8 @@ class JobRecord:
     checkpoints_refused: int = 0
     inexact: str = ""
     """What differed of the exactness key when it last went on under another one."""
+    unconfined: str = ""
+    """What the kernel refused of the walls around a package when its last worker began."""
     worker_restarts: int = 0
     energy_j: float = 0.0
     """What the device took for it, 0 if that is not measured."""
@@ -190,6 +200,7 @@ class JobBook:
         CheckpointMade,
         CheckpointDropped,
         JobInexact,
+        JobUnconfined,
         WorkerRestarted,
         JobSpent,
         FaultsMended,
@@ -242,6 +253,8 @@ class JobBook:
                 job.checkpoints_refused += 1
             case JobInexact(_, differences):
                 job.inexact = differences
+            case JobUnconfined(_, refused):
+                job.unconfined = refused
             case WorkerRestarted():
                 job.worker_restarts += 1
             case JobSpent(_, energy_j):
@@ -266,6 +279,7 @@ class JobBook:
             changes += [CheckpointDropped(job_id)] * job.checkpoints_refused
             changes += job.checkpoints
             changes += [JobInexact(job_id, job.inexact)] if job.inexact else []
+            changes += [JobUnconfined(job_id, job.unconfined)] if job.unconfined else []
             changes += [WorkerRestarted(job_id)] * job.worker_restarts
             changes += [JobSpent(job_id, job.energy_j)] if job.energy_j else []
             changes += [FaultsMended(job_id, job.faults_mended, job.findings)] if job.faults_mended else []

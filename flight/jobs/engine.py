@@ -17,6 +17,7 @@ from flight.books.jobs import (
     JobFinished,
     JobInexact,
     JobMoved,
+    JobUnconfined,
     WorkerRestarted,
 )
 from flight.commit import Change
@@ -48,6 +49,7 @@ from flight.jobs.messages import (
 )
 from flight.jobs.opening import open_job
 from flight.jobs.pace import Pace
+from flight.jobs.package.packages import Packages
 from flight.jobs.queue import JobQueue
 from flight.jobs.room import Room
 from flight.jobs.running import RunningJob
@@ -90,8 +92,9 @@ class Engine:
         self._ledger = ledger
         self._worker = worker
         self._corpora = Corpora(corpora, disk)
+        self._packages = Packages(disk)
         self.room = Room(ledger, disk)
-        self.queue = JobQueue(ledger, self._corpora, self.room)
+        self.queue = JobQueue(ledger, self._corpora, self._packages, self.room)
         self._running: RunningJob | None = None
         self._supervision = Supervision(config.supervision)
         self._mode_hold = PauseCause.NONE
@@ -352,7 +355,7 @@ class Engine:
     def _launch(self, job_id: int, now_ns: int) -> None:
         job = self._ledger.jobs[job_id]
         try:
-            running, start = open_job(job, self._corpora, self._tai_ns(now_ns))
+            running, start = open_job(job, self._corpora, self._packages, self._tai_ns(now_ns))
         except MisuseError as error:  # The software on board changed since the job was queued.
             self._move(job_id, Trigger.GIVE_UP, now_ns, str(error))
             return
@@ -393,6 +396,8 @@ class Engine:
         )
         if reply.inexact:
             self._ledger.commit(JobInexact(running.job_id, clip_reason(reply.inexact)))
+        if reply.unconfined != self._ledger.jobs[running.job_id].unconfined:
+            self._ledger.commit(JobUnconfined(running.job_id, clip_reason(reply.unconfined)))
         self._announcer.started(running.job_id, reply)
         self._move(running.job_id, Trigger.READY, now_ns, "", described)
 

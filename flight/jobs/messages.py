@@ -132,6 +132,8 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     validation_tokens: int
     inexact: str = ""
     """What differs of the exactness key of the checkpoint, where the recipe lets it."""
+    unconfined: str = ""
+    """What the kernel refused of the walls around a package."""
 
 
 class Stepped(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -1,16 +1,40 @@
 """The finished model: one file, ``jobs/<job_id>/model.safetensors``, with weights and what one needs to use them."""
 
 import contextlib
+from collections.abc import Mapping
+from typing import Protocol
 
 import msgspec
 import safetensors.torch
+from torch import Tensor
 
 from flight.disk import Disk, directory_of
 from flight.jobs.manifest import Identity
-from flight.jobs.train import TrainJob
+from flight.jobs.package.package_recipe import PackageRecipe
+from flight.jobs.recipe import Recipe
 
 
-def save_model(disk: Disk, identity: Identity, job: TrainJob, inexact: tuple[str, ...] = ()) -> tuple[str, int]:
+class Finished(Protocol):
+    """A job whose weights are to be kept."""
+
+    recipe: Recipe | PackageRecipe
+    vocabulary: object
+
+    @property
+    def steps_done(self) -> int:
+        """Steps done."""
+        ...
+
+    def weights(self) -> Mapping[str, Tensor]:
+        """Give the weights by name."""
+        ...
+
+    def weights_sha256(self) -> str:
+        """Digest them."""
+        ...
+
+
+def save_model(disk: Disk, identity: Identity, job: Finished, inexact: tuple[str, ...] = ()) -> tuple[str, int]:
     """Write the weights of a finished job, all or nothing; they are synced when this returns.
 
     The file carries the recipe, the vocabulary and the origin of the weights as JSON under the one metadata key
@@ -37,7 +61,7 @@ def save_model(disk: Disk, identity: Identity, job: TrainJob, inexact: tuple[str
         "vocabulary": job.vocabulary,
         "weights_sha256": job.weights_sha256(),
     }
-    data = safetensors.torch.save(job.weights(), metadata={"starloop": msgspec.json.encode(about).decode()})
+    data = safetensors.torch.save(dict(job.weights()), metadata={"starloop": msgspec.json.encode(about).decode()})
     path = f"jobs/{identity.job_id}/model.safetensors"
     partial = f"{path}.new"
     with contextlib.suppress(FileNotFoundError):

@@ -6,25 +6,33 @@ from ccsds.errors import MisuseError
 from flight.books.jobs import JobRecord
 from flight.jobs.corpus import CorpusFile, Origin
 from flight.jobs.messages import CheckpointReference, Start
+from flight.jobs.package.package_recipe import PackageRecipe
+from flight.jobs.package.packages import Packages
 from flight.jobs.plan import Intervals, Plan
 from flight.jobs.queue import recipe_of
 from flight.jobs.running import RunningJob
 
 
-def open_job(job: JobRecord, corpora: Mapping[str, CorpusFile], tai_ns: int) -> tuple[RunningJob, Start]:
+def open_job(
+    job: JobRecord, corpora: Mapping[str, CorpusFile], packages: Packages, tai_ns: int
+) -> tuple[RunningJob, Start]:
     """Give the run of a job from its last checkpoint, or from its beginning, and the request that opens it.
 
     Args:
         job: What is durably known of it.
         corpora: The corpora on board, by name.
+        packages: The packages in the store.
         tai_ns: On-board time.
 
     Raises:
-        MisuseError: There is no such recipe or corpus on board any more, and why.
+        MisuseError: There is no such recipe, corpus or package on board any more, and why.
         OSError: The corpus could not be read now.
     """
     recipe = recipe_of(job.submitted)
-    corpus = corpora.get(job.submitted.corpus)
+    if isinstance(recipe, PackageRecipe):
+        corpus = packages.find(job.submitted.corpus, recipe.package)
+    else:
+        corpus = corpora.get(job.submitted.corpus)
     if corpus is None:
         raise MisuseError(f"corpus {job.submitted.corpus!r} is no longer on board")
     begun_with = job.described.corpus_sha256.hex() if job.described else corpus.sha256

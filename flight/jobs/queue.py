@@ -10,7 +10,9 @@ from flight.books.jobs import JobDiscarded, JobMoved, JobRecord, JobSubmitted
 from flight.commit import Change
 from flight.jobs.corpus import CorpusFile
 from flight.jobs.life_cycle import Trigger, follow
-from flight.jobs.recipe import Recipe, load_recipe
+from flight.jobs.package.package_recipe import PackageRecipe
+from flight.jobs.package.packages import Packages
+from flight.jobs.recipe import Recipe, load_any_recipe
 from flight.jobs.room import Room
 from flight.ledger import Ledger
 from mission.jobs import ENDED_STATES, QUEUE_JOBS_MAX, JobState, PauseCause
@@ -22,13 +24,15 @@ class JobQueue:
     Args:
         ledger: Where they are kept.
         corpora: The corpora on board, by name.
+        packages: The packages in the store.
         room: What of the store they may take.
     """
 
-    def __init__(self, ledger: Ledger, corpora: Mapping[str, CorpusFile], room: Room) -> None:
+    def __init__(self, ledger: Ledger, corpora: Mapping[str, CorpusFile], packages: Packages, room: Room) -> None:
         self._ledger = ledger
         self._room = room
         self._corpora = corpora
+        self._packages = packages
 
     def submit(self, submitted: JobSubmitted) -> tuple[Change, ...]:
         """Give the changes that queue a job; none, if it is queued already.
@@ -44,12 +48,14 @@ class JobQueue:
                 raise MisuseError(f"job {submitted.job_id} has ended {known.state.name}: expected an unused job id")
             return ()
         self._check_length()
-        if submitted.corpus not in self._corpora:
+        recipe = recipe_of(submitted)
+        if isinstance(recipe, PackageRecipe):
+            self._packages.find(submitted.corpus, recipe.package)
+        elif submitted.corpus not in self._corpora:
             known_corpora = ", ".join(sorted(self._corpora)) or "none"
             raise MisuseError(
                 f"unknown corpus {submitted.corpus!r}: expected one of {known_corpora}, or files/NAME in the store"
             )
-        recipe_of(submitted)
         self._room.check()
         return (submitted,)
 
@@ -120,11 +126,11 @@ class JobQueue:
         return self._ledger.jobs[job_id]
 
 
-def recipe_of(submitted: JobSubmitted) -> Recipe:
+def recipe_of(submitted: JobSubmitted) -> Recipe | PackageRecipe:
     """Give the recipe that a job asks for.
 
     Raises:
         MisuseError: There is no such recipe, or its overrides are wrong.
     """
-    recipe = load_recipe(submitted.recipe).override(submitted.overrides)
+    recipe = load_any_recipe(submitted.recipe).override(submitted.overrides)
     return recipe.override(f"training.steps = {submitted.steps}") if submitted.steps else recipe

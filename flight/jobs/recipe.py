@@ -11,6 +11,8 @@ from importlib import resources
 from typing import Any, Self
 
 from ccsds.errors import MisuseError
+from flight.jobs.package.package_recipe import KIND as PACKAGE
+from flight.jobs.package.package_recipe import PackageRecipe, make_package_recipe
 from flight.jobs.settings import make, merge, parse, require, to_toml
 from flight.jobs.swift_recipe import DataRecipe, MuonRecipe, NgramRecipe, Order, Split, SwiftRecipe, Tokens
 
@@ -200,7 +202,7 @@ class Recipe:
 
     name: str
     kind: str
-    """``train`` is the only one so far."""
+    """``train``; what is of another kind has another recipe (`load_any_recipe`)."""
     model: ModelRecipe
     training: TrainingRecipe
     sample: SampleRecipe
@@ -306,7 +308,22 @@ def recipe_names() -> tuple[str, ...]:
 
 
 def load_recipe(name_or_text: str) -> Recipe:
-    """Read a recipe.
+    """Read a recipe of kind ``train``.
+
+    Args:
+        name_or_text: The name of a recipe on board, or a whole recipe in TOML.
+
+    Raises:
+        MisuseError: There is none of this name, or the text is not a recipe of this kind.
+    """
+    recipe = load_any_recipe(name_or_text)
+    if isinstance(recipe, PackageRecipe):
+        raise MisuseError(f"recipe {recipe.name!r}: kind: expected train, found {recipe.kind}")
+    return recipe
+
+
+def load_any_recipe(name_or_text: str) -> Recipe | PackageRecipe:
+    """Read a recipe of any kind.
 
     Args:
         name_or_text: The name of a recipe on board, or a whole recipe in TOML.
@@ -327,9 +344,11 @@ def _recipes() -> Any:
     return resources.files("flight.jobs") / "recipes"
 
 
-def _build(settings: dict[str, Any], where: str) -> Recipe:
+def _build(settings: dict[str, Any], where: str) -> Recipe | PackageRecipe:
     """Make a recipe of a text that states every setting."""
     try:
+        if settings.get("kind") == PACKAGE:
+            return make_package_recipe(settings)
         return make(Recipe, settings)
     except MisuseError as error:
         raise MisuseError(f"{where}: {error}") from None

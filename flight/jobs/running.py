@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ccsds.errors import MisuseError
 from flight.jobs.messages import Collect, Finish, Join, Request, Save, Start, Step, Stepped
 from flight.jobs.pace import Pace
+from flight.jobs.package.package_recipe import PackageRecipe
 from flight.jobs.plan import Plan
 from flight.jobs.recipe import Recipe
 
@@ -35,7 +36,7 @@ class RunningJob:
         plan: What it has yet to do.
     """
 
-    def __init__(self, job_id: int, recipe: Recipe, plan: Plan) -> None:
+    def __init__(self, job_id: int, recipe: Recipe | PackageRecipe, plan: Plan) -> None:
         self.job_id = job_id
         self.recipe = recipe
         self.plan = plan

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from ccsds.errors import MisuseError
 from flight.books.jobs import JobRecord
 from flight.jobs.guard.coverage import NOT_COVERED, guarding_of
+from flight.jobs.package.package_recipe import PackageRecipe
 from flight.jobs.queue import recipe_of
+from flight.jobs.recipe import GuardLevel
 from flight.jobs.running import RunningJob
 from flight.parameters import Source
 from flight.reporter import clip_reason
@@ -73,6 +75,7 @@ def job_report(job_id: int, job: JobRecord, running: RunningJob | None, energy_j
         **_guard(job),
         "checkpoints_refused": job.checkpoints_refused,
         "inexact": clip_reason(job.inexact),
+        "unconfined": clip_reason(job.unconfined),
         "weights_sha256": job.finished.weights_sha256 if job.finished else b"",
         "failure": clip_reason(job.reason) if job.state is JobState.FAILED else "",
     }
@@ -91,9 +94,10 @@ def energy_per_token_j(job: JobRecord, step: int, energy_j: float) -> float:
 
 def _guard(job: JobRecord) -> dict[str, object]:
     try:
-        level = recipe_of(job.submitted).guard.level
+        recipe = recipe_of(job.submitted)
     except MisuseError:  # The software on board changed since: there is no such recipe any more.
         return {"guard": Guarding.OFF, "not_covered": ""}
+    level = GuardLevel.OFF if isinstance(recipe, PackageRecipe) else recipe.guard.level
     return {"guard": guarding_of(level), "not_covered": NOT_COVERED[level]}
 
 

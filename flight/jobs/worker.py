@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
@@ -57,8 +58,10 @@ from flight.jobs.messages import (
     request_stream,
 )
 from flight.jobs.model_file import save_model
+from flight.jobs.package.package_recipe import PackageRecipe
+from flight.jobs.package.process import run_package
 from flight.jobs.parent import end_with_parent
-from flight.jobs.recipe import DevicesRecipe, Recipe, load_recipe
+from flight.jobs.recipe import Recipe, load_any_recipe, load_recipe
 from flight.jobs.train import TrainJob
 from flight.jobs.uploaded_corpus import is_uploaded, read_uploaded
 
@@ -78,6 +81,14 @@ COPIES_STRUCK_MAX = 3
 
 # torch has no class of error for what the processor's allocator was refused.
 _NO_MEMORY = "can't allocate memory"
+
+
+class Answerer(Protocol):
+    """Who does what the engine asks."""
+
+    def answer(self, request: Request) -> Reply:
+        """Do it; whatever is raised on the way becomes a `Failed`."""
+        ...
 
 
 class Worker:
@@ -169,7 +180,7 @@ class Worker:
             except KeyDiffersError:
                 raise
             except MalformedError as error:
-                raise _CheckpointError(str(error)) from error
+                raise CheckpointError(str(error)) from error
             written[request.checkpoint.sha256] = loaded.manifest.entries
             inexact = loaded.inexact
             found = "; ".join(inexact[len(loaded.manifest.inexact) :])
@@ -272,7 +283,7 @@ class _OpenJob:
         )
 
 
-class _CheckpointError(MalformedError):
+class CheckpointError(MalformedError):
     """The checkpoint, rather than the corpus, is malformed."""
 
 
@@ -295,7 +306,7 @@ def failure_kind(error: Exception) -> FailureKind:
     match error:
         case KeyDiffersError():
             return FailureKind.KEY
-        case _CheckpointError():
+        case CheckpointError():
             return FailureKind.CHECKPOINT
         case OSError():
             return FailureKind.STORE
@@ -320,7 +331,7 @@ def failure_reason(error: Exception) -> str:
     return str(error)[:REASON_CHARACTERS_MAX]
 
 
-def serve(channel: socket.socket, worker: Worker, received: bytes = b"") -> None:
+def serve(channel: socket.socket, worker: Answerer, received: bytes = b"") -> None:
     """Answer requests until the other end closes the channel.
 
     Args:
@@ -366,11 +377,13 @@ def main() -> None:
     disk = RealDisk(arguments.store)
     try:
         first, request = receive_first(channel)
-        devices = _devices_of(request)
-        if devices is not None and devices.processes > 1:
-            from flight.jobs.torchrun import run_group  # It takes a second, which most jobs need not wait.
+        match _recipe_of(request):
+            case PackageRecipe():
+                run_package(arguments.store, channel, first)
+            case Recipe(devices=devices) if devices.processes > 1:
+                from flight.jobs.torchrun import run_group  # It takes a second, which most jobs need not wait.
 
-            run_group(devices, arguments.store, channel, first)
+                run_group(devices, arguments.store, channel, first)
         serve(channel, Worker(disk), first)
     except ConnectionError:
         return  # The flight process ended while it was being answered.
@@ -406,12 +419,12 @@ def receive_first(channel: socket.socket) -> tuple[bytes, Request | None]:
     return octets, None
 
 
-def _devices_of(request: Request | None) -> DevicesRecipe | None:
-    """Give what a job is to run on; what is wrong with its recipe is answered as if it were for one process."""
+def _recipe_of(request: Request | None) -> Recipe | PackageRecipe | None:
+    """Give the recipe of a job; what is wrong with it is answered as if it were for one process."""
     if not isinstance(request, Start):
         return None
     with contextlib.suppress(StarloopError):
-        return load_recipe(request.recipe).devices
+        return load_any_recipe(request.recipe)
     return None
 
 

@@ -233,7 +233,7 @@ WORDS = Words(
                 (
                     _CHOSEN_JOB_ID,
                     Field("recipe", Text(RECIPE_OCTETS_MAX), "name of a recipe on board"),
-                    Field("corpus", Text(CORPUS_OCTETS_MAX), "name of a corpus on board"),
+                    Field("corpus", Text(CORPUS_OCTETS_MAX), "name of a corpus on board, or files/NAME in the store"),
                     Field("seed", UInt(32), "seed of every random choice in the job", default=1337),
                     Field("steps", UInt(32), "training steps; 0 takes the recipe's", maximum=10_000_000, default=0),
                     Field("overrides", Text(OVERRIDES_OCTETS_MAX), "recipe settings to change, as TOML", default=""),
@@ -340,6 +340,7 @@ WORDS = Words(
                     Field("not_covered", Text(200), "what its guard does not find"),
                     Field("checkpoints_refused", UInt(32), "checkpoints that could not be gone on from"),
                     Field("inexact", Text(200), "where it went on under another exactness key, if it did"),
+                    Field("unconfined", Text(200), "what the kernel refused of the walls around a package, if it did"),
                     Field("weights_sha256", Octets(32), "digest of the finished weights, empty until then"),
                     Field("failure", Text(200), "why it failed, if it did"),
                 )

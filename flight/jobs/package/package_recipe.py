@@ -1,0 +1,119 @@
+"""The recipe of a package: how far it goes and what the spacecraft grants it. It holds nothing of what it computes."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Self
+
+from ccsds.errors import MisuseError
+from flight.jobs.settings import make, merge, parse, require, to_toml
+
+KIND = "package"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackageTraining:
+    """How far it goes, and how often what is done, in steps of the package."""
+
+    steps: int
+    evaluation_interval: int
+    checkpoint_interval: int
+    """Steps that are lost at most when the worker is."""
+
+    def __post_init__(self) -> None:
+        """Refuse what never ends or never comes.
+
+        Raises:
+            MisuseError: Naming the setting, what was expected and what was found.
+        """
+        whole = (1, 10_000_000)
+        require(self, "training", steps=whole, evaluation_interval=whole, checkpoint_interval=whole)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackageExecution:
+    """What the arithmetic runs on, as far as it changes the result."""
+
+    threads: int
+    inexact: bool
+    """Whether it may go on from a checkpoint of another exactness key, which may change the result; it is told."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run.
+
+        Raises:
+            MisuseError: Naming the setting, what was expected and what was found.
+        """
+        require(self, "execution", threads=(1, 256))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackageGrant:
+    """The most that a package may ask for; see `mission.packages.Needs`."""
+
+    memory_mib: int
+    cpu_s: int
+    open_files: int
+    file_mib: int
+
+    def __post_init__(self) -> None:
+        """Refuse what no process could live with.
+
+        Raises:
+            MisuseError: Naming the setting, what was expected and what was found.
+        """
+        require(
+            self,
+            "package",
+            memory_mib=(256, 1 << 20),
+            cpu_s=(10, 10_000_000),
+            open_files=(64, 65_536),
+            file_mib=(1, 1 << 20),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackageRecipe:
+    """A recipe of kind ``package``."""
+
+    name: str
+    kind: str
+    training: PackageTraining
+    execution: PackageExecution
+    package: PackageGrant
+
+    def override(self, text: str) -> Self:
+        """Give the same recipe with single settings changed.
+
+        Args:
+            text: TOML, such as ``training.steps = 100``.
+
+        Raises:
+            MisuseError: A key is unknown, or its value of another type or out of range.
+        """
+        where = f"overrides of recipe {self.name!r}"
+        changes = parse(text, where)
+        for fixed in ("name", "kind"):
+            if fixed in changes:
+                raise MisuseError(f"{where}: {fixed} cannot be changed")
+        try:
+            return merge(self, changes)
+        except MisuseError as error:
+            raise MisuseError(f"{where}: {error}") from None
+
+    def to_toml(self) -> str:
+        """Write every setting, in one fixed order."""
+        return to_toml(self)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `to_toml`, in hexadecimal."""
+        return hashlib.sha256(self.to_toml().encode()).hexdigest()
+
+
+def make_package_recipe(settings: object) -> PackageRecipe:
+    """Make one of a table that states every setting.
+
+    Raises:
+        MisuseError: Naming the setting, what was expected and what was found.
+    """
+    return make(PackageRecipe, settings)
