@@ -17,8 +17,15 @@ from flight.jobs.recipe import Recipe
 class Finished(Protocol):
     """A job whose weights are to be kept."""
 
-    recipe: Recipe | PackageRecipe
-    vocabulary: object
+    @property
+    def recipe(self) -> Recipe | PackageRecipe:
+        """What it was asked to do."""
+        ...
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """Its tokens, if it has any."""
+        ...
 
     @property
     def steps_done(self) -> int:

@@ -1,4 +1,4 @@
-"""What the kernel keeps a package from: limits of resources, no network, no files but its own. For good, in one process.
+"""What the kernel keeps a package from: limits of resources, no network, no files but its own. For good.
 
 Three walls, each as far as the kernel has it, and each that it refuses is told by name: resource limits (all of Linux);
 a network namespace of its own, with nothing in it (where unprivileged user namespaces are allowed); and Landlock, by

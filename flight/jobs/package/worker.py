@@ -45,6 +45,7 @@ from flight.jobs.model_file import save_model
 from flight.jobs.package.package_job import PackageError, PackageJob, blaming_package
 from flight.jobs.package.package_recipe import PackageRecipe
 from flight.jobs.package.protocol import Order
+from flight.jobs.recipe import ExecutionRecipe
 from flight.jobs.train import prepare_torch
 from flight.jobs.worker import CheckpointError, failure_kind, failure_reason
 from mission.packages import PackageManifest
@@ -150,7 +151,7 @@ class PackageWorker:
 
     def _make(self, seed: int) -> object:
         execution = self._recipe.execution
-        prepare_torch(execution)
+        prepare_torch(ExecutionRecipe(threads=execution.threads, inexact=execution.inexact))
         torch.manual_seed(seed)
         random.seed(seed)
         # Its own modules first, but nothing of them in the place of ours, which are imported by now.

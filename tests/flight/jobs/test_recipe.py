@@ -5,14 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccsds.errors import MisuseError
-from flight.jobs.recipe import load_recipe, recipe_names
+from flight.jobs.recipe import load_any_recipe, load_recipe, recipe_names
 from flight.jobs.settings import RECIPE_TEXT_OCTETS_MAX
 
 
 def test_the_recipes_on_board_are_known_by_name():
-    assert recipe_names() == ("nanogpt", "swift", "swift-ngram", "tiny")
+    assert recipe_names() == ("nanogpt", "package", "swift", "swift-ngram", "tiny")
     for name in recipe_names():
-        assert load_recipe(name).name == name
+        assert load_any_recipe(name).name == name
+    with pytest.raises(MisuseError, match="recipe 'package': kind: expected train, found package"):
+        load_recipe("package")
 
 
 def test_nanogpt_is_its_authors_recipe_for_a_cpu():
@@ -73,7 +75,7 @@ def test_an_unknown_table_is_refused():
 
 
 def test_an_unknown_recipe_is_refused_with_those_there_are():
-    with pytest.raises(MisuseError, match="unknown recipe 'nanogtp': expected one of nanogpt, swift, swift-ng"):
+    with pytest.raises(MisuseError, match="unknown recipe 'nanogtp': expected one of nanogpt, package, swift, swift-ng"):
         load_recipe("nanogtp")
 
 

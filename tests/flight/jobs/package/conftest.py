@@ -82,3 +82,8 @@ def disk(tmp_path, keys, package):
     disk.append(KEYS_NAME, "".join(f"{each.hex()} {name}\n" for each, name in keys.items()).encode())
     disk.append("files/adder.package", package)
     return disk
+
+
+@pytest.fixture(name="adder")
+def adder_fixture():
+    return lambda work="pass": adder(work).encode()

@@ -1,0 +1,110 @@
+"""A package in a real process: killed and gone on with, refused, and blamed for what it does."""
+
+import hashlib
+
+import msgspec
+import pytest
+
+from flight.jobs.messages import (
+    CheckpointReference,
+    Evaluate,
+    Failed,
+    FailureKind,
+    Finish,
+    Finished,
+    Join,
+    Sample,
+    Sampled,
+    Save,
+    Saved,
+    Start,
+    Started,
+    Step,
+    Stepped,
+)
+from flight.jobs.process import WorkerProcess
+from ground.package_signing import make_package
+
+NAME = "files/adder.package"
+TIMEOUT_S = 120.0
+
+
+@pytest.fixture
+def start(disk, recipe):
+    def make(data=None):
+        if data is not None:
+            disk.remove(NAME)
+            disk.append(NAME, data)
+        sha256 = hashlib.sha256(disk.read(NAME)).hexdigest()
+        return Start(job_id=3, recipe=recipe.to_toml(), corpus_path=NAME, corpus_sha256=sha256, seed=5)
+
+    return make
+
+
+def ask(worker, request):
+    worker.send(request)
+    reply = worker.wait_reply(TIMEOUT_S)
+    assert reply is not None, worker.died
+    return reply
+
+
+def test_a_package_that_is_killed_half_way_ends_with_the_weights_of_one_that_was_not(disk, start):
+    with WorkerProcess(disk.root) as worker:
+        worker.launch()
+        started = ask(worker, start())
+        assert isinstance(started, Started)
+        assert (started.step, started.steps, started.parameters) == (0, 100, 4)
+        assert isinstance(ask(worker, Step(3)), Stepped)
+        ask(worker, Save("a"))
+        saved = ask(worker, Join())
+        assert isinstance(saved, Saved)
+        straight = ask(worker, Step(4))
+        straight_finished = ask(worker, Finish())
+        worker.kill()
+        worker.launch()
+        reference = CheckpointReference(slot="a", step=3, sha256=saved.sha256)
+        assert ask(worker, msgspec.structs.replace(start(), checkpoint=reference)).step == 3
+        assert ask(worker, Step(4)) == straight
+        assert isinstance(ask(worker, Evaluate()).validation_loss, float)
+        assert ask(worker, Sample()) == Sampled("")
+        finished = ask(worker, Finish())
+    assert isinstance(finished, Finished)
+    assert finished == straight_finished
+    assert disk.size(finished.path) == finished.length_octets
+
+
+def test_what_came_in_its_place_is_refused_by_the_process_too(disk, start, package):
+    asked = start()
+    disk.pwrite(NAME, len(package) - 1, b"\xff")
+    with WorkerProcess(disk.root) as worker:
+        worker.launch()
+        failed = ask(worker, asked)
+        assert isinstance(failed, Failed)
+        assert f"expected SHA-256 {asked.corpus_sha256}" in failed.reason
+        worker.launch()
+        failed = ask(worker, start())
+        assert isinstance(failed, Failed)
+        assert "not those that the team signed" in failed.reason
+        assert failed.kind is FailureKind.JOB
+        assert not disk.list("jobs")
+
+
+WRONG = {
+    "device unfit": (
+        "from flight.jobs.guard.finding import UnfitError; raise UnfitError('it is the device')",
+        "package: UnfitError: it is the device",
+    ),
+    "memory": ("bytearray(2 << 30)", "package: MemoryError"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_package_is_to_blame_for_whatever_it_raises(disk, start, key, settings, adder, wrong):
+    work, reason = WRONG[wrong]
+    with WorkerProcess(disk.root) as worker:
+        worker.launch()
+        assert isinstance(ask(worker, start(make_package(settings, {"adder.py": adder(work)}, key))), Started)
+        failed = ask(worker, Step(1))
+        assert isinstance(failed, Failed)
+        assert reason in failed.reason
+        assert failed.kind is FailureKind.JOB
