@@ -75,7 +75,8 @@ def test_an_unknown_table_is_refused():
 
 
 def test_an_unknown_recipe_is_refused_with_those_there_are():
-    with pytest.raises(MisuseError, match="unknown recipe 'nanogtp': expected one of nanogpt, package, swift, swift-ng"):
+    expected = "unknown recipe 'nanogtp': expected one of nanogpt, package, swift, swift-ng"
+    with pytest.raises(MisuseError, match=expected):
         load_recipe("nanogtp")
 
 
