@@ -604,7 +604,7 @@ class JobWords:
         Args:
             job_id: number of the job, chosen by the operator (1 or more).
             recipe: name of a recipe on board.
-            corpus: name of a corpus on board.
+            corpus: name of a corpus on board, or files/NAME in the store.
             seed: seed of every random choice in the job.
             steps: training steps; 0 takes the recipe's (10000000 or less).
             overrides: recipe settings to change, as TOML.
