@@ -170,6 +170,7 @@ def test_jobs_are_shown_with_their_loss(ground, served, client):
         "faults_mended": 0,
         "guard": 1,
         "not_covered": "arithmetic",
+        "unconfined": "",
         "checkpoints_refused": 0,
         "inexact": "",
         "weights_sha256": bytes(32),
