@@ -66,6 +66,8 @@ class Talk:
         self.revision = 0
         self.model = ""
         """The model that is served, as far as an event has told; empty if none has."""
+        self.model_slot = ""
+        """Its slot, as far as an event has told."""
         self.model_trouble = ""
         """Why the latest one is not served, if it is not."""
 
@@ -121,6 +123,7 @@ class Talk:
         """Take in what the spacecraft says of its model; other events are left aside."""
         if name in _SERVED:
             self.model, self.model_trouble = values["name"], ""
+            self.model_slot = getattr(values["slot"], "name", str(values["slot"]))
         elif name in _NOT_SERVED:
             self.model_trouble = f"{values['name']}: {values['reason']}"
             if name == "model_rolled_back":

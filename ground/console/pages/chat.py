@@ -163,14 +163,15 @@ class _ChatPage:
         latest = self._screen.feed.series.latest
         report = next((each for each in self._screen.feed.packets.reports if each.name == "model_report"), None)
         told = self._screen.feed.talk
-        pairs = [("served", esc(told.model) or NOTHING)]
+        pairs = [("served", f"slot {esc(told.model_slot)} {esc(told.model)}" if told.model else NOTHING)]
         if told.model_trouble:
             pairs.append(("not served", f'<span class="alarm-text">{esc(told.model_trouble)}</span>'))
         if report is not None:
             values = report.values
             served = getattr(values["served"], "name", str(values["served"]))
             name = values.get(f"name_{served.lower()}", "")
-            pairs[0] = ("served", f"slot {esc(served)} {esc(told.model or name) or 'none'}")
+            if not told.model:
+                pairs[0] = ("served", f"slot {esc(served)} {esc(name) or 'none'}")
             pairs += [
                 ("parameters", number(values["parameters"])),
                 ("context", f"{values['context']} tokens"),

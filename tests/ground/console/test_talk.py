@@ -87,7 +87,7 @@ def test_a_prompt_that_is_refused_says_why():
 def test_the_model_that_is_served_is_known_from_what_the_spacecraft_says():
     talk = Talk()
     talk.event("model_activated", {"slot": "A", "name": "jobs/1/model.safetensors"})
-    assert (talk.model, talk.model_trouble) == ("jobs/1/model.safetensors", "")
+    assert (talk.model, talk.model_slot, talk.model_trouble) == ("jobs/1/model.safetensors", "A", "")
     talk.event("model_refused", {"serving": "A", "name": "jobs/2/model.safetensors", "reason": "not served yet"})
     assert (talk.model, talk.model_trouble) == (
         "jobs/1/model.safetensors",
