@@ -101,7 +101,7 @@ def in_service(root: Path, *options: str) -> Iterator[Ground]:
         flight.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ground(tmp_path_factory) -> Iterator[Ground]:
     root = tmp_path_factory.mktemp("console")
     (root / "rules.toml").write_text(RULES)
@@ -126,8 +126,9 @@ def wait_for(address: str, station: Program) -> None:
     raise TimeoutError(f"expected the console to answer within {START_S_MAX} s")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["sync_api.Browser"]:
+    """A browser for the tests of one file: while it is there, its event loop runs in this thread."""
     if CHROMIUM is None:
         pytest.skip("the console is tested with Chromium, which is missing: apt-get install chromium")
     with sync_api.sync_playwright() as playwright:
@@ -138,7 +139,7 @@ def browser() -> Iterator["sync_api.Browser"]:
         launched.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page(ground, browser) -> Iterator["sync_api.Page"]:
     """One page for all tests, as an operator keeps one open."""
     context = browser.new_context(viewport={"width": 1366, "height": 768}, color_scheme="dark")
