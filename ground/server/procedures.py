@@ -59,6 +59,11 @@ class Run:
     lines: list[dict[str, Any]] = field(default_factory=list)
 
 
+def _hear_interrupts() -> None:
+    """Let a procedure be interrupted: a station that a shell started in the background hands on that it ignores that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Procedures:
     """The procedures of one station.
 
@@ -154,6 +159,7 @@ class Procedures:
                 stderr=asyncio.subprocess.PIPE,
                 limit=LINE_OCTETS_MAX,
                 env={**os.environ, TOKEN_VARIABLE: token},
+                preexec_fn=_hear_interrupts,
             )  # fmt: skip
             self._processes[run.run_id] = process
             assert process.stdout is not None and process.stderr is not None
