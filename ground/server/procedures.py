@@ -60,7 +60,10 @@ class Run:
 
 
 def _hear_interrupts() -> None:
-    """Let a procedure be interrupted: a station that a shell started in the background hands on that it ignores that."""
+    """Let a procedure be interrupted.
+
+    A station that a shell started in the background ignores interrupts, and hands that on to what it starts.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
