@@ -77,7 +77,8 @@ class Governor:
         self._looks = Looks()
         self._metered: RunningJob | None = None
         self._busy_ns = 0
-        self._limit_w: int = 0
+        # What the device was last limited to, 0 for nothing; None as long as only a life before may have limited it.
+        self._limit_w: int | None = None
         # How long the worker of the last job is busy for a step, and which job that is.
         self._known_job_id = 0
         self._busy_per_step_ns = 0
@@ -257,8 +258,12 @@ class Governor:
         return Decision(allowance, CAUSES[worst], duty, told)
 
     def _limit(self, limit_w: int) -> None:
-        """Limit the device's power, or with 0 let it have what it takes; nobody touches it who was never asked to."""
-        if self._power_limit is None or limit_w == self._limit_w:
+        """Limit the device's power, or with 0 let it have what it takes; nobody touches it who was never asked to.
+
+        A limit outlasts the software that set it, so where one is wanted at all, it is set anew after each start.
+        """
+        is_touched = self._limit_w is not None or self._settings.config.throttled_w
+        if self._power_limit is None or limit_w == self._limit_w or not is_touched:
             return
         try:
             self._power_limit.limit(limit_w or None)

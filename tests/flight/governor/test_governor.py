@@ -382,6 +382,19 @@ def test_the_power_of_the_device_is_limited_while_throttled_if_an_operator_wants
     assert bench.power_limit.limits == [80, None]
 
 
+@pytest.mark.parametrize(("charge", "limits"), [(0.9, [80, None]), (0.4, [80, 80])])
+def test_a_limit_of_the_life_before_is_set_anew_after_a_reset(bench, charge, limits):
+    bench.power_limit = Limiter()
+    bench.set(throttled_power=80)
+    bench.govern(Table(battery_charge=0.4))
+    bench.submit(LONG)
+    bench.fly(10)
+    assert bench.power_limit.limits == limits[:1]
+    bench.govern(Table(battery_charge=charge))
+    bench.fly(10)
+    assert bench.power_limit.limits == limits
+
+
 def test_a_device_that_takes_no_limit_is_told_once_and_not_asked_again(bench):
     bench.power_limit = Limiter(PermissionError(1, "Operation not permitted"))
     bench.set(throttled_power=80)

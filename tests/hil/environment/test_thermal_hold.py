@@ -4,9 +4,12 @@ import pytest
 
 from flight.jobs.recipe import load_recipe
 from flight.jobs.reference import run_reference
+from hil.environment.heat import Heat
+from hil.faults.end_faults import reset_spacecraft
 from hil.run.corpora import find_corpora
+from hil.scenario.environment import ThermalTable
 from hil.scenario.scenario import parse_scenario
-from hil.world import World
+from hil.world import NS_PER_S, World
 
 STEPS = 24
 BUSY_W, THROTTLED_W = 600, 300
@@ -87,3 +90,21 @@ def test_neither_changes_a_weight(run, scenario):
     overrides = f"training.steps = {STEPS}\ntraining.evaluation_interval = {STEPS}"
     reference = run_reference(load_recipe("tiny").override(overrides), find_corpora(scenario)["verses"], 3)
     assert run.job_reports[1]["weights_sha256"] == reference.weights_sha256
+
+
+def test_a_limit_does_not_outlast_its_reason_when_the_software_is_reset(scenario, tmp_path):
+    world = World(scenario, 1, tmp_path, find_corpora(scenario), lambda source, event: None)
+    assert world._surroundings is not None
+    environment = world._surroundings.environment
+    try:
+        world.begin()
+        world.go_on(is_enough=lambda: environment.power_limit.busy_w == THROTTLED_W)
+        assert environment.power_limit.busy_w == THROTTLED_W
+        # The software ends and begins anew, and by then the device has cooled: a life that knows of no limit.
+        reset_spacecraft(world._hands)
+        environment.heat = Heat(ThermalTable())
+        assert environment.power_limit.busy_w == THROTTLED_W
+        world.go_on(until_ns=world.now_ns + 60 * NS_PER_S)
+        assert environment.power_limit.busy_w == BUSY_W
+    finally:
+        world.close()
