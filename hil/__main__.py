@@ -102,6 +102,7 @@ def run(
     console.print(
         f"[bold]{loaded.title or loaded.name}[/]\nseed {seed}, link profile {loaded.link.profile}, {wiring.text}"
     )
+    _end_when_asked()
     for corpus in corpora.values():
         text = corpus.notice or f"found in {corpus.origin.value}, SHA-256 {corpus.sha256[:12]}…"
         console.print(f"corpus {corpus.name}: {text}", style="dim", markup=False)
@@ -192,14 +193,22 @@ def console(
     except (MisuseError, OSError) as error:
         click.echo(f"hil: {error}", err=True)
         sys.exit(BAD_INPUT)
-    # Asked to end by a service manager, it ends as on Ctrl-C, and both programs with it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _end_when_asked()
     try:
         with contextlib.suppress(KeyboardInterrupt):
             showroom.run()
     except StarloopError as error:
         click.echo(f"hil: {error}", err=True)
         sys.exit(1)
+
+
+def _end_when_asked() -> None:
+    """Have SIGTERM end the program as Ctrl-C does, with all programs that it started, and an interrupt in any case.
+
+    A shell that starts it in the background of a script has it ignore interrupts; `flight` and `ground` hear them too.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def _jobs(recipes: tuple[str, ...], corpus: str, seed: int) -> list[dict[str, Any]]:
@@ -268,8 +277,7 @@ def bridge(
         click.echo(f"hil: {error}", err=True)
         sys.exit(BAD_INPUT)
     end_ns = None if duration_s is None else round(duration_s * 1e9)
-    # Asked to end by a service manager, it ends as on Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _end_when_asked()
     with service:
         with display, contextlib.suppress(KeyboardInterrupt):
             service.run(lambda: end_ns is not None and service.now_ns >= end_ns, lambda: display.look(service))

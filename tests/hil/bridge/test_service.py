@@ -95,11 +95,23 @@ def test_a_port_that_vanishes_is_an_event_and_is_taken_up_again(service, termina
     assert take(ground.descriptor, 10) == b"here again"
 
 
-def test_the_program_ends_cleanly_on_an_interrupt_and_says_what_came_of_it(tmp_path, terminals):
+def ignore_interrupts():
+    """As a shell has it that starts a program in the background of a script."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_program_ends_cleanly_when_it_is_asked_to_and_says_what_came_of_it(tmp_path, terminals, number):
     board, ground = terminals
     command = [sys.executable, "-m", "hil", "bridge", f"serial:{tmp_path / 'board'}", f"serial:{tmp_path / 'ground'}"]
     options = ["--bit-error-rate", "0.01", "--seed", "3", "--out", str(tmp_path / "run")]
-    program = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    program = subprocess.Popen(
+        [*command, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=ignore_interrupts,
+    )
     said = []
     try:
         assert program.stdout is not None
@@ -109,7 +121,7 @@ def test_the_program_ends_cleanly_on_an_interrupt_and_says_what_came_of_it(tmp_p
             assert said[-1], said
         os.write(ground.descriptor, bytes(500))
         arrived = take(board.descriptor, 500)
-        program.send_signal(signal.SIGINT)
+        program.send_signal(number)
         said.append(program.communicate(timeout=PATIENCE_S)[0])
     finally:
         program.kill()
