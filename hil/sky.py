@@ -3,7 +3,7 @@
 Without an orbit the scenario lists its passes, if it has any, and nothing is told.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -13,6 +13,7 @@ from hil.link.contact_plan import ContactPlan, Pass
 from hil.orbit.outlook import Outlook
 from hil.orbit.spans import Span
 from hil.orbit.zones import Zone
+from hil.scenario.link import PassTable
 
 NS_PER_S = 1_000_000_000
 
@@ -67,8 +68,10 @@ class LookSample:
     elevation_deg: float
 
 
-def contact_plan(outlook: Outlook) -> ContactPlan:
-    """Give the plan of contacts that follows from an orbit."""
+def contact_plan(outlook: Outlook | None, passes: Iterable[PassTable] = ()) -> ContactPlan:
+    """Give the plan of contacts that follows from an orbit, or without one that which a scenario lists."""
+    if outlook is None:
+        return ContactPlan.of_tables(passes)
     return ContactPlan(Pass(_ns(span.start_s), _ns(span.end_s)) for span in outlook.contacts)
 
 

@@ -20,6 +20,7 @@ from flight.jobs.uploaded_corpus import is_uploaded
 from flight.spacecraft import SpacecraftConfig
 from ground.events import FrameReceived, plain
 from hil.agenda import Agenda
+from hil.almanac import Almanac
 from hil.channel.line import Line
 from hil.disk.faulty_disk import FaultyDisk
 from hil.ends.end import End
@@ -133,8 +134,9 @@ class World:
         self.file_roots = (folder / "store" / FILES_DIRECTORY, folder / "files")
         for root, files in zip(self.file_roots, (scenario.spacecraft.files, scenario.station.files), strict=True):
             lay_files(root, files, streams, corpora)
-        self.procedure = Procedure(scenario.procedure, self.send, self._before, self._put)
-        self._plan = ContactPlan.of_tables(link.passes) if outlook is None else contact_plan(outlook)
+        self._plan = contact_plan(outlook, link.passes)
+        almanac = Almanac(self._plan, outlook, tai_offset_ns)
+        self.procedure = Procedure(scenario.procedure, self.send, self._before, self._put, almanac)
         self._has_contact = False
         self._is_over = False
         self._goes_by_traffic = profile.contact is Contact.TRAFFIC

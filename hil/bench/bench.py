@@ -15,7 +15,6 @@ from hil.bench.link import Link
 from hil.bench.passes import Passes
 from hil.bench.setup import BenchSetup
 from hil.bench.waiting import WAIT_S, NotSeenError
-from hil.link.contact_plan import ContactPlan
 from hil.rig.rig import Rig
 from hil.rig.wiring import Power
 from hil.run.corpora import find_corpora
@@ -62,7 +61,7 @@ class Bench:
         self.flight = Flight(self.course, store, power)
         self.link = Link(self.course, setup.wiring, setup.profile)
         outlook = scenario.outlook()
-        plan = ContactPlan.of_tables(scenario.link.passes) if outlook is None else contact_plan(outlook)
+        plan = contact_plan(outlook, scenario.link.passes)
         self.passes = Passes(self.course, self, plan)
         self._has_ended = False
 

@@ -1,6 +1,7 @@
 """What of a scenario can happen in real time, and to a board; the rest is refused before anything starts."""
 
 from ccsds.errors import MisuseError
+from hil.almanac import is_instant
 from hil.rig.wiring import Wiring
 from hil.scenario.scenario import Scenario
 from mission.profile_file import open_profile
@@ -26,6 +27,11 @@ def check_real_time(scenario: Scenario, wiring: Wiring) -> None:
         if fault.triggers()[0] not in REAL_TIME_TRIGGERS:
             triggers = " or ".join(REAL_TIME_TRIGGERS)
             raise MisuseError(f"faults[{number}]: expected {triggers} in real time, found {fault.triggers()[0]}")
+    for number, step in enumerate(scenario.procedure):
+        for name in ("send_orbit_events", "release"):
+            value = getattr(step, name)
+            if value is not None and (name == "send_orbit_events" or is_instant(value)):
+                raise MisuseError(f"procedure[{number}].{name}: expected no orbit events {where}, by another clock")
     if scenario.environment is not None:
         raise MisuseError(f"environment: expected none {where}, where power and heat are real")
     if not wiring.is_device:

@@ -25,6 +25,7 @@ from ccsds.sdls.key_file import End
 from flight.jobs.corpus import CorpusFile
 from ground.client import NoStationError
 from hil.agenda import Agenda
+from hil.almanac import Almanac
 from hil.bridge.bridge import Bridge
 from hil.channel.line import Line
 from hil.ends.keys import lay_keys
@@ -97,14 +98,15 @@ class Rig:
         recording = Recording(scenario.link, folder)
         self._stack.callback(recording.close)
         self.up, self.down = make_lines(scenario.link, profile, streams, outlook, recording)
-        self.procedure = Procedure(scenario.procedure, self.send, self._before, self._put)
+        self._plan = contact_plan(outlook, scenario.link.passes)
+        almanac = Almanac(self._plan, outlook)
+        self.procedure = Procedure(scenario.procedure, self.send, self._before, self._put, almanac)
         self.now_ns = 0
         self._end_ns = _ns(scenario.duration_s)
         self._started_ns = time.monotonic_ns()
         self._is_over = False
         self._faults = [fault for fault in scenario.faults if fault.job_step is not None]
         self._agenda = Agenda()
-        self._plan = ContactPlan.of_tables(scenario.link.passes) if outlook is None else contact_plan(outlook)
         self._has_contact = True
         self._file_roots = (self._folder / "store" / FILES_DIRECTORY, self._folder / "files")
         for root, files in zip(self._file_roots, (scenario.spacecraft.files, scenario.station.files), strict=True):

@@ -1,15 +1,19 @@
 """What the ground does in a scenario, step by step: a sans-IO core fed with the station's events.
 
 It sends a command, waits until the tracker knows how it ended, and goes on; or it sends a file, or waits for a job to
-end, for a reply, for a file to arrive, or for a time to pass. It breaks off at the first command that does not complete
-in its attempts. It sees only what a person at the station would see, so it is the same in virtual and in real time. A
-step that may fail holds up nothing.
+end, for a reply, for a file to arrive, for a time to pass, or for contact or the orbit to bring something. It breaks
+off at the first command that does not complete in its attempts. It sees only what a person at the station would see, so
+it is the same in virtual and in real time. A step that may fail holds up nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ground.schedule_request import scheduled
+from hil.almanac import Almanac
+from hil.link.contact_plan import ContactPlan
 from hil.scenario.procedure import StepTable
+from mission.definition import DICTIONARY
 from mission.jobs import ENDED_STATES, JobState
 
 NS_PER_S = 1_000_000_000
@@ -30,6 +34,7 @@ class Procedure:
         before: Called with the name of a step just before it begins.
         put: Begins to send a file, by its names here and there, and gives the name of its transfer; None where no
             files can be sent.
+        almanac: What comes when, for steps that hang on that.
     """
 
     def __init__(
@@ -38,11 +43,13 @@ class Procedure:
         send: Callable[[str, Mapping[str, Any]], int],
         before: Callable[[str], None],
         put: Callable[[str, str], str] | None = None,
+        almanac: Almanac | None = None,
     ) -> None:
         self._steps = list(steps)
         self._send = send
         self._before = before
         self._put = put
+        self._almanac = almanac if almanac is not None else Almanac(ContactPlan())
         self._position = -1
         # Its own: how a command ends that the station gave by itself is no matter of a procedure.
         self._given: dict[int, bool] = {}
@@ -83,7 +90,7 @@ class Procedure:
         """Begin the next step if the present one has ended, or have another attempt at it."""
         if self._is_due_again:
             self._is_due_again = False
-            self._attempt(self._steps[self._position])
+            self._attempt(self._steps[self._position], now_ns)
         while not self.is_over and self._has_ended(now_ns):
             self._position += 1
             self._heard_ns = now_ns
@@ -168,16 +175,34 @@ class Procedure:
         self._until_ns = None if step.wait_s is None else now_ns + round(step.wait_s * NS_PER_S)
         if step.wait_until_s is not None:
             self._until_ns = max(round(step.wait_until_s * NS_PER_S), now_ns)
+        if step.wait_for_instant is not None:
+            self._until_ns = self._almanac.next_ns(step.wait_for_instant, now_ns)
+            if self._until_ns is None:
+                self.failures.append(f"{step.name}: it comes no more in this mission")
         if step.put_file is not None and self._put is not None:
             self._put(step.put_file, step.put_file)
-        if step.command is not None:
+        if step.is_command:
             self._attempts_left = step.attempts
-            self._attempt(step)
+            self._attempt(step, now_ns)
 
-    def _attempt(self, step: StepTable) -> None:
+    def _attempt(self, step: StepTable, now_ns: int) -> None:
         self._attempts_left -= 1
-        command_id = self._give(step.command or "", step.arguments, step.may_fail)
+        command, arguments = self._said(step, now_ns)
+        command_id = self._give(command, arguments, step.may_fail)
         self._awaited_command = command_id if step.waits else None
+
+    def _said(self, step: StepTable, now_ns: int) -> tuple[str, Mapping[str, Any]]:
+        """Give the command of a step, and its arguments."""
+        table = step.send_orbit_events
+        if table is not None:
+            rows = self._almanac.events(table.events, now_ns, round(table.ahead_s * NS_PER_S))
+            return "schedule.set_orbit_events", {"events": rows}
+        assert step.command is not None
+        if step.release is None:
+            return step.command, step.arguments
+        command = DICTIONARY.command(step.command)
+        arguments = command.arguments.complete(step.arguments)
+        return "schedule.insert_relative", scheduled(command, arguments, self._almanac.on_board(step.release))
 
     def _give(self, command: str, arguments: Mapping[str, Any], may_fail: bool) -> int:
         if command == "chat.prompt":

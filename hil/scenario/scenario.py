@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from ccsds.errors import MisuseError
+from hil.almanac import Almanac
 from hil.link.lines import check_lines
 from hil.orbit.outlook import Outlook
 from hil.scenario.attacker import AttackerTable, check_attacker
@@ -23,9 +24,10 @@ from hil.scenario.expect import ExpectTable, check_goals
 from hil.scenario.faults import FaultTable, check_faults
 from hil.scenario.link import LinkTable, check_directions, check_passes
 from hil.scenario.orbit import OrbitTable, SiteTable, outlook_of
-from hil.scenario.procedure import StepTable, check_procedure
+from hil.scenario.procedure import StepTable, check_instants, check_procedure
 from hil.scenario.spacecraft import SpacecraftTable, StationTable, check_files
 from hil.scenario.table import Label, Table
+from hil.sky import contact_plan
 from mission.definition import DICTIONARY
 from mission.profile_file import open_profile
 
@@ -139,9 +141,12 @@ def _check(scenario: Scenario) -> None:
     check_files(scenario.station.files, "station.files")
     check_lines(scenario.link)
     check_passes(scenario.link.passes)
-    contacts = _check_sky(scenario)
-    check_faults(scenario.faults, duration_s=scenario.duration_s, passes=contacts, has_orbit=scenario.orbit is not None)
-    check_procedure(scenario.procedure)
+    outlook = _check_sky(scenario)
+    plan = contact_plan(outlook, scenario.link.passes)
+    passes = sum(each.count or 1 for each in scenario.link.passes) if outlook is None else len(outlook.contacts)
+    check_faults(scenario.faults, duration_s=scenario.duration_s, passes=passes, has_orbit=outlook is not None)
+    check_procedure(scenario.procedure, scenario.duration_s)
+    check_instants(scenario.procedure, Almanac(plan, outlook))
     check_attacker(scenario.attacker, scenario.duration_s)
     check_goals(scenario.expect.goals, scenario.duration_s)
     _check_dropouts(scenario)
@@ -163,8 +168,8 @@ def _check(scenario: Scenario) -> None:
         raise MisuseError("expect: a job is expected, but no step of the procedure submits one")
 
 
-def _check_sky(scenario: Scenario) -> int:
-    """Refuse an orbit that is none, and what contradicts it; give how many contacts there are."""
+def _check_sky(scenario: Scenario) -> Outlook | None:
+    """Refuse an orbit that is none, and what contradicts it; give what lies ahead, if there is one."""
     if scenario.orbit is not None and scenario.link.passes:
         raise MisuseError("link.passes: expected none beside an [orbit], from which passes follow")
     outlook = scenario.outlook()
@@ -178,8 +183,7 @@ def _check_sky(scenario: Scenario) -> int:
         for name in ("up", "down"):
             if getattr(scenario.link, name).eb_n0_db is not None:
                 raise MisuseError(f"link.{name}.eb_n0_db: expected none without an [orbit], which gives the range")
-        return sum(each.count or 1 for each in scenario.link.passes)
-    return len(outlook.contacts)
+    return outlook
 
 
 def _check_dropouts(scenario: Scenario) -> None:

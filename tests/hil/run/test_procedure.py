@@ -78,4 +78,4 @@ def test_whoever_begins_anew_with_another_step_has_all_attempts_again():
 )
 def test_only_a_command_that_is_waited_for_has_attempts(step):
     with pytest.raises(MisuseError, match="attempts: expected it beside a command that is waited for"):
-        check_procedure([step])
+        check_procedure([step], 3_600.0)
