@@ -39,7 +39,6 @@ from ground.events import (
     StationEvent,
     StoreNoted,
     encode_json,
-    encode_values,
 )
 from ground.transfer_events import (
     TransferEvent,
@@ -61,7 +60,7 @@ DERIVED = "derived"
 BATCH_ROWS_MAX = 8_192
 
 # What does not wait for a batch.
-_PRESSING = CommandIssued | CommandStaged | TransferStarted | TransferFinished | TransferFailed
+_PRESSING = frozenset({CommandIssued, CommandStaged, TransferStarted, TransferFinished, TransferFailed})
 
 STOPPED = "the station stopped before the answer came"
 """What is told of a command that had not ended when its station stopped."""
@@ -165,7 +164,7 @@ class Archive:
         try:
             for event in events:
                 self._insert(event, unix_ns)
-                is_due |= isinstance(event, _PRESSING) or (isinstance(event, AlarmChanged) and bool(event.actor))
+                is_due |= type(event) in _PRESSING or (isinstance(event, AlarmChanged) and bool(event.actor))
             if is_due or self._pending_rows >= BATCH_ROWS_MAX:
                 self.commit()
         except sqlite3.Error:
@@ -305,14 +304,14 @@ class Archive:
 
     def _insert(self, event: StationEvent, unix_ns: int) -> None:
         match event:
+            case HousekeepingReceived():
+                self._keep(event, *REPORT_TYPES[event.kind], unix_ns)
+            case ReportReceived():
+                self._keep(event, event.service, event.subtype, unix_ns)
             case FrameReceived():
                 row = (unix_ns, event.virtual_channel, event.corrected, event.octets)
                 statement = "INSERT INTO frames (unix_ns, virtual_channel, corrected, octets) VALUES (?,?,?,?)"
                 self._newest["frames"] = self._execute(statement, row)
-            case ReportReceived():
-                self._keep(event, event.service, event.subtype, unix_ns)
-            case HousekeepingReceived():
-                self._keep(event, *REPORT_TYPES[event.kind], unix_ns)
             case EventReported():
                 if self._keep(event, EVENT_SERVICE, int(event.severity), unix_ns):
                     self._insert_event(event, unix_ns)
@@ -353,7 +352,7 @@ class Archive:
             service,
             subtype,
             event.name,
-            encode_values(event.values).decode(),
+            None,
             event.identity,
             event.packet,
             generated,

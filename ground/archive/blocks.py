@@ -9,7 +9,7 @@ import sqlite3
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from ccsds.errors import MalformedError
 from ground.archive.columns import columns_of, compress, decode_numbers, decompress, encode_numbers
 from ground.archive.rollups import CHUNK_NS, roll_up
+from ground.events import encode_values, encode_values_of_all
 
 # What a look at one report reads: some hundred kilobytes, in a millisecond.
 BLOCK_REPORTS_MAX = 4096
@@ -28,8 +29,11 @@ BLOCKS_REMEMBERED_MAX = 32
 _NO_TIME_NS = -(1 << 63)
 
 
-class Report(NamedTuple):
-    """One report, as the archive keeps it."""
+class Report(msgspec.Struct, frozen=True, gc=False):
+    """One report, as the archive keeps it.
+
+    Nothing in it leads back to it, so the collector of garbage need not look through the thousands that wait.
+    """
 
     unix_ns: int
     """When it came."""
@@ -38,8 +42,8 @@ class Report(NamedTuple):
     service: int
     subtype: int
     name: str
-    content: str
-    """Its values in JSON."""
+    content: str | None
+    """Its values in JSON; None until they are written down."""
     identity: bytes
     octets: bytes
     """The packet."""
@@ -175,10 +179,22 @@ def encode_reports(group: Sequence[Report]) -> bytes:
         services=bytes(each.service for each in group),
         subtypes=bytes(each.subtype for each in group),
         identities=[each.identity for each in group],
-        contents=[each.content for each in group],
+        contents=_contents(group),
         octets=[each.octets for each in group],
     )
     return compress(msgspec.msgpack.encode(packed))
+
+
+def content_of(report: Report) -> str:
+    """Give the values of a report in JSON."""
+    return encode_values(report.values).decode() if report.content is None else report.content
+
+
+def _contents(group: Sequence[Report]) -> list[str]:
+    # A flood has not been written down before, and is told faster together.
+    if all(each.content is None for each in group):
+        return encode_values_of_all([each.values for each in group])
+    return [content_of(each) for each in group]
 
 
 def decode_reports(

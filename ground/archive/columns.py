@@ -85,6 +85,10 @@ def columns_of(reports: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
     columns = {}
     for name, column in table:
         kinds = set(map(type, column))
+        # A member of an enumeration takes an array ten times as long as its number.
+        if any(issubclass(kind, Enum) for kind in kinds):
+            column = tuple(_plain_number(value) for value in column)
+            kinds = set(map(type, column))
         if any(issubclass(kind, int | float) for kind in kinds):
             columns[name] = _array(column, kinds)
     return columns

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ground.archive.blocks import Blocks, Report
+from ground.archive.blocks import Blocks, Report, content_of
 from ground.archive.columns import numbers_of
 from ground.events import StoredAt
 
@@ -73,7 +73,7 @@ class Tail:
         self._connection.executemany(
             "INSERT INTO packets (unix_ns, tai_ns, virtual_channel, service, subtype, name, content, identity, octets,"
             " generated_unix_ns, numbers) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-            [(*each[:-1], msgspec.msgpack.encode(numbers_of(each.values))) for each in self.waiting],
+            [_row(each) for each in self.waiting],
         )
         self._rows += len(self.waiting)
         if self._rows >= TAIL_REPORTS_MAX:
@@ -98,6 +98,23 @@ class Tail:
             "SELECT count(*) FROM packets WHERE name = ? AND tai_ns = ? AND identity = ?", (name, tai_ns, identity)
         ).fetchone()
         return self._identities[tai_ns, identity] + rows + self._blocks.count(name, tai_ns, identity)
+
+
+def _row(report: Report) -> tuple[Any, ...]:
+    numbers = msgspec.msgpack.encode(numbers_of(report.values))
+    return (
+        report.unix_ns,
+        report.tai_ns,
+        report.virtual_channel,
+        report.service,
+        report.subtype,
+        report.name,
+        content_of(report),
+        report.identity,
+        report.octets,
+        report.generated_unix_ns,
+        numbers,
+    )
 
 
 def _numbers_in(row: tuple[Any, ...]) -> dict[str, int | float]:

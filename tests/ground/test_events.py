@@ -14,6 +14,7 @@ from ground.events import (
     StationEvent,
     encode_json,
     encode_values,
+    encode_values_of_all,
     one_line,
     plain,
     show,
@@ -115,6 +116,19 @@ def test_every_record_is_one_line_and_frozen_and_goes_through_json(kind):
 def test_values_of_a_report_are_the_same_json_by_the_fast_way():
     for values in (VALUES, {"a": 1, "b": float("nan")}, {}):
         assert encode_values(values) == encode_json(values)
+
+
+@pytest.mark.parametrize(
+    "reports",
+    [
+        [VALUES, VALUES | {"loss": 1.5, "digest": b"\n"}],
+        [{"a": 1, "text": "two\nlines\u2028"}, {"a": 2.5, "text": ""}],
+        [{"a": 1, "b": b"x"}, {"b": b"y", "a": 2}, {"c": Service.AD}],
+        [{}, {}],
+    ],
+)
+def test_values_of_many_reports_are_the_same_json_as_of_each(reports):
+    assert encode_values_of_all(reports) == [encode_json(values).decode() for values in reports]
 
 
 def test_octets_become_hexadecimal_numbers_that_are_none_null_and_members_their_names():
