@@ -352,7 +352,7 @@ class Archive:
             service,
             subtype,
             event.name,
-            None,
+            "",
             event.identity,
             event.packet,
             generated,

@@ -42,8 +42,8 @@ class Report(msgspec.Struct, frozen=True, gc=False):
     service: int
     subtype: int
     name: str
-    content: str | None
-    """Its values in JSON; None until they are written down."""
+    content: str
+    """Its values in JSON; empty until they are written down."""
     identity: bytes
     octets: bytes
     """The packet."""
@@ -187,12 +187,12 @@ def encode_reports(group: Sequence[Report]) -> bytes:
 
 def content_of(report: Report) -> str:
     """Give the values of a report in JSON."""
-    return encode_values(report.values).decode() if report.content is None else report.content
+    return report.content or encode_values(report.values).decode()
 
 
 def _contents(group: Sequence[Report]) -> list[str]:
     # A flood has not been written down before, and is told faster together.
-    if all(each.content is None for each in group):
+    if not any(each.content for each in group):
         return encode_values_of_all([each.values for each in group])
     return [content_of(each) for each in group]
 

@@ -87,7 +87,7 @@ def columns_of(reports: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
         kinds = set(map(type, column))
         # A member of an enumeration takes an array ten times as long as its number.
         if any(issubclass(kind, Enum) for kind in kinds):
-            column = tuple(_plain_number(value) for value in column)
+            column = tuple(value.value if isinstance(value, Enum) else value for value in column)
             kinds = set(map(type, column))
         if any(issubclass(kind, int | float) for kind in kinds):
             columns[name] = _array(column, kinds)
