@@ -33,9 +33,10 @@ from flight.jobs.corpus import CorpusFile, CorpusSources, find_corpora_on_board
 from flight.jobs.process import WorkerProcess
 from flight.launch import told
 from flight.services.boots import BootPolicy, note_crash
-from flight.slots import Begun, SlotStore
-from flight.spacecraft import Spacecraft, SpacecraftConfig
-from flight.survival import SurvivalConfig
+from flight.spacecraft import Spacecraft
+from flight.spacecraft_config import SpacecraftConfig
+from flight.survival.slots import Begun, SlotStore
+from flight.survival.survival import SurvivalConfig
 from mission.definition import DICTIONARY
 from mission.profile_file import open_profile
 from mission.profiles import PROFILES

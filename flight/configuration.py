@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ccsds.errors import MalformedError, MisuseError
-from flight.boot_mark import RESETS_KEPT_MAX
-from flight.slots import Begun, SlotStore
+from flight.survival.boot_mark import RESETS_KEPT_MAX
+from flight.survival.slots import Begun, SlotStore
 from mission.beacon import CALL_SIGN_CHARACTERS_MAX, CALL_SIGN_DEFAULT
 from mission.dictionary import Dictionary, Setting
 from mission.slots import Slot, SlotKind

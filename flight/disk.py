@@ -7,8 +7,8 @@ What is durable, as POSIX has it: the content of a file after ``fsync(path)``; t
 creating, renaming or removing it) after ``fsync`` of its directory, where ``""`` is the root. So it is with
 directories, but one that had to be made for a file is durable at once, and no name in a directory outlasts it.
 
-A `Disk` has all that CFDP asks of a store of files (`ccsds.cfdp.filestore.FileStore`); `flight.folder` narrows it down
-to one directory.
+A `Disk` has all that CFDP asks of a store of files (`ccsds.cfdp.filestore.FileStore`); `flight.filestore.folder` is one
+directory of it.
 
 This file and `flight.jobs.worker` are the only ones in the flight software that touch files.
 """

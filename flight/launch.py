@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ccsds.errors import MisuseError
 from flight.disk import RealDisk
-from flight.slots import Begun, SlotStore
+from flight.survival.slots import Begun, SlotStore
 from mission.slots import Slot, SlotKind
 
 SLOT_VARIABLE = "STARLOOP_SOFTWARE_SLOT"

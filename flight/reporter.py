@@ -1,7 +1,7 @@
 """Where everything on board puts what it has to say: reports, event reports, answers to telecommands.
 
 It encodes by the dictionary and keeps what was said until `take`, since the one who speaks does not know what time it
-is on board or what the link is doing. It never drops anything; the queue behind it is bounded (`flight.downlink`).
+is on board or what the link is doing. It never drops anything; the queue behind it is bounded (`flight.link.downlink`).
 """
 
 import math

@@ -16,12 +16,12 @@ from ccsds.pus.telecommand import RequestId, Telecommand
 from ccsds.pus.verification import VerificationStage
 from ccsds.sdls.window import Receipt
 from flight.acceptance import Acceptance, RefusedError
+from flight.autonomy.release import Release
 from flight.books.commands import Answer, Begun, Executed, Identity
 from flight.commit import Change
 from flight.events import CommandAnswered, Event, Rejected
 from flight.journal import UncertainStoreError
 from flight.ledger import Ledger
-from flight.release import Release
 from flight.reporter import Reporter, clip_reason
 from flight.request import Request, failure_report
 from flight.services.service import Guard, Outcome, Service

@@ -10,38 +10,32 @@ It has no clock, opens nothing but its `Disk`, and starts nothing but its `Worke
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from ccsds.deadline import earliest
 from ccsds.sdls.association import Link
 from ccsds.sdls.key_store import KeyStore
 from ccsds.sdls.security import Security
-from flight.autonomy import Autonomy
-from flight.beacon import Beacon, describe
-from flight.boot_mark import BootMarks
+from flight.autonomy.autonomy import Autonomy
 from flight.clock import Clock, ClockConfig
-from flight.configuration import Configuration
 from flight.disk import Disk
-from flight.downlink import DownlinkTransmitter
 from flight.events import Announced, Event, Reported, TelemetryHeld
-from flight.files import Files
+from flight.filestore.files import Files
 from flight.governor.config import GovernorConfig, GovernorSettings
 from flight.governor.governor import Governor
 from flight.governor.sources import sources as governor_sources
-from flight.ground_contact import GroundContact
 from flight.inference.messages import ServerReply, ServerRequest
 from flight.inference.server import Server
-from flight.inference.server_settings import ServerConfig
 from flight.jobs.corpus import CorpusFile
 from flight.jobs.engine import Engine
-from flight.jobs.engine_config import EngineConfig
 from flight.jobs.messages import Reply, Request
 from flight.jobs.worker_port import WorkerPort
 from flight.ledger import Ledger
-from flight.packet_stores import OCTETS_DEFAULT, PacketStores
+from flight.link.beacon import Beacon, describe
+from flight.link.downlink import DownlinkTransmitter
+from flight.link.ground_contact import GroundContact
+from flight.link.receipts import ReceiptKeeper
+from flight.link.uplink import Delivery, UplinkReceiver
 from flight.parameters import ParameterPool, Source
-from flight.playback import Playback
-from flight.receipts import ReceiptKeeper
 from flight.reporter import Priority, Reporter, clip_reason
 from flight.router import Router
 from flight.scrubbing.care import CaringDisk
@@ -59,49 +53,20 @@ from flight.services.scrubbing import ScrubbingService
 from flight.services.slots import SlotService
 from flight.services.storage import StorageService
 from flight.services.time import TimeService
-from flight.slots import Begun
-from flight.survival import Survival, SurvivalConfig
-from flight.uplink import Delivery, UplinkReceiver
-from flight.watchdog import Part, Watchdog
+from flight.spacecraft_config import SpacecraftConfig
+from flight.storage.packet_stores import PacketStores
+from flight.storage.playback import Playback
+from flight.survival.boot_mark import BootMarks
+from flight.survival.survival import Survival
+from flight.survival.watchdog import Part, Watchdog
 from mission.channels import Downlink, Uplink
-from mission.definition import DICTIONARY
-from mission.dictionary import Dictionary
 from mission.jobs import ENDED_STATES
 from mission.modes import Mode
-from mission.profiles import LinkProfile
-from mission.slots import SlotKind
-from mission.storage import StoreId
 from mission.words.core import BEACON_PERIOD, BOOTED, JOURNAL_MENDED, KEEP_ALIVE, STORE_FAILED
 from mission.words.scrubbing import JOURNAL_RESTORED
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpacecraftConfig:
-    """What makes one spacecraft differ from another."""
-
-    profile: LinkProfile
-    tai_offset_ns: int
-    """On-board TAI (nanoseconds since 1958) less ``now_ns``: the first default, or a real-time clock's estimate."""
-    tai_uncertainty_ns: int | None = None
-    """How far the estimate may be from the truth; None if the board has no real-time clock, so that it is none."""
-    clock_id: str = ""
-    """The same after a restart if, and only if, ``now_ns`` has gone on; empty if the driver cannot tell."""
-    engine: EngineConfig = field(default_factory=EngineConfig)
-    server: ServerConfig = field(default_factory=ServerConfig)
-    """How models are served."""
-    survival: SurvivalConfig = field(default_factory=SurvivalConfig)
-    configuration: Configuration = field(default_factory=Configuration)
-    """What an operator set it up with."""
-    slots: Mapping[SlotKind, Begun] = field(default_factory=dict)
-    """What this start runs on, where slots were asked."""
-    is_watched: bool = False
-    """Whether a watchdog wants to see it turn, however little it has to do."""
-    dictionary: Dictionary = DICTIONARY
-    store_octets: Mapping[StoreId, int] = field(default_factory=lambda: OCTETS_DEFAULT)
-    """What each packet store may take of the disk."""
 
 
 class Spacecraft:

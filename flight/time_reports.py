@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from ccsds.pus.time_report import TimeReport
 from flight.clock import Clock
-from flight.live_queue import LiveQueue
+from flight.link.live_queue import LiveQueue
 
 _COUNT_14_BITS = 1 << 14
 
@@ -35,11 +35,11 @@ class TimeReports:
 
     @property
     def is_empty(self) -> bool:
-        """See `flight.downlink_channel.PacketSource`."""
+        """See `flight.link.downlink_channel.PacketSource`."""
         return self._queue.is_empty and not self._is_released
 
     def next_packet(self, now_ns: int) -> bytes | None:
-        """See `flight.downlink_channel.PacketSource`."""
+        """See `flight.link.downlink_channel.PacketSource`."""
         report, self._waiting = self._waiting, None
         self._is_released = False
         if report is None:

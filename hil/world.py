@@ -17,7 +17,7 @@ from ccsds.sdls.key_file import End as KeyEnd
 from flight.events import ResetDue
 from flight.jobs.corpus import CorpusFile
 from flight.jobs.uploaded_corpus import is_uploaded
-from flight.spacecraft import SpacecraftConfig
+from flight.spacecraft_config import SpacecraftConfig
 from ground.events import FrameReceived, plain
 from hil.agenda import Agenda
 from hil.almanac import Almanac

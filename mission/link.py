@@ -1,4 +1,4 @@
-"""What is counted of each uplink virtual channel on board. Data only; `flight.link_counts` counts it."""
+"""What is counted of each uplink virtual channel on board. Data only; `flight.link.link_counts` counts it."""
 
 from enum import Enum
 

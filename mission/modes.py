@@ -1,4 +1,4 @@
-"""The modes of the spacecraft, and why it goes from one to another. Data only; what leads where is in `flight.mode`."""
+"""The modes of the spacecraft, and why it changes them. Data only; where each leads is in `flight.survival.mode`."""
 
 from enum import IntEnum
 

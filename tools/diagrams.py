@@ -11,10 +11,10 @@ from typing import Any
 
 from ccsds.cop1 import farm
 from ccsds.cop1 import fop_table as fop
-from flight import mode, slots
 from flight.governor import allowance
 from flight.inference import model_slots
 from flight.jobs import life_cycle
+from flight.survival import mode, slots
 from ground import tracker
 from ground.alarms import life_cycle as alarm
 from ground.cop_keeper import NS_PER_S, RESTART_PAUSE_NS_MAX, WAIT_NS_MAX, recovery_bound_ns
@@ -107,7 +107,7 @@ def state_machines() -> str:
             life_cycle.diagram(),
             "```",
             "",
-            "## The modes of the spacecraft (`flight/mode.py`)",
+            "## The modes of the spacecraft (`flight/survival/mode.py`)",
             "",
             "```mermaid",
             mode.diagram(),
@@ -119,7 +119,7 @@ def state_machines() -> str:
             allowance.diagram(),
             "```",
             "",
-            "## The slots of a kind (`flight/slots.py`)",
+            "## The slots of a kind (`flight/survival/slots.py`)",
             "",
             "```mermaid",
             slots.diagram(),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from flight.agenda import Agenda
+from flight.autonomy.agenda import Agenda
 from mission.schedule import FATES_MAX, Anchor, Fate, Late
 
 

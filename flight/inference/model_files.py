@@ -17,9 +17,9 @@ import msgspec
 
 from ccsds.errors import MalformedError, MisuseError
 from flight.disk import Disk
+from flight.filestore.shelf import JOBS_DIRECTORY, MODEL_NAME
 from flight.jobs.recipe import load_recipe
 from flight.jobs.swift_recipe import Tokens
-from flight.shelf import JOBS_DIRECTORY, MODEL_NAME
 from mission.files import FILES_DIRECTORY
 from mission.inference import ModelKind
 from packing.layout import tensors_of

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from ccsds.errors import MalformedError
 from ccsds.pus.telecommand import SEQUENCE_COUNT_MAX, AckFlags, Telecommand
+from flight.autonomy.causes import Causes
+from flight.autonomy.release import Release
+from flight.autonomy.timeline import STORE_RETRY_NS
 from flight.books.procedures import ProcedureEnded, RunRecord, StepBegun, StepEnded
-from flight.causes import Causes
 from flight.ledger import Ledger
 from flight.parameters import ParameterPool
 from flight.procedures.text import COMPARISONS, End, Procedure, Repeat, Send, Wait, WaitFor, read_procedure
-from flight.release import Release
 from flight.reporter import Reporter, clip_reason
-from flight.timeline import STORE_RETRY_NS
 from mission.channels import Apid, OnBoardSource
 from mission.dictionary import Dictionary
 from mission.procedures import Activity, OnFailure, OnReboot, ProcedureEnd

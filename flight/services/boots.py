@@ -3,8 +3,8 @@
 Each start is judged by what the life before it left behind (`judge`). It leads into SAFE, where what may have brought
 the resets about is not done, if it is one of too many unasked ones: in a row after lives shorter than
 `BootPolicy.short_ns`, or within `BootPolicy.window_ns`. Both are measured by uptime, so no clock is asked. What is
-counted is in the journal and in the mark (`flight.boot_mark`), which a full store does not stop; a start that nobody
-asked for and that neither of them has durably leads to SAFE too, since nobody will know how many there were.
+counted is in the journal and in the mark (`flight.survival.boot_mark`), which a full store does not stop; a start that
+nobody asked for and that neither of them has durably leads to SAFE too, since nobody will know how many there were.
 """
 
 import contextlib
@@ -16,12 +16,12 @@ import msgspec
 
 from ccsds.deadline import earliest
 from flight.books.boots import BootBook, Booted, Crashed, Lived, Stopped
-from flight.boot_mark import RESETS_KEPT_MAX, BootMark, BootMarks
 from flight.disk import Disk
 from flight.ledger import Ledger
 from flight.parameters import Source
 from flight.reporter import Reporter, clip_reason
 from flight.services.service import Outcome
+from flight.survival.boot_mark import RESETS_KEPT_MAX, BootMark, BootMarks
 from mission.boots import ASKED_FOR, EXCEPTION_OCTETS_MAX, ResetReason
 from mission.dictionary import Command
 from mission.words.boots import RESET, RESETTING

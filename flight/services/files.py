@@ -1,8 +1,8 @@
 """ST[23] file management: what is done with files on board at a telecommand's word, and the transfers that it begins.
 
-Files are those of `flight.files`; nothing outside their store can be named. What changes the store is durable before it
-is answered. A put, a deletion, a move and the like act once: their commands are declared so, and a reset that falls
-into one is answered with "outcome unknown".
+Files are those of `flight.filestore.files`; nothing outside their store can be named. What changes the store is durable
+before it is answered. A put, a deletion, a move and the like act once: their commands are declared so, and a reset that
+falls into one is answered with "outcome unknown".
 
 Source: ECSS-E-ST-70-41C 6.23.
 """
@@ -17,8 +17,8 @@ from ccsds.cfdp.records import PutRequest
 from ccsds.cfdp.tlv import FilestoreAction, FilestoreRequest
 from ccsds.cfdp.transfer import Transfer
 from ccsds.errors import MisuseError
-from flight.file_digests import FileDigest, FileDigests
-from flight.files import Files
+from flight.filestore.file_digests import FileDigest, FileDigests
+from flight.filestore.files import Files
 from flight.reporter import Reporter, clip_reason
 from flight.services.service import Outcome
 from mission.dictionary import Command

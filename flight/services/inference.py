@@ -14,11 +14,11 @@ from flight.inference import model_slots
 from flight.inference.model_files import SUFFIX, models_in
 from flight.inference.server import Server
 from flight.inference.telling import chunks_of, end_report
-from flight.mode import Trigger as ModeTrigger
 from flight.parameters import ParameterPool
 from flight.reporter import Reporter, clip_reason
 from flight.services.mode import ModeService
 from flight.services.service import Outcome
+from flight.survival.mode import Trigger as ModeTrigger
 from mission.dictionary import Command
 from mission.inference import CONVERSATIONS_MAX, MODELS_LISTED_MAX, QUEUE_PROMPTS_MAX, ModelKind
 from mission.schedule import Switch

@@ -6,10 +6,10 @@ from typing import Any
 from flight.books.jobs import DeviceTrusted, JobSubmitted
 from flight.jobs.engine import Engine
 from flight.jobs.life_cycle import Trigger
-from flight.mode import Trigger as ModeTrigger
 from flight.reporter import Reporter
 from flight.services.mode import ModeService
 from flight.services.service import Outcome
+from flight.survival.mode import Trigger as ModeTrigger
 from mission.dictionary import Command
 
 _TRIGGERS = {"job.cancel": Trigger.CANCEL, "job.pause": Trigger.PAUSE, "job.resume": Trigger.RESUME}

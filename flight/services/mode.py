@@ -1,7 +1,7 @@
 """Mission service [131] mode: keeps the mode of the spacecraft, and lets jobs run or holds them by it.
 
-What leads where is in `flight.mode`. A mode is durable before it is told; but a store that fails keeps nobody out of
-SAFE: it is entered in memory, and written down as soon as the store allows.
+What leads where is in `flight.survival.mode`. A mode is durable before it is told; but a store that fails keeps nobody
+out of SAFE: it is entered in memory, and written down as soon as the store allows.
 """
 
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from typing import Any
 from flight.books.mode import ModeChanged
 from flight.jobs.engine import Engine
 from flight.ledger import Ledger
-from flight.mode import CAUSES, ENTER, HOLDS_JOBS, Trigger, follow
 from flight.parameters import Source
 from flight.reporter import Reporter, clip_reason
 from flight.services.service import Outcome
+from flight.survival.mode import CAUSES, ENTER, HOLDS_JOBS, Trigger, follow
 from mission.dictionary import Command
 from mission.modes import Mode
 from mission.words.core import STORE_FAILED

@@ -1,4 +1,4 @@
-"""ST[12] on-board monitoring: what is to be watched, and how. It looks at nothing: that is `flight.monitoring`.
+"""ST[12] on-board monitoring: what is to be watched, and how. It does not look: that is `flight.autonomy.monitoring`.
 
 A command is done whole or refused whole, with the position of the first fault. A definition is changed in flight, and
 begins unchecked.
@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ccsds.errors import MisuseError
+from flight.autonomy.monitoring import Monitoring, Watch, transition_row
 from flight.books.monitoring import (
     Monitor,
     MonitoringSwitched,
@@ -21,7 +22,6 @@ from flight.books.monitoring import (
     ReportingDelaySet,
 )
 from flight.ledger import Ledger
-from flight.monitoring import Monitoring, Watch, transition_row
 from flight.parameters import ParameterPool, Source
 from flight.reporter import Reporter
 from flight.services.service import Outcome

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ccsds.errors import MalformedError, MisuseError
+from flight.autonomy.causes import Causes
 from flight.books.procedures import ProcedureEnded, ProcedureLoaded, ProcedureStarted, ProcedureUnloaded
-from flight.causes import Causes
 from flight.disk import Disk
 from flight.ledger import Ledger
 from flight.parameters import Source

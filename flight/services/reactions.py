@@ -1,4 +1,4 @@
-"""ST[19] event-action: what is to be done when an event happens. It does nothing by itself: that is `flight.reacting`.
+"""ST[19] event-action: what is to be done when an event happens. It does not act: that is `flight.autonomy.reacting`.
 
 A command is done whole or refused whole, with the position of the first fault.
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from ccsds.errors import MalformedError, MisuseError
 from flight.acceptance import Acceptance, RefusedError
+from flight.autonomy.reacting import Reacting
 from flight.books.reactions import (
     Key,
     ReactingSwitched,
@@ -20,7 +21,6 @@ from flight.books.reactions import (
 )
 from flight.ledger import Ledger
 from flight.parameters import Source
-from flight.reacting import Reacting
 from flight.reporter import Reporter
 from flight.services.service import Outcome
 from mission.dictionary import Command, Dictionary

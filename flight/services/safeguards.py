@@ -16,11 +16,11 @@ from ccsds.errors import MisuseError
 from flight.acceptance import RefusedError
 from flight.books.safeguards import CommandInhibited, CommandReleased, SilenceLimitSet, SilenceMarked
 from flight.ledger import Ledger
-from flight.mode import Trigger
 from flight.parameters import Source
 from flight.reporter import Reporter, clip_reason
 from flight.services.mode import ModeService
 from flight.services.service import Outcome
+from flight.survival.mode import Trigger
 from mission.dictionary import Command, Hazard
 from mission.failures import FailureCode
 from mission.modes import Mode

@@ -1,7 +1,7 @@
 """ST[11] time-based scheduling: what is put into the schedule, moved, taken out, and reported of it.
 
 A command is done whole or refused whole, with the position of the first fault. It releases nothing: that is the work of
-`flight.timeline`.
+`flight.autonomy.timeline`.
 
 Source: ECSS-E-ST-70-41C 6.11 and 8.11.
 """

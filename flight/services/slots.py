@@ -1,6 +1,6 @@
 """Mission service [133] slots: a configuration or software is installed, tried, confirmed, or left again.
 
-What is in the slots and how a start chooses is in `flight.slots`. Slots act at the next start alone.
+What is in the slots and how a start chooses is in `flight.survival.slots`. Slots act at the next start alone.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from flight.disk import Disk
 from flight.parameters import ParameterPool
 from flight.reporter import Reporter, clip_reason
 from flight.services.service import Outcome
-from flight.slots import Begun, SlotState, SlotStore, Trigger
+from flight.survival.slots import Begun, SlotState, SlotStore, Trigger
 from mission.boots import ResetReason
 from mission.dictionary import Command, Dictionary
 from mission.files import FILES_DIRECTORY

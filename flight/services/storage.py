@@ -9,9 +9,9 @@ from typing import Any
 from ccsds.cfdp.intervals import IntervalSet
 from ccsds.errors import MisuseError
 from flight.books.storage import StoreConfirmed, StoreSwitched
-from flight.packet_stores import PacketStores
-from flight.playback import Playback
 from flight.services.service import Outcome
+from flight.storage.packet_stores import PacketStores
+from flight.storage.playback import Playback
 from mission.dictionary import Command
 from mission.storage import StoreId
 

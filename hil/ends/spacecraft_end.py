@@ -16,7 +16,8 @@ from ccsds.sdls.key_store import KeyStore
 from flight.jobs.corpus import CorpusFile
 from flight.sensors import PowerLimit, Sensors
 from flight.services.boots import note_crash
-from flight.spacecraft import Spacecraft, SpacecraftConfig
+from flight.spacecraft import Spacecraft
+from flight.spacecraft_config import SpacecraftConfig
 from hil.disk.faulty_disk import FaultyDisk
 from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.ends.end import End

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import zstandard
 
+from flight.filestore.shelf import JOBS_DIRECTORY
 from flight.jobs.corpus import CorpusFile
-from flight.shelf import JOBS_DIRECTORY
 from hil.scenario.scenario import Scenario
 from hil.scenario.spacecraft import FileTable
 from hil.streams import Streams

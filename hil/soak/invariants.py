@@ -12,9 +12,9 @@ from ccsds.pus.telecommand import Telecommand
 from flight.books.commands import REMEMBERED_COMMANDS_MAX
 from flight.disk import RealDisk
 from flight.ledger import Ledger
-from flight.live_queue import QUEUE_PACKETS_MAX
-from flight.packet_store import PENDING_PACKETS_MAX
+from flight.link.live_queue import QUEUE_PACKETS_MAX
 from flight.services.schedule import key_of
+from flight.storage.packet_store import PENDING_PACKETS_MAX
 from ground.events import FINAL
 from ground.tracker import COMMANDS_FINISHED_MAX, COMMANDS_OPEN_MAX
 from hil.run.evidence import Evidence

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ccsds.pus.telecommand import Telecommand
-from flight.slots import SlotStore
+from flight.survival.slots import SlotStore
 from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.streams import Streams
 from hil.tabletop.file_ground import FileGround
@@ -288,7 +288,7 @@ def differences(day: CutDay, expected: CutDay) -> list[str]:
         found.append(f"expected {len(RELEASES_S)} activities to have an end, found {dict(fates)}")
     if not day.directories() <= expected.directories():
         found.append(f"expected no other directories than {expected.directories()}, found {day.directories()}")
-    # An event whose reaction waits is lost with the power, and so is the reaction (`flight.reacting`).
+    # An event whose reaction waits is lost with the power, and so is the reaction (`flight.autonomy.reacting`).
     missing = expected.directories() - day.directories() - {"files/reacted"}
     # A directory that is missing was not answered as made: its command was cut into, and so told.
     if len(missing) > day.untold():

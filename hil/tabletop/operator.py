@@ -19,7 +19,8 @@ from ccsds.tc_frame import TcFrame, TcFrameKind
 from flight.disk import Disk
 from flight.events import ResetDue
 from flight.jobs.corpus import CorpusFile, Origin
-from flight.spacecraft import Spacecraft, SpacecraftConfig
+from flight.spacecraft import Spacecraft
+from flight.spacecraft_config import SpacecraftConfig
 from ground.downlink import Downlink, Item, Verified
 from ground.events import EventReported, FrameReceived, ReportReceived
 from hil.worker.virtual_worker import Hand

@@ -15,8 +15,8 @@ from typing import Any
 from ccsds.errors import MisuseError
 from ccsds.pus.telecommand import Telecommand
 from flight.services.boots import BootPolicy
-from flight.survival import SurvivalConfig
-from flight.watchdog import PATIENCE_NS, PULSE_NS, Part
+from flight.survival.survival import SurvivalConfig
+from flight.survival.watchdog import PATIENCE_NS, PULSE_NS, Part
 from hil.disk.faulty_disk import FaultyDisk
 from hil.disk.simulated_disk import PowerCut
 from hil.ends.watchdog import SimulatedWatchdog

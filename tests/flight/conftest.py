@@ -13,7 +13,8 @@ from ccsds.tm_frame import TmFrame
 from ccsds.tm_packets import PacketAssembler
 from flight.disk import RealDisk
 from flight.jobs.corpus import CorpusFile, Origin
-from flight.spacecraft import Spacecraft, SpacecraftConfig
+from flight.spacecraft import Spacecraft
+from flight.spacecraft_config import SpacecraftConfig
 from mission.channels import SPACECRAFT_ID, Apid, Downlink
 from mission.profiles import Contact, find_profile
 

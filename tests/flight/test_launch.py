@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flight.disk import RealDisk
-from flight.slots import TRIES_MAX, SlotStore, Trigger
+from flight.survival.slots import TRIES_MAX, SlotStore, Trigger
 from mission.slots import Slot, SlotKind
 from tools.pack_software import pack
 

@@ -26,7 +26,8 @@ from flight.disk import RealDisk
 from flight.events import Rejected, TelemetryHeld
 from flight.ledger import Ledger
 from flight.services.keys import REFUSALS_TOLD_NS_MIN
-from flight.spacecraft import Spacecraft, SpacecraftConfig
+from flight.spacecraft import Spacecraft
+from flight.spacecraft_config import SpacecraftConfig
 from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.ends.keys import lay_keys
 from hil.streams import Streams

@@ -10,8 +10,8 @@ from flight.__main__ import BAD_INPUT_STATUS, CRASH_STATUS, main
 from flight.configuration import Configuration
 from flight.disk import RealDisk
 from flight.ledger import Ledger
-from flight.slots import SlotStore, Trigger
 from flight.spacecraft import Spacecraft
+from flight.survival.slots import SlotStore, Trigger
 from mission.slots import SlotKind
 
 

@@ -10,7 +10,7 @@ from ccsds.clcw import Clcw
 from ccsds.cltu import cltu_encode
 from ccsds.tc_frame import TcFrame, TcFrameKind
 from flight.disk import RealDisk
-from flight.live_queue import QUEUE_PACKETS_MAX
+from flight.link.live_queue import QUEUE_PACKETS_MAX
 from mission.channels import SPACECRAFT_ID, Downlink
 from mission.definition import DICTIONARY
 from mission.jobs import JobState

@@ -5,7 +5,7 @@ import pytest
 from ccsds.errors import MalformedError
 from ccsds.pus.telecommand import ALL_ACKS, Telecommand
 from ccsds.pus.verification import VerificationReport
-from flight.autonomy import Autonomy
+from flight.autonomy.autonomy import Autonomy
 from flight.books.housekeeping import HousekeepingSwitched
 from flight.disk import RealDisk
 from flight.ledger import Ledger

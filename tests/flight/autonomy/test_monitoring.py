@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from flight.checks import STATUS_TABLE, Turn
+from flight.autonomy.checks import STATUS_TABLE, Turn
 from flight.disk import RealDisk
 from mission.definition import DICTIONARY
 from mission.monitoring import MONITORS_MAX, CheckKind, CheckStatus

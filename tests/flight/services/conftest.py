@@ -23,7 +23,8 @@ from ccsds.tm_frame import TmFrame
 from ccsds.tm_packets import PacketAssembler
 from flight.disk import directory_of
 from flight.events import Announced, CommandAnswered, Rejected
-from flight.spacecraft import Spacecraft, SpacecraftConfig
+from flight.spacecraft import Spacecraft
+from flight.spacecraft_config import SpacecraftConfig
 from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.ends.keys import lay_keys
 from hil.streams import Streams

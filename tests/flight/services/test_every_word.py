@@ -15,7 +15,7 @@ from ccsds.errors import MalformedError
 from ccsds.pus.telecommand import Telecommand
 from flight.disk import RealDisk
 from flight.jobs.recipe import load_recipe
-from flight.slots import Begun, SlotStore
+from flight.survival.slots import Begun, SlotStore
 from hil.tabletop.operator import SOURCE_ID, Operator
 from mission.channels import Apid
 from mission.definition import DICTIONARY

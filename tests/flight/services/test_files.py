@@ -8,7 +8,7 @@ import pytest
 from ccsds.cfdp.codes import ConditionCode
 from ccsds.sdls.key_file import End
 from ccsds.sdls.key_state import KeyOperation
-from flight.file_digests import DIGESTS_MAX, SLICE_OCTETS
+from flight.filestore.file_digests import DIGESTS_MAX, SLICE_OCTETS
 from mission.channels import SPACECRAFT_ENTITY, Downlink
 from mission.transfers import FileKind, TransferRole
 

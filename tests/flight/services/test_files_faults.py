@@ -13,9 +13,9 @@ from ccsds.cfdp.tlv import FilestoreAction, FilestoreRequest
 from ccsds.packet import PacketType, SpacePacket
 from ccsds.pus.telecommand import Telecommand
 from flight.disk import RealDisk
-from flight.files import RESERVE_OCTETS, SEQUENCES_PER_BOOT
+from flight.filestore.files import RESERVE_OCTETS, SEQUENCES_PER_BOOT
 from flight.journal import Journal
-from flight.receipts import INTERVAL_NS, RESERVED_FRAMES_MAX
+from flight.link.receipts import INTERVAL_NS, RESERVED_FRAMES_MAX
 from hil.disk.simulated_disk import SimulatedDisk
 from hil.streams import Streams
 from mission.channels import GROUND_ENTITY, SPACECRAFT_ENTITY, Apid, Uplink

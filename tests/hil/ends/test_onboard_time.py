@@ -8,7 +8,8 @@ import pytest
 from ccsds.time import tai_ns_from_unix
 from flight.disk import RealDisk
 from flight.jobs.corpus import CorpusFile, Origin
-from flight.spacecraft import Spacecraft, SpacecraftConfig
+from flight.spacecraft import Spacecraft
+from flight.spacecraft_config import SpacecraftConfig
 from ground.events import EventReported, HousekeepingReceived, ReportReceived, SegmentCause, TimeSegmentBegan
 from ground.station import Station
 from ground.station_config import StationConfig

@@ -11,7 +11,8 @@ from ccsds.pus.verification import VerificationReport
 from ccsds.tc_frame import TcFrame, TcFrameKind
 from flight.jobs.corpus import CorpusFile, Origin
 from flight.ledger import Ledger
-from flight.spacecraft import Spacecraft, SpacecraftConfig
+from flight.spacecraft import Spacecraft
+from flight.spacecraft_config import SpacecraftConfig
 from ground.downlink import Downlink, Verified
 from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.streams import Streams

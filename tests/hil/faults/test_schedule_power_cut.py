@@ -10,7 +10,8 @@ from ccsds.pus.telecommand import Telecommand
 from ccsds.tc_frame import TcFrame, TcFrameKind
 from flight.jobs.corpus import CorpusFile, Origin
 from flight.ledger import Ledger
-from flight.spacecraft import Spacecraft, SpacecraftConfig
+from flight.spacecraft import Spacecraft
+from flight.spacecraft_config import SpacecraftConfig
 from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.streams import Streams
 from mission.channels import SPACECRAFT_ID, Apid

@@ -11,7 +11,8 @@ from ccsds.cltu import cltu_encode
 from ccsds.packet import PACKET_OCTETS_MIN, idle_packet
 from ccsds.tc_frame import TcFrame, TcFrameKind
 from flight.disk import RealDisk
-from flight.spacecraft import Spacecraft, SpacecraftConfig
+from flight.spacecraft import Spacecraft
+from flight.spacecraft_config import SpacecraftConfig
 from ground.events import LinkChanged
 from ground.files import FilesHome
 from ground.station import Station

@@ -25,7 +25,8 @@ from flight.books.commands import Executed
 from flight.commit import Commit
 from flight.disk import RealDisk
 from flight.journal import Journal
-from flight.spacecraft import Spacecraft, SpacecraftConfig
+from flight.spacecraft import Spacecraft
+from flight.spacecraft_config import SpacecraftConfig
 from ground.cop_keeper import recovery_bound_ns
 from ground.events import CommandIssued, CommandStaged, CopAlert, CopInitialised, Stage
 from ground.station import Station

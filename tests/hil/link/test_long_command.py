@@ -21,7 +21,8 @@ from flight.disk import RealDisk
 from flight.events import Rejected
 from flight.jobs.corpus import CorpusFile, Origin
 from flight.journal import Journal
-from flight.spacecraft import Spacecraft, SpacecraftConfig
+from flight.spacecraft import Spacecraft
+from flight.spacecraft_config import SpacecraftConfig
 from ground.events import CommandStaged, Stage
 from ground.station import Station
 from ground.station_config import StationConfig

@@ -9,7 +9,7 @@ import sqlite3
 import msgspec
 
 from ccsds.pus.telemetry import Telemetry
-from flight.packet_store import PacketStore
+from flight.storage.packet_store import PacketStore
 from ground.archive.history import History
 from hil.run.run import prepare_folder
 from hil.scenario.scenario import parse_scenario

@@ -14,9 +14,9 @@ from ccsds.sdls.window import Place, ReplayWindow
 from ccsds.tc_frame import TcFrameKind
 from flight.jobs.train import TrainJob
 from flight.ledger import Ledger
-from flight.live_queue import QUEUE_PACKETS_MAX, LiveQueue
+from flight.link.live_queue import QUEUE_PACKETS_MAX, LiveQueue
+from flight.link.uplink import UplinkReceiver
 from flight.spacecraft import Spacecraft
-from flight.uplink import UplinkReceiver
 from ground.tracker import Tracker
 from hil.__main__ import main
 from hil.disk.faulty_disk import FaultyDisk

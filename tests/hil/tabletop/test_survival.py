@@ -2,9 +2,9 @@
 
 import pytest
 
-from flight.mode import TABLE, Trigger
 from flight.services.boots import BootPolicy, BootService
-from flight.watchdog import Watchdog
+from flight.survival.mode import TABLE, Trigger
+from flight.survival.watchdog import Watchdog
 from hil.tabletop.survival import COMMANDABLE_S_MAX, STRIKES, Strike, SurvivalRun
 from mission.modes import Mode
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from flight.disk import Disk
-from flight.folder import Folder
+from flight.filestore.folder import Folder
 
 JOBS_DIRECTORY = "jobs"
 MODEL_NAME = "model.safetensors"

@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from flight.disk import RealDisk
-from flight.mode import ENTER, TABLE, Trigger, diagram, follow
+from flight.survival.mode import ENTER, TABLE, Trigger, diagram, follow
 from hil.tabletop.operator import Operator
 from mission.failures import FailureCode
 from mission.modes import Mode

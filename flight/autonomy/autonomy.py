@@ -1,28 +1,28 @@
 """What the spacecraft does by itself: the schedule, procedures, monitoring and reactions, put together.
 
 Each works by its own book in the ledger. What any of them releases takes the way of a telecommand of the ground; what
-one causes, another may answer, up to a bound (`flight.causes`).
+one causes, another may answer, up to a bound (`flight.autonomy.causes`).
 """
 
 from collections.abc import Callable
 
 from ccsds.deadline import earliest
 from flight.acceptance import Acceptance
-from flight.causes import Causes
+from flight.autonomy.causes import Causes
+from flight.autonomy.monitoring import Monitoring
+from flight.autonomy.reacting import Reacting
+from flight.autonomy.release import Release
+from flight.autonomy.timeline import Timeline
 from flight.disk import Disk
 from flight.ledger import Ledger
-from flight.monitoring import Monitoring
 from flight.parameters import ParameterPool
 from flight.procedures.runner import ProcedureRunner
-from flight.reacting import Reacting
-from flight.release import Release
 from flight.reporter import Reporter
 from flight.services.monitoring import MonitoringService
 from flight.services.procedures import ProcedureService
 from flight.services.reactions import ReactionService
 from flight.services.schedule import ScheduleService
 from flight.services.service import Service
-from flight.timeline import Timeline
 from mission.dictionary import Dictionary
 from mission.schedule import Fate
 

@@ -16,9 +16,9 @@ from typing import Any
 from ccsds.cfdp.intervals import IntervalSet
 from ccsds.crc import CRC16_OCTETS
 from ccsds.pus.telemetry import OVERHEAD_OCTETS, Telemetry
-from flight.packet_store import PacketStore
-from flight.packet_stores import PacketStores
 from flight.reporter import Reporter
+from flight.storage.packet_store import PacketStore
+from flight.storage.packet_stores import PacketStores
 from mission.channels import Apid
 from mission.schedule import Switch
 from mission.storage import (
@@ -53,7 +53,7 @@ class _Retrieval:
 
 
 class Playback:
-    """What goes down on the channel of stored telemetry; a `flight.downlink_channel.PacketSource`.
+    """What goes down on the channel of stored telemetry; a `flight.link.downlink_channel.PacketSource`.
 
     Args:
         stores: What there is.
@@ -84,11 +84,11 @@ class Playback:
 
     @property
     def is_empty(self) -> bool:
-        """See `flight.downlink_channel.PacketSource`."""
+        """See `flight.link.downlink_channel.PacketSource`."""
         return not self._retrievals and self._next_open() is None
 
     def next_packet(self, now_ns: int) -> bytes | None:
-        """See `flight.downlink_channel.PacketSource`."""
+        """See `flight.link.downlink_channel.PacketSource`."""
         while self._retrievals:
             retrieval = self._retrievals[0]
             packet = self._content(retrieval.store, lambda retrieval=retrieval: _pop(retrieval), now_ns, retrieval)

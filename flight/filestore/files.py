@@ -26,12 +26,12 @@ from ccsds.packet import HEADER_OCTETS, SEQUENCE_COUNT_MAX, PacketType, SpacePac
 from ccsds.sdls.association import Link
 from ccsds.sdls.security import Security
 from flight.disk import Disk
-from flight.file_log import FileLog
-from flight.folder import Folder
+from flight.filestore.file_log import FileLog
+from flight.filestore.folder import Folder
+from flight.filestore.shelf import Shelf
 from flight.journal import Journal
 from flight.parameters import Source
 from flight.reporter import Reporter, clip_reason
-from flight.shelf import Shelf
 from mission.channels import Apid, Downlink
 from mission.files import FILES_DIRECTORY, spacecraft_mib
 from mission.profiles import LinkProfile
@@ -112,11 +112,11 @@ class Files:
 
     @property
     def is_empty(self) -> bool:
-        """See `flight.downlink_channel.PacketSource`."""
+        """See `flight.link.downlink_channel.PacketSource`."""
         return self._entity is None or not self._entity.wants_to_transmit
 
     def next_packet(self, now_ns: int) -> bytes | None:
-        """Give the PDU that is most urgent now in its packet; see `flight.downlink_channel.PacketSource`."""
+        """Give the PDU that is most urgent now in its packet; see `flight.link.downlink_channel.PacketSource`."""
         pdu = self._entity.transmit(now_ns) if self._entity is not None else None
         self.follow(now_ns)
         if pdu is None:

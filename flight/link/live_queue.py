@@ -16,7 +16,8 @@ from flight.reporter import Priority, Statement
 from mission.channels import Apid
 from mission.storage import StoreId
 
-# Packets that wait for the transmitter, about 200 octets each. What waits longer is played back (`flight.playback`).
+# Packets that wait for the transmitter, about 200 octets each. What waits longer is played back
+# (`flight.storage.playback`).
 QUEUE_PACKETS_MAX = 1_024
 
 # What was said longer than this before contact came is not live any more, if it is stored.

@@ -12,8 +12,8 @@ from flight.configuration import Configuration, configure
 from flight.disk import RealDisk
 from flight.services.boots import BootPolicy
 from flight.services.slots import SlotService
-from flight.slots import TABLE, TRIES_MAX, Begun, SlotState, SlotStore, Trigger
-from flight.survival import SurvivalConfig
+from flight.survival.slots import TABLE, TRIES_MAX, Begun, SlotState, SlotStore, Trigger
+from flight.survival.survival import SurvivalConfig
 from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.streams import Streams
 from hil.tabletop.operator import Operator

@@ -15,9 +15,9 @@ from ccsds.sdls.key_file import End
 from ccsds.sdls.security import Security
 from ccsds.tm_packets import PacketAssembler
 from flight.disk import RealDisk
-from flight.downlink_channel import DownlinkChannel, Packing
-from flight.files import JOURNAL_PATH, Files
+from flight.filestore.files import JOURNAL_PATH, Files
 from flight.journal import Journal
+from flight.link.downlink_channel import DownlinkChannel, Packing
 from flight.reporter import Reporter
 from hil.ends.keys import lay_keys
 from hil.streams import Streams

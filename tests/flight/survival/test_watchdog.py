@@ -3,7 +3,7 @@
 import pytest
 
 from flight.disk import RealDisk
-from flight.watchdog import PATIENCE_NS, PULSE_NS, Part, Watchdog
+from flight.survival.watchdog import PATIENCE_NS, PULSE_NS, Part, Watchdog
 from hil.tabletop.operator import Operator
 from mission.boots import ResetReason
 

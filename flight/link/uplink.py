@@ -21,8 +21,8 @@ from ccsds.sdls.window import Receipt
 from ccsds.tc_frame import TcFrame
 from ccsds.tc_segment import SEGMENT_HEADER_OCTETS
 from flight.events import Event, Rejected
-from flight.link_counts import LinkCounts
-from flight.segments import SegmentReceiver
+from flight.link.link_counts import LinkCounts
+from flight.link.segments import SegmentReceiver
 from mission.channels import SPACECRAFT_ID, Apid, Uplink
 from mission.link import UplinkCount
 from mission.profiles import LinkProfile

@@ -3,19 +3,19 @@
 from dataclasses import dataclass, field
 
 from ccsds.deadline import earliest
-from flight.boot_mark import BootMarks
 from flight.commit import Change
 from flight.events import Event, ResetDue
 from flight.jobs.engine import Engine
 from flight.ledger import Ledger
-from flight.mode import Trigger
 from flight.parameters import ParameterPool
 from flight.reporter import Reporter
 from flight.services.boots import BootPolicy, BootService, Start
 from flight.services.mode import ModeService
 from flight.services.safeguards import SafeguardService
 from flight.services.service import Service
-from flight.watchdog import Part
+from flight.survival.boot_mark import BootMarks
+from flight.survival.mode import Trigger
+from flight.survival.watchdog import Part
 from mission.boots import ResetReason
 from mission.modes import Mode
 from mission.words.boots import STARVING

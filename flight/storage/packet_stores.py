@@ -10,9 +10,9 @@ from ccsds.pus.telemetry import Telemetry
 from flight.books.storage import NumbersReserved
 from flight.disk import Disk
 from flight.ledger import Ledger
-from flight.packet_store import PacketStore
 from flight.parameters import Source
 from flight.reporter import Reporter, Statement, clip_reason
+from flight.storage.packet_store import PacketStore
 from mission.channels import Apid
 from mission.storage import URGENT_SEVERITY_MIN, StoreId, store_of
 from mission.words.core import STORE_FAILED

@@ -8,8 +8,8 @@ from ccsds.cltu import cltu_encode
 from ccsds.packet import PacketType, SpacePacket
 from ccsds.tc_frame import UNLOCK, TcFrame, TcFrameKind
 from ccsds.tc_segment import cut_packet
-from flight.link_counts import LinkCounts
-from flight.uplink import UplinkReceiver
+from flight.link.link_counts import LinkCounts
+from flight.link.uplink import UplinkReceiver
 from mission.channels import SPACECRAFT_ID, Apid, Uplink
 from mission.link import UplinkCount
 from mission.profiles import find_profile

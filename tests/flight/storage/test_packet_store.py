@@ -6,7 +6,7 @@ from ccsds.pus.telemetry import Telemetry
 from flight.books.storage import StoreConfirmed
 from flight.disk import RealDisk
 from flight.ledger import Ledger
-from flight.packet_store import MARKED_OCTETS, RESERVED_COUNT, PacketStore
+from flight.storage.packet_store import MARKED_OCTETS, RESERVED_COUNT, PacketStore
 from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.streams import Streams
 from hil.tabletop.operator import NS_PER_S as SECOND
@@ -116,7 +116,7 @@ def test_what_was_not_confirmed_is_told_as_overwritten_to_the_packet(tmp_path):
 
 
 def test_what_is_kept_of_what_was_read_is_bounded_and_all_of_it_is_read_all_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr("flight.packet_store.CACHE_OCTETS_MAX", 500)
+    monkeypatch.setattr("flight.storage.packet_store.CACHE_OCTETS_MAX", 500)
     store = PacketStore(StoreId.EVENTS, disk := RealDisk(tmp_path), Ledger(disk), 1 << 20)
     numbers = []
     for at in range(200):

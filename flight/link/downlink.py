@@ -1,10 +1,10 @@
 """From what is to be said to octets on the line: virtual channels by urgency, TM frames with the CLCW, coding chain.
 
 Frames are made when the transmitter asks for one, so that the most urgent packet leaves first: live telemetry before
-playback of stored telemetry and files, each on its own virtual channel (`flight.downlink_channel`), so that it never
-waits behind more than the frame that is on its way. Playback and files share what live telemetry leaves: three frames
-of playback for one of files while both wait, since telemetry is small and tells what happened, but a backlog of days
-must not hold up a file for a pass.
+playback of stored telemetry and files, each on its own virtual channel (`flight.link.downlink_channel`), so that it
+never waits behind more than the frame that is on its way. Playback and files share what live telemetry leaves: three
+frames of playback for one of files while both wait, since telemetry is small and tells what happened, but a backlog of
+days must not hold up a file for a pass.
 
 With keys, no frame with packets leaves unless it is protected. If it cannot be, packets wait, and idle frames, which
 travel clear, bring the CLCW down; else a frame that only brings the CLCW is a live one with an idle packet.
@@ -18,11 +18,11 @@ from ccsds.sdls.security import Security
 from ccsds.sync import TmEncoder
 from ccsds.tm_frame import ONLY_IDLE, TmFrame
 from flight.clock import Clock
-from flight.downlink_channel import DownlinkChannel, PacketSource, Packing
 from flight.events import Event
-from flight.live_queue import LiveQueue
-from flight.playback import Playback
+from flight.link.downlink_channel import DownlinkChannel, PacketSource, Packing
+from flight.link.live_queue import LiveQueue
 from flight.reporter import Statement
+from flight.storage.playback import Playback
 from flight.time_reports import TimeReports
 from mission.channels import SPACECRAFT_ID, Downlink
 from mission.profiles import LinkProfile

@@ -6,7 +6,7 @@ import pytest
 
 from ccsds.errors import MisuseError
 from flight.disk import RealDisk
-from flight.folder import Folder
+from flight.filestore.folder import Folder
 
 
 @pytest.fixture

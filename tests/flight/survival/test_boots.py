@@ -2,12 +2,12 @@
 
 import pytest
 
-from flight.boot_mark import PATH, RESETS_KEPT_MAX, SLOT_OCTETS, BootMark, BootMarks
 from flight.crash import CALLS_MAX, describe_exception
 from flight.disk import RealDisk
 from flight.ledger import Ledger
 from flight.services.boots import RESET_DELAY_NS, BootPolicy, note_crash
-from flight.survival import SurvivalConfig
+from flight.survival.boot_mark import PATH, RESETS_KEPT_MAX, SLOT_OCTETS, BootMark, BootMarks
+from flight.survival.survival import SurvivalConfig
 from hil.disk.faulty_disk import FaultyDisk
 from hil.streams import Streams
 from hil.tabletop.operator import NS_PER_S as SECOND

@@ -3,8 +3,8 @@
 import pytest
 
 from flight.disk import RealDisk
-from flight.folder import Folder
-from flight.shelf import Shelf
+from flight.filestore.folder import Folder
+from flight.filestore.shelf import Shelf
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from itertools import takewhile
 
 from ccsds.deadline import earliest
+from flight.autonomy.passes import Passes
+from flight.autonomy.release import Release
 from flight.books.schedule import ActivitiesSkipped, Activity, ActivityBegun, ActivityEnded, AnchorPassed
 from flight.ledger import Ledger
-from flight.passes import Passes
-from flight.release import Release
 from flight.reporter import Reporter, clip_reason
 from mission.schedule import TOLD_ACTIVITIES_MAX, Fate, Late
 from mission.words.core import STORE_FAILED

@@ -13,10 +13,10 @@ from typing import Any
 
 from ccsds.deadline import earliest
 from ccsds.errors import MisuseError
-from flight.agenda import Agenda
+from flight.autonomy.agenda import Agenda
+from flight.autonomy.checks import STATUS_TABLE, Check, Turn, make_check
 from flight.beat import next_beat
 from flight.books.monitoring import Monitor
-from flight.checks import STATUS_TABLE, Check, Turn, make_check
 from flight.ledger import Ledger
 from flight.parameters import ParameterPool
 from flight.reporter import Reporter

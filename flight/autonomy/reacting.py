@@ -11,13 +11,13 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from flight.autonomy.causes import Causes
+from flight.autonomy.release import Release
+from flight.autonomy.timeline import STORE_RETRY_NS
 from flight.books.reactions import Key, ReactionBegun, ReactionEnded, ReactionsSwitched
-from flight.causes import Causes
 from flight.ledger import Ledger
 from flight.parameters import ParameterPool
-from flight.release import Release
 from flight.reporter import Reporter, clip_reason
-from flight.timeline import STORE_RETRY_NS
 from mission.dictionary import EventDefinition
 from mission.monitoring import REACTION_DEPTH_MAX
 from mission.schedule import Fate

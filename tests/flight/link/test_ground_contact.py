@@ -12,8 +12,9 @@ from ccsds.sdls.key_file import End
 from ccsds.sdls.security import Security
 from ccsds.tc_frame import UNLOCK, TcFrame, TcFrameKind
 from flight.disk import RealDisk
-from flight.ground_contact import GroundContact
-from flight.spacecraft import Spacecraft, SpacecraftConfig
+from flight.link.ground_contact import GroundContact
+from flight.spacecraft import Spacecraft
+from flight.spacecraft_config import SpacecraftConfig
 from hil.ends.keys import lay_keys
 from hil.streams import Streams
 from hil.tabletop.operator import IdleWorker

@@ -1,0 +1,1 @@
+"""What the spacecraft does by itself: schedule, monitors, reactions."""

@@ -1,0 +1,1 @@
+"""Packet stores: what is kept while nobody listens, and its playback."""

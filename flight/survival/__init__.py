@@ -1,0 +1,1 @@
+"""What keeps the spacecraft alive: mode, boots, slots, watchdog."""
