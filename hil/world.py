@@ -373,14 +373,11 @@ class World:
             if deadline_ns is not None and deadline_ns < next_ns:
                 next_ns = deadline_ns
         for line, end in ((self.up, self.station), (self.down, self.spacecraft)):
-            is_busy = self.now_ns < line.free_at_ns
+            # A core is called when it says so; and asked for octets when its line falls free, of which it says nothing.
             deadline_ns = end.next_deadline()
-            if deadline_ns is not None and is_busy and deadline_ns <= self.now_ns:
-                # All that could be done was: what is due still is a frame, and waits for the one that is leaving.
-                deadline_ns = line.free_at_ns
             if deadline_ns is not None and deadline_ns < next_ns:
                 next_ns = deadline_ns
-            if end.may_transmit and is_busy and line.free_at_ns < next_ns:
+            if end.may_transmit and self.now_ns < line.free_at_ns < next_ns:
                 next_ns = line.free_at_ns
         change_ns = self._plan.next_change_ns(self.now_ns)
         if change_ns is not None and change_ns < next_ns:
