@@ -3,8 +3,9 @@
 A sample is a pair: what the on-board clock said when a frame began to leave (a time report tells it), and when the
 station began to receive that frame, by its own monotonic clock, less the light time if that is known. Within a segment
 the line is fitted so that a minority of samples, however wrong, does not move it: the slope is the median of the slopes
-of all pairs (Theil and Sen), the offset the median of what is left. A few samples over a short time say little of the
-slope; it is drawn towards none, as far as an oscillator can be trusted.
+of all pairs (Theil and Sen), the offset the median of what is left. A few samples, or those of a short time, say
+nothing of the slope: it is what it was in the segment before, or none, known as well as an oscillator can be trusted.
+Some more say little, and it is drawn towards that.
 
 A clock that is set begins a new segment: at once if the spacecraft says so, else when several samples in a row agree
 with each other and not with the line. It reads no clock and asks for nothing.
@@ -29,6 +30,10 @@ NEAR_NS_MIN = 20_000
 NEAR_SPREADS = 6.0
 # Crystals of boards are good to tens of parts in a million; the slope of few samples is believed as far as that.
 DRIFT_PPM_EXPECTED = 50.0
+# Of fewer samples, or of so short a time, one late frame would make the slope: with two, a millisecond late over a second
+# is a thousand parts in a million. The median of all pairs of five outvotes one.
+DRIFT_SAMPLES_MIN = 5
+DRIFT_SPAN_NS_MIN = 5 * NS_PER_S
 # How late frames are on a computer with an event loop. Until this many samples are there, their own spread counts less.
 JITTER_NS_EXPECTED = 1_000_000
 JITTER_SAMPLES = 10
@@ -209,7 +214,7 @@ class TimeCorrelation:
         apart = x[columns] - x[rows]
         is_apart = apart > _PAIR_S_MIN
         drift, error = self._prior_drift_ppm, self._prior_error_ppm
-        if is_apart.any():
+        if len(at_ns) >= DRIFT_SAMPLES_MIN and at_ns[-1] - at_ns[0] >= DRIFT_SPAN_NS_MIN:
             # A nanosecond a second is a part in 10^9.
             slope = float(np.median((y[columns] - y[rows])[is_apart] / apart[is_apart])) / 1e3
             scatter = y - slope * 1e3 * x

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ground.time_correlation import SAMPLES_MAX, TimeCorrelation
+from ground.time_correlation import DRIFT_PPM_EXPECTED, DRIFT_SAMPLES_MIN, SAMPLES_MAX, TimeCorrelation
 
 SECOND = 1_000_000_000
 BASE_NS = 2 * 10**18
@@ -50,6 +50,26 @@ def test_a_drift_of_twenty_parts_in_a_million_is_found_within_two_minutes_under_
     # One-sided delays stay in the offset by their median, which nothing on this way can tell.
     assert abs(sky.error_ns(299)) < 1.0 * sky.jitter_ns
     assert sky.segments == [0]
+
+
+@pytest.mark.parametrize(
+    ("samples", "interval_s"), [(2, 1.0), (2, 600.0), (DRIFT_SAMPLES_MIN - 1, 60.0), (40, 0.1)], ids=str
+)
+def test_few_samples_or_a_short_time_say_nothing_of_the_drift(samples, interval_s):
+    sky = Sky(0, drift_ppm=0.0, jitter_ns=5e6, late_share=0)
+    for number in range(samples):
+        sky.report(number * interval_s)
+    assert sky.correlation.fit.drift_ppm == 0.0
+    assert sky.correlation.fit.drift_error_ppm == DRIFT_PPM_EXPECTED
+
+
+def test_one_late_frame_among_the_first_that_count_moves_the_drift_less_than_a_crystal_would():
+    sky = Sky(0, drift_ppm=0.0, jitter_ns=0, late_share=0)
+    for at_s in (0, 1, 2, 3):
+        sky.report(at_s)
+    sky.correlation.observe(6 * SECOND + 400_000_000, sky.tai(6 * SECOND))
+    assert sky.correlation.fit.samples == DRIFT_SAMPLES_MIN
+    assert abs(sky.correlation.fit.drift_ppm) < DRIFT_PPM_EXPECTED
 
 
 def test_without_jitter_it_is_exact_to_microseconds_within_a_minute():
