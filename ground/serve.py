@@ -13,8 +13,6 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ccsds.errors import MalformedError, MisuseError
@@ -45,8 +43,9 @@ from ground.events import (
 from ground.file_store import DirectoryStore
 from ground.files import FilesHome
 from ground.pass_plan import PassPlan, read_pass_plan
+from ground.serve_config import ServeConfig
 from ground.server.app import make_app
-from ground.server.doors import Doors, WebAddress, load_certificate
+from ground.server.doors import Doors, load_certificate
 from ground.server.operations import Operations
 from ground.server.procedures import Procedures
 from ground.station import Station
@@ -57,7 +56,6 @@ from ground.transfer_events import (
     TransferFinished,
 )
 from mission.definition import DICTIONARY
-from mission.profiles import LinkProfile
 from ports.drive import PortDown, PortUp, drive
 from ports.key_directory import opened_keys
 from ports.url import parse_url
@@ -65,46 +63,8 @@ from ports.url import parse_url
 # Telemetry waits this long for its commit, and is lost with the power then; commands never wait.
 COMMIT_INTERVAL_S = 1.0
 
-
-@dataclass(frozen=True, kw_only=True)
-class ServeConfig:
-    """What one station in service needs."""
-
-    link: str
-    """Link URL."""
-    profile: LinkProfile
-    archive_path: Path
-    socket_path: Path
-    keys_path: Path | None = None
-    """Key file of the ground, or None on a bench: then every frame is believed, and commands travel clear."""
-    light_time_ns: int | None = None
-    """Light time of one way, of a far spacecraft or a network; None: commands and their acceptance tell it."""
-    files_path: Path | None = None
-    """Directory of files that came and go, or None: beside the archive."""
-    web: WebAddress | None = None
-    """Where the API and the console are for browsers, or None: nowhere."""
-    web_names: tuple[str, ...] = ()
-    """Names by which browsers ask for it, beside its own and plain addresses."""
-    users_path: Path | None = None
-    """File of the people who may come in there, or None: only on a loopback address, where one person is alone."""
-    passes_path: Path | None = None
-    """File of the passes that are expected (`ground.pass_plan`), or None: none are known."""
-    rules_path: Path | None = None
-    """File of the station's own limits and derived parameters, or None: those of the dictionary alone."""
-    procedures_path: Path | None = None
-    """Directory of the procedures that people may have the station run, or None: none."""
-    has_console: bool = True
-    """Whether the console is at that address, where it is installed."""
-
-    @property
-    def files_directory(self) -> Path:
-        """Where files are."""
-        return self.files_path or self.archive_path.with_name(self.archive_path.name + ".files")
-
-    @property
-    def audit_path(self) -> Path:
-        """Where the record is of what was done."""
-        return self.archive_path.with_name(self.archive_path.name + ".audit")
+# What a rule of retention removes in an hour is a thousandth of what a month's archive holds.
+RETAIN_INTERVAL_S = 3600.0
 
 
 def run(config: ServeConfig, *, say: Callable[[str], None]) -> None:
@@ -240,6 +200,8 @@ class StationService:
             asyncio.create_task(self._commit_regularly()),
             asyncio.create_task(self._stopped.wait()),
         }
+        if config.retention is not None:
+            tasks.add(asyncio.create_task(self._retain_regularly(config.retention)))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -270,6 +232,18 @@ class StationService:
             except sqlite3.Error as error:
                 self._broadcast([self._archive_failed(error)])
                 self._mend(error)
+
+    async def _retain_regularly(self, rule: Rule) -> None:
+        while True:
+            try:
+                removed = self.retain(rule)
+            except sqlite3.Error as error:
+                self._broadcast([self._archive_failed(error)])
+            else:
+                if any(removed.values()):
+                    told = ", ".join(f"{count} {kind}" for kind, count in removed.items())
+                    self._say(f"archive: {told} removed, as --keep-... says")
+            await asyncio.sleep(RETAIN_INTERVAL_S)
 
     def _open_archive(self) -> Archive:
         """Open the archive; one that is damaged is set aside, and a fresh one made.

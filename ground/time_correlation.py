@@ -30,8 +30,8 @@ NEAR_NS_MIN = 20_000
 NEAR_SPREADS = 6.0
 # Crystals of boards are good to tens of parts in a million; the slope of few samples is believed as far as that.
 DRIFT_PPM_EXPECTED = 50.0
-# Of fewer samples, or of so short a time, one late frame would make the slope: with two, a millisecond late over a second
-# is a thousand parts in a million. The median of all pairs of five outvotes one.
+# Of fewer samples, or of so short a time, one late frame would make the slope: with two, a millisecond over a second is
+# a thousand parts in a million. The median of all pairs of five outvotes one.
 DRIFT_SAMPLES_MIN = 5
 DRIFT_SPAN_NS_MIN = 5 * NS_PER_S
 # How late frames are on a computer with an event loop. Until this many samples are there, their own spread counts less.

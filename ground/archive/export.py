@@ -1,8 +1,8 @@
 """Writing what an archive holds for other programs: CSV, the packets as they came, or Parquet (with pyarrow).
 
-Of one report CSV and Parquet have a column for each of its values; of all reports a line for each value. Times are
-on-board time, in UTC and in nanoseconds of TAI. It writes into a file beside the one asked for, which takes its name
-when it is whole.
+Of one report CSV and Parquet have a column for each of its values; of all reports CSV has a line for each value. Times
+are on-board time, in UTC and in nanoseconds of TAI. It writes into a file beside the one asked for, which takes its
+name when it is whole.
 """
 
 import csv
@@ -126,7 +126,12 @@ def _fields(records: Records) -> list[str]:
 def _alike(column: list[Any]) -> list[Any]:
     """Give a column of one kind: numbers of both kinds are real, anything else is text."""
     kinds = {type(each) for each in column if each is not None}
-    if kinds <= {int} or len(kinds) < 2:
+    if kinds == {int}:
+        numbers = [each for each in column if each is not None]
+        # A column of Parquet has 64 bits, with a sign or without.
+        if max(numbers) < 1 << (63 if min(numbers) < 0 else 64) and min(numbers) >= -(1 << 63):
+            return column
+    elif len(kinds) < 2:
         return column
     if kinds <= {int, float}:
         return [None if each is None else float(each) for each in column]

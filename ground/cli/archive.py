@@ -128,13 +128,7 @@ def retain(
 ) -> None:
     """Remove what is not to be kept; commands and the audit always are. The station must not be in service."""
     with plain_errors(), _whole(path):
-        octets = _amount("size", size, _UNITS_OCTETS)
-        rule = Rule(
-            frames_s=_amount("frames", frames, _UNITS_S),
-            events_s=_amount("events", events, _UNITS_S),
-            telemetry_s=_amount("telemetry", telemetry, _UNITS_S),
-            size_octets=None if octets is None else int(octets),
-        )
+        rule = read_rule(frames, events, telemetry, size)
         if not path.is_file():
             raise MisuseError(f"expected an archive of a station at {path}, found no file")
         archive = Archive.open(path, draw_source_id=_draw_identity, unix_ns=time.time_ns())
@@ -172,6 +166,21 @@ def replay(start: str | None, end: str | None, speed: float, as_json: bool, path
             click.echo(
                 f"{len(told.snapshot()['housekeeping'])} housekeeping reports, {len(jobs)} jobs known at the end"
             )
+
+
+def read_rule(frames: str | None, events: str | None, telemetry: str | None, size: str | None) -> Rule:
+    """Read a rule of retention as it is typed: 30d, 5y, 20GB.
+
+    Raises:
+        MisuseError: One of them is no such amount.
+    """
+    octets = _amount("size", size, _UNITS_OCTETS)
+    return Rule(
+        frames_s=_amount("frames", frames, _UNITS_S),
+        events_s=_amount("events", events, _UNITS_S),
+        telemetry_s=_amount("telemetry", telemetry, _UNITS_S),
+        size_octets=None if octets is None else int(octets),
+    )
 
 
 @contextlib.contextmanager

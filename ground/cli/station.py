@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 
 from ground import presentation
+from ground.cli.archive import read_rule
 from ground.cli.options import default_archive_path, json_option, plain_errors, socket_option, to_json
 from ground.client import Client
 from mission.profile_file import open_profile
@@ -100,6 +101,10 @@ _UNINTERESTING = frozenset({"FrameReceived", "ReportReceived", "HousekeepingRece
     show_default="what commands and their acceptance tell",
     help="Microseconds that a signal takes one way, for the correlation of the clocks.",
 )
+@click.option("--keep-frames", help="Each hour, remove raw frames that came longer ago: 30d.")
+@click.option("--keep-events", help="Each hour, remove events that came longer ago.")
+@click.option("--keep-telemetry", help="Each hour, remove reports made longer ago: 5y. Plots of them stay.")
+@click.option("--keep-size", help="Each hour, remove the oldest frames, then reports, of what is more: 20GB.")
 @click.option("--insecure", is_flag=True, help="Believe every frame. For a bench, never for a radio.")
 @socket_option
 def serve(
@@ -117,6 +122,10 @@ def serve(
     tls_key: Path | None,
     web_names: tuple[str, ...],
     light_time_us: int | None,
+    keep_frames: str | None,
+    keep_events: str | None,
+    keep_telemetry: str | None,
+    keep_size: str | None,
     insecure: bool,
     socket_path: Path,
 ) -> None:
@@ -130,6 +139,7 @@ def serve(
         parse_url(link)
         link_profile = open_profile(profile)
         require_choice(keys_path, insecure)
+        rule = read_rule(keep_frames, keep_events, keep_telemetry, keep_size)
         config = ServeConfig(
             link=link,
             profile=link_profile,
@@ -144,6 +154,7 @@ def serve(
             web_names=web_names,
             users_path=users_path,
             procedures_path=procedures_path,
+            retention=rule if rule.plain() else None,
         )
         run(config, say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True))
 

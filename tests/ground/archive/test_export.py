@@ -1,7 +1,7 @@
 """What is exported is what is in the archive, in the words of who asked; a replay reads packets as the station does."""
 
 import csv
-import importlib.util
+import sys
 
 import pytest
 
@@ -46,19 +46,32 @@ def test_one_report_goes_as_a_column_for_each_value(tmp_path):
             export(history, tmp_path / "out", "xml", *ALL)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("pyarrow") is not None, reason="pyarrow is installed")
-def test_without_pyarrow_parquet_says_what_to_install(tmp_path):
+def test_without_pyarrow_parquet_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     with opened(tmp_path / "a.sqlite") as (_, history), pytest.raises(MisuseError, match="pip install pyarrow"):
         export(history, tmp_path / "out.parquet", "parquet", *ALL, "core")
 
 
 def test_parquet_has_what_csv_has(tmp_path):
-    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed: pip install pyarrow")
     with opened(tmp_path / "a.sqlite") as (archive, history):
-        archive.record([report(T0_NS, {"x": 1, "m": "A"}), report(T0_NS + 1, {"x": 1.5})], 0)
+        first = {"x": 1, "m": "A", "n": (1 << 64) - 1, "list": [1, 2], "mixed": 1, "nan": float("nan")}
+        archive.record([report(T0_NS, first), report(T0_NS + NS_PER_S, {"x": 1.5, "n": -1, "mixed": "two"})], 0)
+        archive.record([report(T0_NS + 1, {"z": True}, "jobs")], 0)
         archive.commit()
         assert export(history, tmp_path / "out.parquet", "parquet", *ALL, "core") == 2
-    assert parquet.read_table(tmp_path / "out.parquet").to_pydict()["x"] == [1.0, 1.5]
+        with pytest.raises(MisuseError, match="expected the name of one report for Parquet"):
+            export(history, tmp_path / "all.parquet", "parquet", *ALL)
+    assert parquet.read_table(tmp_path / "out.parquet").to_pydict() == {
+        "utc": ["2026-11-10T11:06:03.000Z", "2026-11-10T11:06:04.000Z"],
+        "tai_ns": [T0_NS, T0_NS + NS_PER_S],
+        "x": [1.0, 1.5],
+        "m": ["A", None],
+        "n": [float((1 << 64) - 1), -1.0],
+        "list": ["[1, 2]", None],
+        "mixed": ["1", "two"],
+        "nan": [None, None],
+    }
 
 
 def core(number: int) -> HousekeepingReceived:

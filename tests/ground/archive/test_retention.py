@@ -1,12 +1,17 @@
 """What is too old or too much goes, the plots of it and the commands stay."""
 
+import contextlib
 import sqlite3
+import time
+from dataclasses import replace
 
 import pytest
 
 from ccsds.cop1.fop import Service
 from ccsds.errors import MisuseError
 from ccsds.time import unix_ns_from_tai
+from ground import serve
+from ground.archive.archive import Archive
 from ground.archive.retention import Rule
 from ground.events import CommandIssued, FrameReceived, LinkChanged, LinkState
 from tests.ground.archive.conftest import NS_PER_S, T0_NS, opened, report
@@ -81,3 +86,39 @@ def test_nothing_goes_by_an_empty_rule(tmp_path):
 def test_a_rule_that_says_nothing_sensible_is_refused(value):
     with pytest.raises(MisuseError, match="frames_s: expected more than 0, found"):
         Rule(frames_s=value)
+
+
+class TestInService:
+    @pytest.fixture
+    def config(self, config, monkeypatch):
+        monkeypatch.setattr(serve, "RETAIN_INTERVAL_S", 0.2)
+        archive = Archive.open(config.archive_path, draw_source_id=lambda: 5, unix_ns=0)
+        now_ns = time.time_ns()
+        for age_s in (3 * DAY_S, 3 * DAY_S, 0):
+            frame = FrameReceived(time_ns=0, virtual_channel=0, corrected=0, octets=bytes(200))
+            archive.record([frame], now_ns - age_s * NS_PER_S)
+        archive.close()
+        return replace(config, retention=Rule(frames_s=2 * DAY_S))
+
+    def test_a_station_removes_again_and_again_what_its_rule_does_not_keep(self, served):
+        """Once what was there at the start, then what has grown old since."""
+
+        def old_frames():
+            with contextlib.closing(sqlite3.connect(served.config.archive_path)) as connection:
+                oldest_ns = time.time_ns() - 2 * DAY_S * NS_PER_S
+                (count,) = connection.execute("SELECT count(*) FROM frames WHERE unix_ns < ?", (oldest_ns,)).fetchone()
+                return count
+
+        until(lambda: old_frames() == 0)
+        old = FrameReceived(time_ns=0, virtual_channel=0, corrected=0, octets=bytes(200))
+        served.call(lambda: served.service._archive.record([old], time.time_ns() - 3 * DAY_S * NS_PER_S))
+        until(lambda: sum("removed" in line for line in served.lines) >= 2)
+        assert old_frames() == 0
+        assert any(line.startswith("archive: 2 frames, 0 events, 0 reports removed") for line in served.lines)
+
+
+def until(holds):
+    deadline_s = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
