@@ -1,8 +1,10 @@
 """AdamW on blocks: torch's own fused update, in stretches that stay in the cache, with a witness of what is used.
 
-With a witness each stretch is copied to a place in the cache, verified there, updated there, noted, and copied back.
-So what is used is what was verified, and a bit that flips in the memory of State is either found or overwritten. A
-witness can also note the gradients as they are gathered, and verify them as they are taken to a place beside it.
+A witness verifies each stretch right before it is updated, which takes it to the cache, and takes note of it right after.
+So a bit that flips in the memory of State is found before it is used, or overwritten; what flips in the cache meanwhile
+is a fault of arithmetic. Where an update may have to be done again, or a stretch is more than the cache holds, it is
+copied to a place first, and back at the end. A witness can also note the gradients as they are gathered, and verify them
+as they are taken to a place of their own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
-from flight.jobs.blocks import Block, lay_out
+from flight.jobs.blocks import STRETCH_ELEMENTS, Block, lay_out
 from flight.jobs.guard.finding import StruckError
 from flight.jobs.recipe import TrainingRecipe
 from flight.jobs.row_rms import RowRms, RowWatcher
@@ -69,6 +71,11 @@ class Witness(Protocol):
         """
         ...
 
+    @property
+    def judges_updates(self) -> bool:
+        """Whether an update may be odd, so that it would have to be done again."""
+        ...
+
     def is_odd(self, stretch: int, before_n: Tensor, after_n: Tensor) -> bool:
         """Tell whether an update of weights is to be done twice for what it looks like."""
         ...
@@ -94,6 +101,8 @@ class AdamW:
 
     rows: RowRms | None = None
     """What trains the rows of a table, if the model has one."""
+    at_work: "Stretch | None" = None
+    """The stretch that is being updated where it lies, from when it is verified until it is noted; else None."""
 
     def __init__(self, model: nn.Module, training: TrainingRecipe) -> None:
         self.blocks = self._lay_out(model)
@@ -156,6 +165,9 @@ class AdamW:
                 torch.mul(stretch.gradients_n, share, out=stretch.gradient_place_n)
                 self._apply(stretch, stretch.rows, step, learning_rate)
                 continue
+            if not (twice or witness.judges_updates or stretch.is_long):
+                self._work_where_it_lies(index, stretch, share, step, learning_rate, witness)
+                continue
             self._work(index, stretch, share, step, learning_rate, witness)
             if twice or witness.is_odd(index, stretch.rows[0], stretch.place[0]):
                 first = witness.digest(stretch.place_whole)
@@ -200,6 +212,20 @@ class AdamW:
         share = (self._training.gradient_norm_max / (torch.tensor(gradient_norm) + _NORM_EPSILON)).clamp(max=1.0)
         return torch.tensor(float(steps_done + 1)), share
 
+    def _work_where_it_lies(
+        self, index: int, stretch: "Stretch", share: Tensor, step: Tensor, learning_rate: float, witness: Witness
+    ) -> None:
+        """Verify, update and note a stretch, which stays in the cache from the first to the last."""
+        torch.mul(stretch.gradients_n, share, out=stretch.gradient_place_n)
+        witness.took(index, stretch.gradient_octets)
+        witness.read(index, stretch.row_octets)
+        self.at_work = stretch
+        try:
+            self._apply(stretch, stretch.rows, step, learning_rate)
+            witness.wrote(index, stretch.row_octets)
+        finally:
+            self.at_work = None
+
     def _work(
         self, index: int, stretch: "Stretch", share: Tensor, step: Tensor, learning_rate: float, witness: Witness
     ) -> None:
@@ -241,6 +267,8 @@ class Stretch:
         self.columns = slice(start, min(start + of.stretch_elements, of.gradients_N.numel()))
         self.name = " ".join(of.names_in(self.columns))
         self.kinds, self.decays, self.rate_share = of.kinds, of.decays, of.rate_share
+        self.is_long = of.stretch_elements > STRETCH_ELEMENTS
+        """Whether it does not stay in the cache while it is updated."""
         # Views are made once: making them in each step would take as long as digesting what they show.
         rows_Rn = of.rows_RN[:, self.columns]
         place_Rn = place[: rows_Rn.numel()].view(rows_Rn.shape)

@@ -288,7 +288,7 @@ class CheckpointError(MalformedError):
 
 
 def _step(guarded: GuardedJob, count: int) -> Stepped:
-    left = guarded.job.recipe.training.steps - guarded.job.steps_done
+    left = guarded.job.recipe.training.steps - guarded.steps_done
     if not 1 <= count <= left:
         raise MisuseError(f"Step: expected 1 to {left} steps, which are left, found {count}")
     last = [guarded.step() for _ in range(count)][-1]

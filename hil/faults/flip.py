@@ -34,9 +34,9 @@ class Flip:
     """Offset of an octet, and the bits that flip in it; each offset once."""
 
     def strike(self, octets: memoryview) -> None:
-        """Flip them."""
+        """Flip them; in fewer octets than they were drawn for, they wrap."""
         for offset, mask in self.masks:
-            octets[offset] ^= mask
+            octets[offset % len(octets)] ^= mask
 
     def __str__(self) -> str:
         """Tell it in one line."""

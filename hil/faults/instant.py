@@ -63,7 +63,7 @@ class Operators(TorchDispatchMode):
 
         Args:
             operator: Its number, counted from 1 for the next one.
-            happens: It is given what the operator came to.
+            happens: It is given what the operator came to; where it returns False, it is tried after the next one again.
         """
         self._due[self._count + operator] = happens
 
@@ -81,8 +81,8 @@ class Operators(TorchDispatchMode):
             self._durations_ns.append(max(now_ns - self._last_ns, 1))
             self._last_ns = now_ns
         happens = self._due.pop(self._count, None)
-        if happens is not None:
-            happens(result)
+        if happens is not None and happens(result) is False:
+            self._due[self._count + 1] = happens
         return result
 
 

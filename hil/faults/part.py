@@ -19,7 +19,7 @@ class Part(StrEnum):
     GRADIENTS = "gradients"
     """Where gradients lie between the backward pass and the update."""
     PLACE = "place"
-    """Where the optimiser works on a stretch of State and its gradients."""
+    """Where the optimiser works on a stretch of State and its gradients: the stretch itself, or a place beside it."""
     ACTIVATIONS = "activations"
     """Whatever an operator has just come to."""
 

@@ -29,6 +29,8 @@ _STEP_OCTETS = 7
 # torch's Mersenne Twister: what lies before its words is its own book-keeping, which it refuses if it is not whole.
 # It keeps each word of 32 bits in 64, of which it reads the lower half.
 _GENERATOR_WORDS = slice(24, 24 + 624 * 8)
+# What lies in the optimiser's blocks.
+_BLOCKS = (Part.WEIGHTS, Part.MEAN, Part.SQUARE)
 
 
 def draw_memory_strike(chance: np.random.Generator, guarded: GuardedJob, part: Part, spread: Spread) -> MemoryStrike:
@@ -57,9 +59,15 @@ def names_of(guarded: GuardedJob, part: Part) -> list[str]:
             return [part.value]
 
 
-def strike_memory(guarded: GuardedJob, strike: MemoryStrike) -> None:
-    """Flip the bits."""
+def strike_memory(guarded: GuardedJob, strike: MemoryStrike) -> bool:
+    """Flip the bits.
+
+    Returns:
+        Whether they were: a stretch of State that is just being updated is another part (`Part.PLACE`).
+    """
     job = guarded.job
+    if strike.part in _BLOCKS and _is_at_work(guarded, strike):
+        return False
     octets = _octets(guarded, strike.part, strike.name)
     strike.flip.strike(octets)
     match strike.part:
@@ -69,6 +77,7 @@ def strike_memory(guarded: GuardedJob, strike: MemoryStrike) -> None:
             state = job._batch_generator.get_state()
             tensor_octets(state)[_GENERATOR_WORDS] = np.frombuffer(octets, dtype="<u4").astype("<u8").tobytes()
             job._batch_generator.set_state(state)
+    return True
 
 
 def strike_outcome(result: object, chance: np.random.Generator, spread: Spread) -> str:
@@ -84,6 +93,16 @@ def strike_outcome(result: object, chance: np.random.Generator, spread: Spread) 
     flip = draw_flip(chance, spread, len(octets))
     flip.strike(octets)
     return f"{flip} of {tuple(tensor.shape)}"
+
+
+def _is_at_work(guarded: GuardedJob, strike: MemoryStrike) -> bool:
+    """Tell whether any of the octets lie in the stretch that is updated where it lies."""
+    stretch = guarded.job.optimizer.at_work
+    if stretch is None:
+        return False
+    begin = guarded.job.state().tensors[strike.name].data_ptr()
+    rows = [range(row_n.data_ptr(), row_n.data_ptr() + row_n.nbytes) for row_n in stretch.rows]
+    return any(begin + offset in row for offset, _ in strike.flip.masks for row in rows)
 
 
 def _octets(guarded: GuardedJob, part: Part, name: str) -> memoryview:
@@ -108,8 +127,10 @@ def _octets(guarded: GuardedJob, part: Part, name: str) -> memoryview:
             return tensor_octets(job.optimizer.blocks[int(name)].gradients_N)
         case Part.PLACE:
             # The first stretch is the longest there is: all are worked on in the room that it has.
-            stretch = job.optimizer._stretches[0]
-            return tensor_octets(stretch.gradient_place_n if name == "gradients" else stretch.place[int(name)])
+            stretch, at_work = job.optimizer._stretches[0], job.optimizer.at_work
+            if name == "gradients":
+                return tensor_octets(stretch.gradient_place_n)
+            return tensor_octets(stretch.place[int(name)] if at_work is None else at_work.rows[int(name)])
         case Part.ACTIVATIONS:
             raise MisuseError("activations: expected what an operator came to, which lies nowhere for long")
         case _:

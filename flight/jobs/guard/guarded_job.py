@@ -88,6 +88,7 @@ class GuardedJob:
         self._bounds = Bounds()
         self._snapshots = Snapshots(job) if self._level is not GuardLevel.OFF else None
         self._data_digest = job.data_digest()
+        self._step = 0
         self._findings: list[Finding] = []
         self._history = list(findings)
         self.pass_repeats = 0
@@ -104,6 +105,19 @@ class GuardedJob:
         return GuardLevel.DOUBLE if is_raised else self._level
 
     @property
+    def steps_done(self) -> int:
+        """Steps done, by two counts that must agree; if one was struck, the other."""
+        if self._snapshots is None:
+            return self.job.steps_done
+        if self._step != self.job.steps_done:
+            try:
+                self._witness.verify_octets(self.job.octets())
+            except StruckError:
+                return self._step  # The job's will be found when it is used.
+            self._step = self.job.steps_done
+        return self._step
+
+    @property
     def odd_updates(self) -> int:
         """Updates of a stretch that were done twice because of their size."""
         return self._witness.odd_updates
@@ -112,6 +126,7 @@ class GuardedJob:
         """Take State as it is for right: at the start, or after the job has loaded another."""
         if self._snapshots is None:
             return
+        self._step = self.job.steps_done
         self._witness.note_blocks()
         self._witness.note_octets(self.job.octets())
         if self._witness.rows is not None:
@@ -128,7 +143,7 @@ class GuardedJob:
         """
         if self._snapshots is None:
             return self.job.step()
-        step = self.job.steps_done + 1
+        step = self.steps_done + 1
         breaks = 0
         while True:
             try:
@@ -186,13 +201,13 @@ class GuardedJob:
     def _make_sure(self, verify: Callable[[], None]) -> None:
         if self._snapshots is None:
             return
-        step = self.job.steps_done
+        step = self.steps_done
         while True:
             try:
                 verify()
             except StruckError as struck:
                 self._undo(self._snapshots, struck, step)
-                while self.job.steps_done < step:
+                while self.steps_done < step:
                     self.step()
                 continue
             return
@@ -207,14 +222,15 @@ class GuardedJob:
         before = job.octets()
         witness.verify_octets(before)
         batch = job.draw_batch()
-        # From here on it is known what generators and step must be, and nothing that strikes them is taken for right.
+        # From here on it is known what generators and step must be, and nothing that strikes them is taken for right: the
+        # step is compared below, since whoever asks for steps counts by it, the rest before it is used again.
         drawn = job.octets()
         passed = self._pass(batch)
         expected = job.octets_after(drawn, passed)
         job.update(passed, witness, twice=self._is_due_twice(passed.report.step))
         witness.note_octets(expected)
-        witness.verify_octets(job.octets())
-        if passed.report.step != job.steps_done or not job.is_only_drawn(before, drawn):
+        self._step += 1
+        if not (self._step == passed.report.step == job.steps_done and job.is_only_drawn(before, drawn)):
             raise StruckError(Struck.GENERATOR, "generators and step")
         rows = witness.rows
         struck_copy = rows.scan() if rows is not None else ""
@@ -354,6 +370,7 @@ class GuardedJob:
         if not snapshots.go_back(self._witness):
             self._note(struck, step, 0, is_lost=True)
             raise LostError(f"step {step}: {struck}, and no copy in memory is whole") from struck
+        self._step = self.job.steps_done
         self._note(struck, step, step - self.job.steps_done)
 
     def _note(self, struck: StruckError, step: int, redone_steps: int, *, is_lost: bool = False) -> None:

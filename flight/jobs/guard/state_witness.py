@@ -104,6 +104,11 @@ class StateWitness:
         if self.digest(rows) != self.digests[stretch]:
             raise StruckError(Struck.STATE, self._optimizer.name_of(stretch))
 
+    @property
+    def judges_updates(self) -> bool:
+        """See `flight.jobs.optimizer.Witness`."""
+        return self._sizes is not None
+
     def is_odd(self, stretch: int, before_n: Tensor, after_n: Tensor) -> bool:
         """See `flight.jobs.optimizer.Witness`: it is, if it is larger than such updates are."""
         if self._sizes is None:

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+import torch
 
 from flight.jobs.guard.checksums import Checksums
 from flight.jobs.guard.finding import LostError
@@ -119,6 +120,46 @@ def test_an_update_that_is_done_once_is_seen_by_what_is_struck_in_its_place(clea
         job = train(guarded(level), 3)
         due.append(job)
         assert (train(job, STEPS).job.weights_sha256() == clean) is is_seen
+
+
+UPDATES = (torch.ops.aten._fused_adamw_.default,)
+
+
+def strike_while_it_is_updated(part):
+    """Strike the weights of the first stretch right after their update at level `state`, before they are noted."""
+    job = train(guarded(), 3)
+    name = names_of(job, part)[0]
+    strike = MemoryStrike(part=part, name=name, flip=Flip(spread=Spread.BIT, masks=((2, 64),)))
+    struck = []
+    with Operators(only=UPDATES) as operators:
+        operators.after(1, lambda _: struck.append(strike_memory(job, strike)) or struck[-1])
+        train(job, STEPS)
+    job.verify()
+    return struck, [found.where for found in job.take_findings()], job.job.weights_sha256()
+
+
+def test_a_stretch_that_is_being_updated_is_another_part_and_a_strike_of_state_waits_until_it_was(clean):
+    struck, found, weights = strike_while_it_is_updated(Part.WEIGHTS)
+    assert struck == [False, True]
+    assert (len(found), weights) == (1, clean)
+
+
+def test_what_flips_in_the_stretch_that_is_being_updated_is_not_covered_at_state():
+    # As the table in docs/guard.md says; where updates are done twice it is.
+    struck, found, _ = strike_while_it_is_updated(Part.PLACE)
+    assert (struck, found) == ([True], [])
+
+
+def test_no_stretch_is_being_updated_but_during_an_update():
+    job, at_work = guarded(), []
+    with Operators() as operators:
+        train(job, 2)
+        count = len(operators.profile.durations_ns) // 2
+        for number in range(1, count + 1):
+            operators.after(number, lambda _: at_work.append(job.job.optimizer.at_work is not None))
+        train(job, 3)
+    updates = len(job.job.optimizer.octets)
+    assert (sum(at_work), job.job.optimizer.at_work) == (updates, None)
 
 
 def products_of_a_step(level):
