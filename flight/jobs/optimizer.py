@@ -1,10 +1,10 @@
 """AdamW on blocks: torch's own fused update, in stretches that stay in the cache, with a witness of what is used.
 
-A witness verifies each stretch right before it is updated, which takes it to the cache, and takes note of it right after.
-So a bit that flips in the memory of State is found before it is used, or overwritten; what flips in the cache meanwhile
-is a fault of arithmetic. Where an update may have to be done again, or a stretch is more than the cache holds, it is
-copied to a place first, and back at the end. A witness can also note the gradients as they are gathered, and verify them
-as they are taken to a place of their own.
+A witness verifies each stretch right before it is updated, which takes it to the cache, and notes it right after. So a
+bit that flips in the memory of State is found before it is used, or overwritten; what flips in the cache meanwhile is a
+fault of arithmetic. Where an update may have to be done again, or a stretch is more than the cache holds, it is copied
+to a place first, and back at the end. A witness can also note the gradients as they are gathered, and verify them as
+they are taken to a place of their own.
 """
 
 from collections.abc import Mapping, Sequence

@@ -63,7 +63,7 @@ class Operators(TorchDispatchMode):
 
         Args:
             operator: Its number, counted from 1 for the next one.
-            happens: It is given what the operator came to; where it returns False, it is tried after the next one again.
+            happens: It is given what the operator came to; if it returns False, it is tried again after the next.
         """
         self._due[self._count + operator] = happens
 

@@ -24,7 +24,6 @@ from flight.jobs.guard.bounds import Bounds
 from flight.jobs.guard.checksums import Checksums
 from flight.jobs.guard.guarded_job import GuardedJob
 from flight.jobs.guard.state_witness import StateWitness
-from flight.jobs.optimizer import Digest, Rows
 from flight.jobs.recipe import GuardLevel, Recipe, load_recipe
 from flight.jobs.train import TrainJob
 from tools.bench.row import Row
@@ -177,18 +176,13 @@ def _trimmed_mean(values: list[float]) -> float:
     return statistics.mean(sorted(values)[cut : len(values) - cut])
 
 
-class _Silent(StateWitness):
-    """A witness that looks at nothing: what is left is that State goes through the place in the cache."""
+class _Placing(StateWitness):
+    """A witness for whom stretches are taken to a place, though it finds no update odd."""
 
-    def took(self, stretch: int, gradients: memoryview) -> None:
-        """Look at nothing."""
-
-    def read(self, stretch: int, rows: Rows) -> None:
-        """Look at nothing."""
-
-    def wrote(self, stretch: int, rows: Rows) -> Digest:
-        """Look at nothing."""
-        return b""
+    @property
+    def judges_updates(self) -> bool:
+        """See `flight.jobs.optimizer.Witness`."""
+        return True
 
 
 def _part_rows() -> list[Row]:
@@ -199,15 +193,13 @@ def _part_rows() -> list[Row]:
         guarded.step()
     batch, optimizer = job.draw_batch(), job.optimizer
     kept = [block.rows_RN.clone() for block in optimizer.blocks]
-    silent, state, gradients, sizes = (
-        each(optimizer, bounds)
-        for each, bounds in ((_Silent, None), (StateWitness, None), (StateWitness, None), (StateWitness, Bounds()))
-    )
+    state, placing, gradients = StateWitness(optimizer), _Placing(optimizer), _Placing(optimizer)
+    sizes = StateWitness(optimizer, Bounds())
     gradients.watches_gradients = sizes.watches_gradients = True
     witnesses = {
         "update, bare": None,
-        "update, State taken to a place in the cache and back": silent,
-        "update, and State digested there twice": state,
+        "update, and State digested twice where it lies": state,
+        "update, and State taken to a place, digested twice there, and taken back": placing,
         "update, and gradients verified": gradients,
         "update, and its size judged": sizes,
     }

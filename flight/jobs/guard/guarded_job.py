@@ -222,8 +222,8 @@ class GuardedJob:
         before = job.octets()
         witness.verify_octets(before)
         batch = job.draw_batch()
-        # From here on it is known what generators and step must be, and nothing that strikes them is taken for right: the
-        # step is compared below, since whoever asks for steps counts by it, the rest before it is used again.
+        # From here on it is known what generators and step must be, and nothing that strikes them is taken for right:
+        # the step is compared below, since whoever asks for steps counts by it, the rest before it is used again.
         drawn = job.octets()
         passed = self._pass(batch)
         expected = job.octets_after(drawn, passed)
