@@ -13,7 +13,7 @@ from ccsds.cfdp.codes import ChecksumType, ConditionCode, DeliveryCode, FileStat
 from ccsds.cfdp.delivery import Progress, deliver, fitted
 from ccsds.cfdp.directives import Eof, Finished, Metadata
 from ccsds.cfdp.events import Rejection, Role, TransactionFinished, TransactionId
-from ccsds.cfdp.filestore import refusal_of, sync_names
+from ccsds.cfdp.filestore import has_file, refusal_of, sync_names
 from ccsds.cfdp.host import Host
 from ccsds.cfdp.mib import RemoteConfig
 from ccsds.cfdp.missing import Known
@@ -21,6 +21,9 @@ from ccsds.cfdp.part_file import PartFile, Taken
 from ccsds.cfdp.receiver_table import ReceiverState
 from ccsds.cfdp.records import ReceiverRecord, ReceiverStage
 from ccsds.cfdp.transfer import Transfer
+
+PART_SUFFIX = ".part"
+"""Of the name under which a file waits until it is whole."""
 
 INCOMPLETE_SUFFIX = ".incomplete"
 """Of the name under which what came of a file that was given up is kept, if the MIB says so."""
@@ -57,9 +60,11 @@ class Arrival:
         self._header = record.header
         self._kept_name = ""
         self._progress = Progress(record.stage, list(record.responses), record.intent)
-        path = f"{host.mib.part_directory}/{record.header.source}-{record.header.sequence}.part"
+        path = f"{host.mib.part_directory}/{record.header.source}-{record.header.sequence}{PART_SUFFIX}"
         kind = None if record.metadata is None else checksum_type_of(record.metadata.checksum_type)
-        self.part = PartFile(host.store, host.room, path, record.runs, kind)
+        # A kill may have come between the end of a part file and the word of it in the journal.
+        is_missing = record.stage is ReceiverStage.RECEIVING and record.runs and not has_file(host.store, path)
+        self.part = PartFile(host.store, host.room, path, () if is_missing else record.runs, kind)
         if record.stage is ReceiverStage.RECEIVING:
             if not record.runs and record.eof is None:
                 # What was not told to the journal is not known to be in it.
@@ -103,7 +108,7 @@ class Arrival:
             header=self._header,
             metadata=self.metadata,
             eof=self.eof,
-            runs=self.part.runs(),
+            runs=() if self._is_dropped else self.part.runs(),
             stage=self._progress.stage,
             responses=tuple(self._progress.responses),
             intent=self._progress.intent,
@@ -177,7 +182,7 @@ class Arrival:
     def begin_anew(self) -> None:
         """Forget what came of the file, so that it can come again."""
         assert self.metadata is not None
-        self.part.begin_anew(checksum_type_of(self.metadata.checksum_type))
+        self.part.discard()
         self.part.promise(self.metadata.size_octets)
 
     def deliver(self, save: Callable[[], None]) -> None:
@@ -195,9 +200,16 @@ class Arrival:
         self.finished = fitted(finished, self._header, self._remote.pdu_octets_max)
         self._end()
 
+    def is_under_its_name(self) -> bool:
+        """Tell whether its delivery went so far that it cannot be undone."""
+        match self._progress.stage:
+            case ReceiverStage.RENAMING:
+                return not has_file(self._host.store, self.part.path)
+            case stage:
+                return stage is not ReceiverStage.RECEIVING
+
     def give_up(self, condition: ConditionCode, location: int | None) -> None:
-        """Drop it, or keep what came of it if the MIB says so, under a name that says what it is."""
-        self.part.flush()
+        """Decide to drop it, or keep what came of it if the MIB says so, under a name that says what it is."""
         self.part.close()
         status = FileStatus.REJECTED if condition is ConditionCode.FILESTORE_REJECTION else FileStatus.DISCARDED
         if status is FileStatus.DISCARDED and self._keeps_incomplete():
@@ -207,16 +219,19 @@ class Arrival:
             sync_names(self._host.store, self.part.path, kept_name)
             self._kept_name = kept_name
             status = FileStatus.RETAINED
-        else:
-            self.part.discard()
         self.finished = Finished(condition, DeliveryCode.INCOMPLETE, status, (), location)
         self._end()
 
     def drop(self, condition: ConditionCode) -> None:
-        """Drop it, whatever the MIB says."""
-        self.part.discard()
+        """Decide to drop it, whatever the MIB says."""
+        self.part.close()
         self.finished = Finished(condition, DeliveryCode.INCOMPLETE, FileStatus.DISCARDED)
         self._end()
+
+    def clear(self) -> None:
+        """Remove what came of a file that was given up; before that, the journal must know that it was."""
+        if self._is_dropped:
+            self.part.discard()
 
     def snapshot(self, transaction: TransactionId, state: ReceiverState, is_suspended: bool) -> Transfer:
         """Give how far it is."""
@@ -247,6 +262,11 @@ class Arrival:
             self.eof.size_octets if self.eof else self.part.end,
             tuple(self._progress.responses),
         )
+
+    @property
+    def _is_dropped(self) -> bool:
+        """Whether it was given up, and nothing of it is kept."""
+        return self.finished is not None and self.finished.file_status in (FileStatus.DISCARDED, FileStatus.REJECTED)
 
     def _keeps_incomplete(self) -> bool:
         """Tell whether what came is to be kept, and may be."""

@@ -90,5 +90,10 @@ def _do(host: Host, request: FilestoreRequest, progress: Progress, save: Callabl
         if isinstance(judged, FilestoreResponse):
             return judged
         progress.intent = judged
-        save()
+        try:
+            save()
+        except OSError:
+            # Done without the word of it in the journal, it could be done twice.
+            progress.intent = None
+            raise
     return perform(host.store, progress.intent, host.mib.part_directory)

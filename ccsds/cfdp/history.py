@@ -84,9 +84,9 @@ class History:
         self._records += 1
 
     def close(self, record: ClosedRecord) -> None:
-        """Remember that a transaction is over; may raise ``OSError``."""
-        self.append(record)
+        """Remember that a transaction is over, until a reboot at least; may raise ``OSError``."""
         self._remember(record)
+        self.append(record)
 
     def closed(self, transaction: TransactionId, role: Role) -> ClosedRecord | None:
         """Give what is remembered of a transaction that is over."""

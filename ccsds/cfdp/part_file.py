@@ -44,7 +44,7 @@ class PartFile:
         self._store = store
         self._room = room
         self.path = path
-        self._checksum: FileChecksum | None = None
+        self._kind = kind
         self._received = IntervalSet((start, end) for start, end, _ in runs)
         self.unsynced_octets = 0
         """Written since `sync`."""
@@ -53,8 +53,7 @@ class PartFile:
         self._buffer_start = self._next = 0
         # Up to where octets may follow each other without a look at what is there.
         self._next_max = 0
-        if kind is not None:
-            self._checksum = file_checksum(kind, runs)
+        self._checksum: FileChecksum | None = None if kind is None else file_checksum(kind, runs)
 
     @property
     def received(self) -> IntervalSet:
@@ -168,7 +167,7 @@ class PartFile:
         for start, end in self._received:
             for offset in range(start, end, PIECE_OCTETS):
                 checksum.add(offset, self._store.read(self.path, offset, min(PIECE_OCTETS, end - offset)))
-        self._checksum = checksum
+        self._kind, self._checksum = kind, checksum
 
     def checksum(self) -> int:
         """Give the checksum; it means something once the file is whole."""
@@ -183,20 +182,16 @@ class PartFile:
             checksum.add(offset, self._store.read(self.path, offset, min(PIECE_OCTETS, self._received.end - offset)))
         return checksum.value()
 
-    def begin_anew(self, kind: ChecksumType) -> None:
-        """Forget all of it, so that it can come again."""
-        self.discard()
-        self._has_durable_name = False
-        self.unsynced_octets = 0
-        self.sum_by(kind)
-
     def discard(self) -> None:
-        """Remove it."""
+        """Remove it, and know nothing of it any more; it can come again."""
+        if has_file(self._store, self.path):
+            self._store.remove(self.path)
         self._buffer.clear()
         self._received.clear()
         self.close()
-        if has_file(self._store, self.path):
-            self._store.remove(self.path)
+        self._checksum = None if self._kind is None else file_checksum(self._kind)
+        self._has_durable_name = False
+        self.unsynced_octets = 0
 
     def close(self) -> None:
         """Let nothing follow without a look."""

@@ -36,6 +36,8 @@ from ccsds.deadline import earliest
 # A store that spoils a file in each of so many tries is broken, and no tries will mend it.
 SPOILT_MAX = 3
 
+_BEFORE_END = frozenset({ReceiverState.RECEIVING, ReceiverState.COMPLETING})
+
 
 class Receiver(TransactionEnd):
     """The receiving end of one transaction.
@@ -64,16 +66,21 @@ class Receiver(TransactionEnd):
         self._spoilt = 0
 
     def restore(self, time_ns: int) -> None:
-        """Go on after a reboot."""
+        """Go on after a reboot; may raise ``OSError``."""
         if self._arrival.finished is not None:
+            self._arrival.clear()
             self._close_or_finish(time_ns)
         elif not self._arrival.is_receiving:
-            self._arrival.deliver(self._save_progress)
-            self._finish(time_ns)
+            self._end_again(time_ns)
         elif self._arrival.eof is not None:
             self._apply(ReceiverEvent.EOF, time_ns)
             self._check_whole(time_ns)
         self.far_end.wake(self)
+
+    @property
+    def part_path(self) -> str:
+        """Where its file waits until it is whole."""
+        return self._part.path
 
     def snapshot(self) -> Transfer:
         """Give how far it is."""
@@ -94,7 +101,10 @@ class Receiver(TransactionEnd):
                 self._save_regularly(time_ns)
             return
         self._patience.silences = 0
-        if self.state not in (ReceiverState.RECEIVING, ReceiverState.COMPLETING) or self._arrival.finished is not None:
+        if self.state not in _BEFORE_END or self._arrival.finished is not None:
+            if time_ns >= self._sync_ns:
+                self._sync_ns = time_ns + SYNC_NS
+                self._end_again(time_ns)
             return
         taken = self._arrival.take(offset, data)
         if isinstance(taken, Refusal):
@@ -117,6 +127,7 @@ class Receiver(TransactionEnd):
     def receive(self, body: Directive, time_ns: int) -> None:
         """Take a directive from the far end."""
         self._patience.hear(time_ns)
+        self._end_again(time_ns)
         match body:
             case Metadata():
                 self._receive_metadata(body, time_ns)
@@ -165,7 +176,9 @@ class Receiver(TransactionEnd):
         if patience.falls_silent(time_ns):
             if patience.silences > self._remote.inactivity_limit:
                 self._fault(ConditionCode.INACTIVITY_DETECTED, f"nothing heard {patience.silences} times", time_ns)
-            elif self._is_acknowledged:
+                return
+            self._end_again(time_ns)
+            if self._is_acknowledged and self._arrival.finished is None:
                 self._missing.ask_into_silence(self._part.end, time_ns)
                 self.far_end.want_directive(self)
 
@@ -201,6 +214,7 @@ class Receiver(TransactionEnd):
         """End it, and tell nobody."""
         if self._arrival.finished is None:
             self._arrival.drop(condition)
+            self._arrival.clear()
             self._host.tell(self._arrival.report(self.identity))
         self._apply(ReceiverEvent.ABANDON, time_ns)
 
@@ -253,8 +267,7 @@ class Receiver(TransactionEnd):
         elif self._arrival.is_spoilt():
             self._begin_anew(time_ns)
         else:
-            self._arrival.deliver(self._save_progress)
-            self._finish(time_ns)
+            self._deliver(time_ns)
 
     def _begin_anew(self, time_ns: int) -> None:
         """Have a file come again of which the store does not hold what came."""
@@ -272,11 +285,28 @@ class Receiver(TransactionEnd):
     def _give_up(self, condition: ConditionCode, location: int | None, time_ns: int) -> None:
         if self._arrival.finished is None:
             self.is_suspended = False
-            self._arrival.give_up(condition, location)
+            if self._arrival.is_under_its_name():
+                self._deliver(time_ns)
+            else:
+                self._arrival.give_up(condition, location)
+                self._finish(time_ns)
+
+    def _deliver(self, time_ns: int) -> None:
+        self._arrival.deliver(self._save_progress)
+        self._finish(time_ns)
+
+    def _end_again(self, time_ns: int) -> None:
+        """Go on with an end that the store interrupted, if there is one."""
+        if self.state not in _BEFORE_END:
+            return
+        if self._arrival.finished is not None:
             self._finish(time_ns)
+        elif not self._arrival.is_receiving and not self.is_suspended:
+            self._deliver(time_ns)
 
     def _finish(self, time_ns: int) -> None:
         self._save_progress()
+        self._arrival.clear()
         self._host.tell(self._arrival.report(self.identity))
         self._close_or_finish(time_ns)
 
@@ -328,11 +358,14 @@ class Receiver(TransactionEnd):
 
     def _go_on(self, time_ns: int) -> None:
         self.contact(True, time_ns)
+        self._end_again(time_ns)
         self._check_whole(time_ns)
 
     def _fail(self, error: OSError, time_ns: int) -> None:
-        if self._arrival.finished is None:
-            self._fault(ConditionCode.FILESTORE_REJECTION, str(error), time_ns)
+        if self._arrival.finished is not None or self._arrival.is_under_its_name():
+            # How it ends is decided; `_end_again` sees to that.
+            raise error
+        self._fault(ConditionCode.FILESTORE_REJECTION, str(error), time_ns)
 
     def _handler(self, condition: ConditionCode) -> HandlerCode:
         if self._arrival.finished is not None:

@@ -364,7 +364,6 @@ class Sender(TransactionEnd):
         delivery = finished.delivery if finished else DeliveryCode.INCOMPLETE
         if not finished and self._condition is ConditionCode.NO_ERROR:
             delivery = DeliveryCode.COMPLETE
-        self._host.close(ClosedRecord(header=self._header, role=Role.SENDER, condition=self._condition))
         self._host.tell(
             TransactionFinished(
                 self.identity,
@@ -377,3 +376,4 @@ class Sender(TransactionEnd):
                 finished.responses if finished else (),
             )
         )
+        self._host.close(ClosedRecord(header=self._header, role=Role.SENDER, condition=self._condition))

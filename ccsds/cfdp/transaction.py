@@ -72,9 +72,12 @@ class TransactionEnd(ABC):
     def fail(self, error: OSError, time_ns: int) -> None:
         """Take notice that the store failed; that the transaction ends may not be remembered then."""
         try:
-            self._fail(error, time_ns)
+            if not self.is_closed:
+                self._fail(error, time_ns)
+                return
         except OSError as second:
-            self._reject(Rejection.NO_ROOM, str(second), ConditionCode.FILESTORE_REJECTION)
+            error = second
+        self._reject(Rejection.NO_ROOM, str(error), ConditionCode.FILESTORE_REJECTION)
 
     @abstractmethod
     def snapshot(self) -> Transfer:

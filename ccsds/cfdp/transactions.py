@@ -5,9 +5,11 @@ It is the `ccsds.cfdp.host.Host` of them all.
 Source: CCSDS 727.0-B-5 4.1, 4.11.
 """
 
+import contextlib
 from collections import Counter, deque
 from collections.abc import Iterable
 
+from ccsds.cfdp.arrival import PART_SUFFIX
 from ccsds.cfdp.codes import ConditionCode
 from ccsds.cfdp.events import Event, PduRejected, Rejection, Role, TransactionId
 from ccsds.cfdp.far_end import FarEnd
@@ -79,10 +81,11 @@ class Transactions:
         return receiver
 
     def restore(self, records: Iterable[bytes], now_ns: int) -> None:
-        """Go on with what the journal holds.
+        """Go on with what the journal holds, and remove parts of files of which it holds nothing.
 
         Raises:
             MisuseError: A record is none of CFDP's, or of a far end that the MIB does not know any more.
+            OSError: The store failed; what is only in the way is removed another time.
         """
         for record in self.history.restore(records):
             there = record.header.destination if isinstance(record, SenderRecord) else record.header.source
@@ -97,6 +100,11 @@ class Transactions:
                 self.open_sender(record, far_end, time_ns)
             else:
                 self.open_receiver(record, far_end, time_ns).restore(time_ns)
+        parts = {receiver.part_path for receiver in self.receivers.values()}
+        with contextlib.suppress(OSError):
+            for path in self.store.list(self.mib.part_directory):
+                if path.endswith(PART_SUFFIX) and path not in parts:
+                    self.store.remove(path)
 
     def is_being_sent(self, name: str) -> bool:
         """See `Host.is_being_sent`."""
@@ -108,7 +116,6 @@ class Transactions:
 
     def close(self, record: ClosedRecord) -> None:
         """See `Host.close`."""
-        self.history.close(record)
         identity = transaction_of(record.header)
         if record.role is Role.SENDER:
             self.senders.pop(identity, None)
@@ -116,6 +123,7 @@ class Transactions:
             receiver = self.receivers.pop(identity, None)
             for route in receiver.routes if receiver else ():
                 self.routes.pop(route, None)
+        self.history.close(record)
 
     def tell(self, event: Event) -> None:
         """See `Host.tell`."""

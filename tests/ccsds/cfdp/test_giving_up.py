@@ -17,6 +17,7 @@ from ccsds.cfdp.events import FaultRaised
 from ccsds.cfdp.far_end import ANSWER_INTERVAL_NS
 from ccsds.cfdp.filestore import NAME_OCTETS_MAX
 from ccsds.cfdp.header import PduHeader
+from ccsds.cfdp.memory_store import MemoryStore
 from ccsds.cfdp.mib import RemoteConfig
 from ccsds.cfdp.pdu import Pdu
 from ccsds.cfdp.tlv import FilestoreAction, FilestoreRequest
@@ -144,7 +145,9 @@ def cancelled(new_link, forge, tmp_path):
         disk = SimulatedDisk(tmp_path / f"disk{seed}", Streams(seed))
         prepare(disk)
         link = new_link(
-            stores=(None, disk), here=RemoteConfig(entity=2), there=RemoteConfig(entity=1, keeps_incomplete=keeps)
+            stores=(MemoryStore(), disk),
+            here=RemoteConfig(entity=2),
+            there=RemoteConfig(entity=1, keeps_incomplete=keeps),
         )
         link.destination.receive(forge(Metadata(2000, "a", name, 2)), 0)
         link.destination.receive(forge(FileData(0, b"some")), 0)
