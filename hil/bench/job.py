@@ -74,7 +74,10 @@ class Job:
     def observe(self, name: str, values: Mapping[str, Any], seconds: float) -> None:
         """Take a report or an event of the job, by its name in the dictionary."""
         self.heard_s = seconds
+        is_older = self.report.get("state") == JobState.DONE.name and values.get("state") != JobState.DONE.name
         match name:
+            case "job_changed" | "job_progress" | "job_report" if is_older:
+                pass  # Nothing comes after DONE: what is heard later was played back.
             case "job_changed":
                 self.state = values["after"]
             case "job_sample":

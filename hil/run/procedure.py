@@ -145,7 +145,9 @@ class Procedure:
                     self._hear(values["job_id"], JobState.RUNNING.name, now_ns)
 
     def _hear(self, job_id: int, state: str, now_ns: int) -> None:
-        self._job_states[job_id] = state
+        # Nothing comes after DONE: what is heard later is older, and was played back.
+        if self._job_states.get(job_id) != JobState.DONE.name:
+            self._job_states[job_id] = state
         self._heard_ns = now_ns
 
     def _has_ended(self, now_ns: int) -> bool:

@@ -73,3 +73,13 @@ def test_spoilt_evidence_fails_its_check_and_no_other(evidence, name):
 def test_a_loss_that_is_too_high_or_missing_is_seen(evidence, loss, count):
     evidence.job_reports[1]["validation_loss"] = loss
     assert len(failed(evidence)) == count
+
+
+def test_the_report_of_a_job_that_is_done_is_not_replaced_by_an_older_one_that_is_played_back(tmp_path):
+    evidence = Evidence(tmp_path / "log.jsonl")
+    for seconds, state in ((1, "STARTING"), (2, "FAILED"), (3, "RUNNING"), (4, "DONE"), (5, "STARTING")):
+        values = {"job_id": 1, "state": state, "step": seconds, "loss": None, "validation_loss": None}
+        event = {"type": "ReportReceived", "name": "job_report", "time_ns": seconds * 10**9, "values": values}
+        evidence.note("station", event)
+    evidence.close()
+    assert (evidence.job_reports[1]["state"], evidence.job_reports[1]["step"]) == ("DONE", 4)

@@ -3,7 +3,7 @@
 import pytest
 
 from ccsds.errors import MisuseError
-from hil.run.procedure import Procedure
+from hil.run.procedure import NS_PER_S, Procedure
 from hil.scenario.procedure import StepTable, check_procedure
 
 
@@ -79,3 +79,21 @@ def test_whoever_begins_anew_with_another_step_has_all_attempts_again():
 def test_only_a_command_that_is_waited_for_has_attempts(step):
     with pytest.raises(MisuseError, match="attempts: expected it beside a command that is waited for"):
         check_procedure([step], 3_600.0)
+
+
+def test_a_job_that_is_done_stays_so_whatever_is_played_back_after_it():
+    desk = Desk(StepTable(wait_s=1), StepTable(wait_for_job=7))
+    for state in ("RUNNING", "DONE", "STARTING"):
+        report = {"type": "ReportReceived", "name": "job_report", "values": {"job_id": 7, "state": state}}
+        desk.procedure.observe(report, 0)
+    desk.procedure.advance(NS_PER_S)
+    assert desk.procedure.is_done
+
+
+def test_a_job_that_failed_and_was_resumed_is_waited_for():
+    desk = Desk(StepTable(wait_s=1), StepTable(wait_for_job=7))
+    for state in ("FAILED", "RUNNING"):
+        report = {"type": "ReportReceived", "name": "job_report", "values": {"job_id": 7, "state": state}}
+        desk.procedure.observe(report, 0)
+    desk.procedure.advance(NS_PER_S)
+    assert not desk.procedure.is_done
