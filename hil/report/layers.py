@@ -4,15 +4,25 @@ import html
 from collections.abc import Iterator
 from typing import Any
 
+from hil.channel.path_loss import bpsk_bit_error_rate, path_loss_change_db
+from hil.orbit.outlook import LIGHT_KM_S
 from hil.run.evidence import Evidence
 from hil.scenario.link import DirectionTable
 from hil.scenario.scenario import Scenario
+from hil.sky import REFERENCE_RANGE_M
 from mission.profiles import find_profile
 
 _FARM = (
     ("_out_of_order", "frames out of order (FARM-1)"),
     ("_duplicate", "frames that came again"),
     ("_locked_out", "frames in lockout"),
+)
+
+_WORDS = (
+    "Eb/N0: energy of a bit over noise density. BCH, RS: the codes of uplink and downlink (RS is Reed-Solomon). "
+    "CLTU: a frame as it goes up. COP-1, FARM-1: repetition of lost command frames, and its end on board. SDLS: "
+    "encryption and authentication of frames. CFDP: the file protocol, of which a PDU is a piece. Not reported: the "
+    "housekeeping that would tell it was not asked for."
 )
 
 Row = tuple[str, str, str]
@@ -22,7 +32,7 @@ Row = tuple[str, str, str]
 def layers(scenario: Scenario, evidence: Evidence) -> str:
     """Give the tables."""
     groups = [
-        ("link budget", list(_budget(scenario))),
+        ("link budget", list(_budget(scenario, evidence))),
         ("bits and octets", list(_octets(evidence))),
         ("frames", list(_frames(evidence))),
         ("COP-1", list(_cop1(evidence))),
@@ -42,27 +52,36 @@ def layers(scenario: Scenario, evidence: Evidence) -> str:
         if rows
     )
     head = "<thead><tr><th></th><th class='number'>up</th><th class='number'>down</th></tr></thead>"
-    return f"<table class='layers'>{head}{body}</table>"
+    return f"<table class='layers'>{head}{body}</table><p class='note'>{html.escape(_WORDS)}</p>"
 
 
-def _budget(scenario: Scenario) -> Iterator[Row]:
+def _budget(scenario: Scenario, evidence: Evidence) -> Iterator[Row]:
     link = scenario.link
     profile = find_profile(link.profile)
     yield "profile", link.profile, link.profile
     yield "rate", f"{profile.uplink_rate_bps:,} bit/s", f"{profile.downlink_rate_bps:,} bit/s"
     yield "fixed delay", f"{link.up.delay_s:g} s", f"{link.down.delay_s:g} s"
-    yield "bit error rate", _noise(scenario, link.up), _noise(scenario, link.down)
+    if evidence.looks:
+        ranges_km = [look.range_km for look in evidence.looks]
+        for name, range_km in (("nearest", min(ranges_km)), ("farthest", max(ranges_km))):
+            where = f"{name}, {range_km:,.0f} km"
+            light_ms = f"{range_km / LIGHT_KM_S * 1e3:.2f} ms"
+            yield f"{where}: light time", light_ms, light_ms
+            yield f"{where}: Eb/N0; bit error rate", _at(link.up, range_km), _at(link.down, range_km)
+    else:
+        yield "bit error rate", f"{link.up.bit_error_rate:g}", f"{link.down.bit_error_rate:g}"
     if link.up.frame_loss or link.down.frame_loss:
         yield "share of frames lost", f"{link.up.frame_loss:g}", f"{link.down.frame_loss:g}"
     yield "frame", f"{profile.tc_frame_octets_max} octets at most", f"{profile.tm_frame_octets} octets"
     yield "code", "BCH(63,56)", f"RS(255,{255 - profile.parity_octets}), interleave {profile.interleave}"
 
 
-def _noise(scenario: Scenario, direction: DirectionTable) -> str:
-    eb_n0_db = getattr(direction, "eb_n0_db", None)
-    if eb_n0_db is not None and scenario.orbit is not None:
-        return f"by range, Eb/N0 {eb_n0_db:g} dB at 1,000 km"
-    return f"{direction.bit_error_rate:g}"
+def _at(direction: DirectionTable, range_km: float) -> str:
+    """Give what noise a direction has at a range."""
+    if direction.eb_n0_db is None:
+        return f"not by range; {direction.bit_error_rate:g}"
+    eb_n0_db = direction.eb_n0_db - path_loss_change_db(1e3 * range_km, REFERENCE_RANGE_M)
+    return f"{eb_n0_db:.1f} dB; {bpsk_bit_error_rate(eb_n0_db):.1e}"
 
 
 def _octets(evidence: Evidence) -> Iterator[Row]:

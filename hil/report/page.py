@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # Rows beyond this are in events.jsonl and result.json, which are there for programs.
 ROWS_MAX = 2_000
 
+# A longer table is folded away, so that what comes below it is found.
+ROWS_OPEN_MAX = 60
+
 # Marks in the log that are worth a line in the plot of losses, with their style and name there.
 _MARKS = {
     "hil": ("bad", "fault"),
@@ -97,8 +100,7 @@ def _cards(result: Result) -> Iterator[tuple[str, str]]:
     evidence = result.evidence
     yield clock(result.mission_s), f"of mission, in {result.wall_s:.1f} s"
     faults = sum(kind == "hil" for _, kind, _ in evidence.marks)
-    cuts = len(evidence.dropouts)
-    yield f"{faults} + {cuts}", "faults and cuts of the link"
+    yield f"{faults} + {len(evidence.cuts)}", "faults, and cuts of the link"
     again = sum(command["tries"] > 1 for command in evidence.commands.values())
     yield f"{len(evidence.commands)}", f"commands, {again} sent more than once"
     for job_id, report in list(evidence.job_reports.items())[:2]:
@@ -129,14 +131,17 @@ def _losses(result: Result) -> str:
     _mark(chart, result)
     if result.reference is not None:
         chart.level(result.reference.bigram_loss, "faint", "bigram model of the split")
-    chart.line(losses, "blue", "training loss, as it came down")
+    chart.line(losses, "blue", "training loss")
     chart.line(validation, "orange", "validation loss, whole split", with_dots=True)
     return chart.svg()
 
 
 def _mark(chart: Chart, result: Result) -> None:
+    evidence = result.evidence
+    marks = [*evidence.onboard_marks, *(mark for mark in evidence.marks if mark[1] == "hil")]
     for kind, (style, name) in reversed(_MARKS.items()):
-        chart.marks([(seconds, text) for seconds, each, text in result.evidence.marks if each == kind], style, name)
+        found = marks if evidence.onboard_marks else evidence.marks
+        chart.marks([(seconds, text) for seconds, each, text in found if each == kind], style, name)
 
 
 def _power(result: Result) -> str:
@@ -182,21 +187,22 @@ def _shade(chart: Chart, result: Result) -> None:
 
 def _rates(result: Result) -> str:
     bins = {direction: _binned(result, direction) for direction in ("up", "down")}
-    values = [value for points in bins.values() for _, value in points]
+    values = [value for lines in bins.values() for line in lines for _, value in line]
     if not values:
         return ""
     chart = Chart("rate of the link", end_s=result.mission_s, values=values, unit="bit/s", height=250, is_log=True)
     for direction, style in (("up", "orange"), ("down", "blue")):
         cuts = [
-            (start, end, f"{direction}link cut") for which, start, end in result.evidence.dropouts if which == direction
+            (start, end, f"{direction}link cut") for which, start, end in result.evidence.cuts if which == direction
         ]
         chart.bands(cuts, style, f"{direction}link cut")
-        chart.line(bins[direction], style, f"sent {direction}")
+        for steps in bins[direction]:
+            chart.line(steps, style, f"sent {direction}")
     return chart.svg()
 
 
-def _binned(result: Result, direction: str) -> list[tuple[float, float]]:
-    """Give what was sent as a rate in bit/s, in equal parts of the mission."""
+def _binned(result: Result, direction: str) -> list[list[tuple[float, float]]]:
+    """Give what was sent as a rate in bit/s, in equal parts of the mission: a line of steps for those in a row."""
     width_s = max(result.mission_s / RATE_BINS, 0.5)
     sent: dict[int, int] = {}
     before = 0
@@ -204,7 +210,12 @@ def _binned(result: Result, direction: str) -> list[tuple[float, float]]:
         if which == direction:
             sent[int(seconds // width_s)] = sent.get(int(seconds // width_s), 0) + octets - before
             before = octets
-    return [((number + 0.5) * width_s, 8 * octets / width_s) for number, octets in sorted(sent.items()) if octets]
+    lines: list[list[tuple[float, float]]] = []
+    for number, octets in sorted(sent.items()):
+        if octets:
+            step = [(at * width_s, 8 * octets / width_s) for at in (number, number + 1)]
+            lines[-1].extend(step) if lines and lines[-1][-1][0] == step[0][0] else lines.append(step)
+    return lines
 
 
 def _looks(result: Result) -> str:
@@ -233,8 +244,17 @@ def _passes(looks: list[Any]) -> Iterator[list[Any]]:
 
 
 def _commands(result: Result) -> str:
+    commands = list(result.evidence.commands.values())
+    given = [command for command in commands if not command["is_automatic"]]
+    own = [command for command in commands if command["is_automatic"]]
+    groups = ((given, "given by the procedure"), (own, "given by the station by itself, such as confirmations"))
+    tables = [(_command_table(group), f"{len(group):,} {what}", len(group)) for group, what in groups if group]
+    return "".join(_folded(*table) for table in tables)
+
+
+def _command_table(commands: Sequence[Mapping[str, Any]]) -> str:
     rows = []
-    for command in list(result.evidence.commands.values())[:ROWS_MAX]:
+    for command in commands[:ROWS_MAX]:
         stages = command["stages"]
         last = stages[-1][1] if stages else "QUEUED"
         style = {"COMPLETED": "ok", "REFUSED": "bad", "FAILED": "bad", "LOST": "bad"}.get(last, "")
@@ -244,10 +264,14 @@ def _commands(result: Result) -> str:
             f"<td class='number'>{command['tries']}</td><td class='stage'>{_text(last.lower())}</td>"
             f"<td class='way'>{way}</td></tr>"
         )
-    if not rows:
-        return ""
     head = "<thead><tr><th>command</th><th class='number'>tries</th><th>ended</th><th>its way</th></tr></thead>"
-    return f"<table>{head}{''.join(rows)}</table>{_more(len(result.evidence.commands))}"
+    return f"<table>{head}{''.join(rows)}</table>{_more(len(commands))}"
+
+
+def _folded(body: str, title: str, rows: int) -> str:
+    """Give what is opened by a click, and is open if it is short."""
+    is_open = " open" if rows <= ROWS_OPEN_MAX else ""
+    return f"<details{is_open}><summary>{_text(title)}</summary>{body}</details>"
 
 
 def _files(result: Result) -> str:
@@ -274,10 +298,7 @@ def _events(result: Result) -> str:
         f"<td class='name'>{_text(_source(kind))}</td><td>{_text(text)}</td></tr>"
         for seconds, kind, text in marks[:ROWS_MAX]
     )
-    is_open = " open" if len(marks) <= 60 else ""
-    return (
-        f"<details{is_open}><summary>{len(marks):,} events</summary><table>{rows}</table>{_more(len(marks))}</details>"
-    )
+    return _folded(f"<table>{rows}</table>{_more(len(marks))}", f"{len(marks):,} events", len(marks))
 
 
 def _footer(result: Result) -> str:

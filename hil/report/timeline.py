@@ -14,7 +14,7 @@ LANE, GAP, TOP = 22, 8, 22
 # Jobs have a lane each; beyond this they are in the tables only.
 JOB_LANES_MAX = 12
 
-_SKY = {"eclipse": "eclipse", "anomaly": "anomaly"}
+_SKY = {"eclipse": "eclipse", "anomaly": "South Atlantic Anomaly"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +52,19 @@ def timeline(evidence: Evidence, end_s: float) -> str:
             f"<path d='M{at - 5:g} {TOP - 14} h10 l-5 9 z'/></g>"
         )
     parts += time_axis(end_s, x, bottom)
-    legend = (
-        "<span><svg class='key' viewBox='0 0 22 10'><g class='fault'><path d='M6 0 h10 l-5 9 z'/></g></svg>fault</span>"
-    )
+    keys = {bar.style: bar.text.lower() for bars in lanes.values() for bar in bars}
+    legend = "".join(_key(f"<rect class='bar {style}' x='1' width='20' height='10'/>", keys[style]) for style in keys)
+    if faults:
+        legend += _key("<g class='fault'><path d='M6 0 h10 l-5 9 z'/></g>", "fault")
     return (
-        f"<figure><div class='legend'>{legend if faults else ''}</div>"
+        f"<figure><div class='legend'>{legend}</div>"
         f"<svg class='chart' viewBox='0 0 {WIDTH} {bottom + 30}' role='img' aria-label='timeline'>"
         f"{''.join(parts)}</svg></figure>"
     )
+
+
+def _key(drawing: str, name: str) -> str:
+    return f"<span><svg class='key' viewBox='0 0 22 10'>{drawing}</svg>{html.escape(name)}</span>"
 
 
 def _draw(bar: Bar, x: Scale, y: float) -> Iterator[str]:
@@ -84,7 +89,7 @@ def _lanes(evidence: Evidence, end_s: float) -> Iterator[tuple[str, list[Bar]]]:
     yield (
         "sky",
         [
-            Bar(start_s=span.start_s, end_s=span.end_s, style=_SKY[span.kind], text=span.kind)
+            Bar(start_s=span.start_s, end_s=span.end_s, style=span.kind, text=_SKY[span.kind])
             for span in sorted(evidence.spans, key=lambda span: span.kind != "eclipse")
             if span.kind in _SKY
         ],
@@ -94,7 +99,7 @@ def _lanes(evidence: Evidence, end_s: float) -> Iterator[tuple[str, list[Bar]]]:
             f"{direction}link cut",
             [
                 Bar(start_s=start_s, end_s=stop_s, style="cut", text="cut")
-                for which, start_s, stop_s in evidence.dropouts
+                for which, start_s, stop_s in evidence.cuts
                 if which == direction
             ],
         )

@@ -31,7 +31,7 @@ class Evidence:
         self.counts: Counter[str] = Counter()
         """How often each kind of event came, as ``source.type``."""
         self.losses: list[tuple[float, int, float]] = []
-        """(mission time in s, step, training loss) as it came to the ground."""
+        """(mission time in s, step, training loss): as told on board if that is seen, else as it came to the ground."""
         self.validation_losses: list[tuple[float, int, float]] = []
         self.job_reports: dict[int, dict[str, Any]] = {}
         self.samples: dict[int, str] = {}
@@ -56,6 +56,8 @@ class Evidence:
         """What went wrong on purpose, one line each with its time."""
         self.marks: list[tuple[float, str, str]] = []
         """(mission time in s, kind, text) of what went wrong and of job states, for the plots."""
+        self.onboard_marks: list[tuple[float, str, str]] = []
+        """The same of what the spacecraft announced, when it did; virtual time only."""
         self.link_samples: list[tuple[float, str, int]] = []
         """(mission time in s, direction, octets sent by then)."""
         self.dropouts: list[tuple[str, float, float]] = []
@@ -89,6 +91,14 @@ class Evidence:
         """For each direction, what its line did in all."""
 
     @property
+    def cuts(self) -> list[tuple[str, float, float]]:
+        """Those of `dropouts` that fell into a contact: what is sent while nobody hears is lost anyway."""
+        if not self.contacts:
+            return self.dropouts
+        ends = [(start_s, math.inf if end_s is None else end_s) for start_s, end_s in self.contacts]
+        return [cut for cut in self.dropouts if any(cut[1] < end_s and start_s < cut[2] for start_s, end_s in ends)]
+
+    @property
     def conversations(self) -> dict[str, list[dict[str, Any]]]:
         """What was said to the model on board, and what came of its replies, as the station knows it at the end."""
         return self.station_state.get("conversations", {})
@@ -110,6 +120,9 @@ class Evidence:
             self._sees_on_board = True
             if kind == "Announced":
                 self._note_state(event["name"], event["values"], seconds)
+                self.onboard_marks.append((seconds, f"event.{event['name']}", event["text"]))
+            if kind == "Reported" and event["name"] in ("job_progress", "job_report"):
+                self._note_losses(seconds, event["values"])
             if kind == "CommandAnswered" and event["outcome"] == "executed":
                 self.executed[event["source_id"], event["sequence_count"]] += 1
         elif kind == "OctetsLost":
@@ -158,12 +171,14 @@ class Evidence:
                 command["stages"].append((seconds, event["stage"], event["text"]))
                 command["tries"] = max(command["tries"], event["attempt"])
             case {"type": "ReportReceived", "name": "job_progress", "values": values}:
-                self._note_losses(seconds, values)
+                self._note_told_losses(seconds, values)
             case {"type": "ReportReceived", "name": "job_report", "values": values}:
-                self.job_reports[values["job_id"]] = dict(values)
+                # Nothing comes after DONE: what is heard later is older, and was played back.
+                if values["state"] == "DONE" or values["job_id"] not in self.jobs_done_s:
+                    self.job_reports[values["job_id"]] = dict(values)
                 if values["state"] == "DONE":
                     self.jobs_done_s.setdefault(values["job_id"], seconds)
-                self._note_losses(seconds, values)
+                self._note_told_losses(seconds, values)
             case {"type": "ReportReceived", "name": "job_sample", "values": values}:
                 self.samples[values["job_id"]] = values["text"]
             case {"type": "HousekeepingReceived"}:
@@ -200,6 +215,10 @@ class Evidence:
             self.contacts.append((seconds, None))
         elif self.contacts:
             self.contacts[-1] = (self.contacts[-1][0], seconds)
+
+    def _note_told_losses(self, seconds: float, values: Mapping[str, Any]) -> None:
+        if not self._sees_on_board:
+            self._note_losses(seconds, values)
 
     def _note_losses(self, seconds: float, values: Mapping[str, Any]) -> None:
         loss, validation_loss = values["loss"], values["validation_loss"]

@@ -1,9 +1,11 @@
 """The report of a run: what is drawn where, and that the page holds all of itself."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
 from hil.report.chart import LEFT, POINTS_MAX, RIGHT, WIDTH, Chart, thinned
@@ -13,6 +15,7 @@ from hil.rig.wiring import Wiring
 from hil.run.checks import Check
 from hil.run.evidence import Evidence
 from hil.run.run import Result
+from hil.scenario.link import DirectionTable, LinkTable
 from hil.scenario.scenario import load_scenario
 from hil.sky import LookSample, SkySpan
 
@@ -40,7 +43,7 @@ def result_of(evidence, *, is_good=True):
 
 
 def announced(name, seconds, **values):
-    return {"type": "Announced", "time_ns": round(seconds * 1e9), "name": name, "values": values}
+    return {"type": "Announced", "time_ns": round(seconds * 1e9), "name": name, "text": name, "values": values}
 
 
 def drawings(page):
@@ -145,3 +148,57 @@ def test_an_axis_has_a_few_round_ticks(end_s):
     ticks, _ = time_ticks(end_s)
     assert 1 <= len(ticks) <= 9 and ticks[0] == 0 and ticks[-1] <= end_s
     assert 2 <= len(value_ticks(-end_s, end_s)) <= 9
+
+
+def test_what_is_lost_while_nobody_hears_is_no_cut_of_the_link(evidence):
+    for seconds, text in ((100, "acquisition of signal"), (700, "loss of signal"), (5_000, "acquisition of signal")):
+        evidence.note("hil", {"type": "ContactChanged", "time_ns": seconds * 10**9, "text": text})
+    spans = [(0.0, 100.0), (50.0, 101.0), (300.0, 310.0), (699.0, 800.0), (700.0, 5_000.0), (5_001.0, 5_002.0)]
+    evidence.dropouts += [("down", start_s, end_s) for start_s, end_s in spans]
+    assert [cut[1:] for cut in evidence.cuts] == [spans[1], spans[2], spans[3], spans[5]]
+    assert "<strong>0 + 4</strong>" in render(result_of(evidence))
+
+
+def test_losses_are_drawn_when_the_spacecraft_told_them_if_that_is_seen_else_as_they_came(evidence):
+    def tell(source, kind, seconds, step):
+        values = {"job_id": 1, "step": step, "loss": 5.0 - step, "validation_loss": None}
+        event = {"type": kind, "name": "job_progress", "time_ns": seconds * 10**9, "values": values}
+        evidence.note(source, event)
+
+    tell("station", "ReportReceived", 5, 1)
+    for seconds, step in ((10, 2), (20, 3)):
+        tell("spacecraft", "Reported", seconds, step)
+    tell("station", "ReportReceived", 900, 2)
+    (drawing,) = drawings(render(result_of(evidence)))
+    (line,) = drawing.iter("polyline")
+    x = Scale(0.0, 5_700.0, LEFT, WIDTH - RIGHT)
+    assert [float(place.split(",")[0]) for place in line.get("points", "").split()] == [x(5), x(10), x(20)]
+
+
+def test_a_rate_is_a_step_and_no_line_goes_over_a_gap(evidence):
+    evidence.link_samples += [(1.0, "up", 100), (30.0, "up", 300), (3_000.0, "up", 400)]
+    (drawing,) = drawings(render(result_of(evidence)))
+    lines = [line.get("points").split() for line in drawing.iter("polyline")]
+    # Parts are 23.75 s long.
+    assert [len(line) for line in lines] == [4, 2]
+
+
+def test_a_long_table_is_folded_and_what_the_station_gives_by_itself_stands_apart(evidence):
+    for number in range(100):
+        evidence.commands[number] = {"name": f"c{number}", "stages": [], "tries": 1, "is_automatic": number < 30}
+    page = render(result_of(evidence))
+    assert "<details><summary>70 given by the procedure</summary>" in page
+    assert "<details open><summary>30 given by the station by itself" in page
+
+
+def test_the_link_budget_is_told_at_the_ends_of_the_range(evidence):
+    evidence.looks = [
+        LookSample(time_s=range_km, station="Tromso", range_km=range_km, elevation_deg=20.0)
+        for range_km in (500.0, 1_000.0, 2_000.0)
+    ]
+    link = LinkTable(down=DirectionTable(eb_n0_db=9.0), up=DirectionTable(bit_error_rate=1e-6))
+    result = result_of(evidence)
+    page = render(replace(result, scenario=msgspec.structs.replace(result.scenario, link=link)))
+    # 6.02 dB for twice the range; Q(sqrt(2 * 10^1.502)) = 7.5e-16, Q(sqrt(2 * 10^0.298)) = 2.3e-2.
+    for told in ("nearest, 500 km: light time", "1.67 ms", "15.0 dB; 7.", "3.0 dB; 2.3e-02", "not by range; 1e-06"):
+        assert told in page
