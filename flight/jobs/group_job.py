@@ -7,6 +7,7 @@ which is brought together for a checkpoint. Only dropout differs from rank to ra
 Another number of ranks sums in another order; it is in the exactness key.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import cast
@@ -28,7 +29,7 @@ from flight.jobs.state import State, tensor_octets
 from flight.jobs.train import MODEL, NOISE, OPTIMIZER, Batch, TrainJob, generator_of
 
 
-class GroupJob(TrainJob):
+class GroupJob(TrainJob, ABC):
     """What every rank's part of a job has.
 
     Args:
@@ -89,9 +90,9 @@ class GroupJob(TrainJob):
         super().load(state)
         self.load_octets({**state.octets, NOISE: state.octets[_noise_of(self._ranks.rank)]})
 
+    @abstractmethod
     def _replicas(self) -> Iterable[Tensor]:
         """Give the tensors that every rank has the same of."""
-        raise NotImplementedError
 
     def _mean(self, loss: Tensor) -> float:
         return self._ranks.mean(loss)

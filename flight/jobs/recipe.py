@@ -4,16 +4,15 @@ A recipe text states every setting; there are no hidden defaults. Overrides chan
 ``training.steps = 100``. Whatever is unknown, missing, of another type or out of range is refused, by name.
 """
 
-import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
-from typing import Any, Self
+from typing import Any
 
 from ccsds.errors import MisuseError
 from flight.jobs.package.package_recipe import KIND as PACKAGE
 from flight.jobs.package.package_recipe import PackageRecipe, make_package_recipe
-from flight.jobs.settings import make, merge, parse, require, to_toml
+from flight.jobs.settings import NamedSettings, make, parse, require
 from flight.jobs.swift_recipe import DataRecipe, MuonRecipe, NgramRecipe, Order, Split, SwiftRecipe, Tokens
 
 # Whatever is sampled must fit the sample report (`mission.jobs.SAMPLE_OCTETS_MAX`) at four octets a character.
@@ -197,7 +196,7 @@ class GuardRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(NamedSettings):
     """One kind of job with all its settings."""
 
     name: str
@@ -271,34 +270,6 @@ class Recipe:
                 f"guard.level: expected off, state or double, since checksums do not see the fused products of swift, "
                 f"found {self.guard.level}"
             )
-
-    def override(self, text: str) -> Self:
-        """Give the same recipe with single settings changed.
-
-        Args:
-            text: TOML, such as ``training.steps = 100``; several lines or tables as liked, or nothing.
-
-        Raises:
-            MisuseError: A key is unknown, or its value of another type or out of range.
-        """
-        where = f"overrides of recipe {self.name!r}"
-        changes = parse(text, where)
-        for fixed in ("name", "kind"):
-            if fixed in changes:
-                raise MisuseError(f"{where}: {fixed} cannot be changed")
-        try:
-            return merge(self, changes)
-        except MisuseError as error:
-            raise MisuseError(f"{where}: {error}") from None
-
-    def to_toml(self) -> str:
-        """Write every setting, in one fixed order; `load_recipe` gives the same recipe again."""
-        return to_toml(self)
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of `to_toml`, in hexadecimal."""
-        return hashlib.sha256(self.to_toml().encode()).hexdigest()
 
 
 def recipe_names() -> tuple[str, ...]:

@@ -5,13 +5,14 @@ field with ``None`` for its default; where it is left out, it is not written. It
 """
 
 import difflib
+import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, asdict, fields, is_dataclass, replace
 from enum import StrEnum
 from types import UnionType
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
 from ccsds.errors import MisuseError
 
@@ -94,6 +95,40 @@ def require(settings: object, table: str, **ranges: tuple[float, float]) -> None
         value = getattr(settings, name)
         if not minimum <= value <= maximum:  # Also true for a value that is not a number.
             raise MisuseError(f"{table}.{name}: expected {minimum} to {maximum}, found {value}")
+
+
+class NamedSettings:
+    """What every kind of recipe has: its name, which stays, and settings of which single ones can be changed."""
+
+    name: str
+
+    def override(self, text: str) -> Self:
+        """Give the same recipe with single settings changed.
+
+        Args:
+            text: TOML, such as ``training.steps = 100``; several lines or tables as liked, or nothing.
+
+        Raises:
+            MisuseError: A key is unknown, or its value of another type or out of range.
+        """
+        where = f"overrides of recipe {self.name!r}"
+        changes = parse(text, where)
+        for fixed in ("name", "kind"):
+            if fixed in changes:
+                raise MisuseError(f"{where}: {fixed} cannot be changed")
+        try:
+            return merge(self, changes)
+        except MisuseError as error:
+            raise MisuseError(f"{where}: {error}") from None
+
+    def to_toml(self) -> str:
+        """Write every setting, in one fixed order; what was read from it is the same recipe again."""
+        return to_toml(self)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `to_toml`, in hexadecimal."""
+        return hashlib.sha256(self.to_toml().encode()).hexdigest()
 
 
 def _value(kind: object, value: object, path: str) -> Any:

@@ -1,11 +1,8 @@
 """The recipe of a package: how far it goes and what the spacecraft grants it. It holds nothing of what it computes."""
 
-import hashlib
 from dataclasses import dataclass
-from typing import Self
 
-from ccsds.errors import MisuseError
-from flight.jobs.settings import make, merge, parse, require, to_toml
+from flight.jobs.settings import NamedSettings, make, require
 
 KIND = "package"
 
@@ -72,7 +69,7 @@ class PackageGrant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PackageRecipe:
+class PackageRecipe(NamedSettings):
     """A recipe of kind ``package``."""
 
     name: str
@@ -80,34 +77,6 @@ class PackageRecipe:
     training: PackageTraining
     execution: PackageExecution
     package: PackageGrant
-
-    def override(self, text: str) -> Self:
-        """Give the same recipe with single settings changed.
-
-        Args:
-            text: TOML, such as ``training.steps = 100``.
-
-        Raises:
-            MisuseError: A key is unknown, or its value of another type or out of range.
-        """
-        where = f"overrides of recipe {self.name!r}"
-        changes = parse(text, where)
-        for fixed in ("name", "kind"):
-            if fixed in changes:
-                raise MisuseError(f"{where}: {fixed} cannot be changed")
-        try:
-            return merge(self, changes)
-        except MisuseError as error:
-            raise MisuseError(f"{where}: {error}") from None
-
-    def to_toml(self) -> str:
-        """Write every setting, in one fixed order."""
-        return to_toml(self)
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of `to_toml`, in hexadecimal."""
-        return hashlib.sha256(self.to_toml().encode()).hexdigest()
 
 
 def make_package_recipe(settings: object) -> PackageRecipe:
