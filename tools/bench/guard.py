@@ -77,6 +77,7 @@ class _Calm:
 _SMALL = "model.layers = 1\nmodel.heads = 2\nmodel.width = 32\nmodel.dropout = 0.1"
 
 _CALM = (
+    _Calm(name="1 layer of 32", recipe="tiny", overrides=_SMALL, steps=100_000, level=GuardLevel.STATE),
     _Calm(name="1 layer of 32", recipe="tiny", overrides=_SMALL, steps=100_000, level=GuardLevel.COMPUTE),
     _Calm(name="nanogpt", recipe="nanogpt", overrides="", steps=5_500, level=GuardLevel.COMPUTE),
 )
@@ -102,7 +103,7 @@ def run() -> list[Row]:
 
 
 def campaign() -> list[Row]:
-    """Train undisturbed for long at the level that judges by most figures, and count what was found all the same."""
+    """Train undisturbed for long, and count what was found all the same."""
     return [row for calm in _CALM for row in _false_alarms(calm)]
 
 
@@ -235,6 +236,8 @@ def _false_alarms(calm: _Calm) -> list[Row]:
     for _ in range(calm.steps):
         job.step()
         found += len(job.take_findings())
+    job.verify()
+    found += len(job.take_findings())
     name = f"guard `{calm.level}`, {calm.steps:,} clean steps of {calm.name}"
     return [
         Row(group=GROUP, name=f"{name}: findings", value=found, unit="findings", target="0", ok=found == 0),
