@@ -8,7 +8,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from safetensors.torch import load_file
 
+from flight.jobs.checkpoint import slot_paths
 from flight.jobs.messages import (
     CheckpointReference,
     Evaluate,
@@ -27,6 +29,7 @@ from flight.jobs.messages import (
     Stepped,
 )
 from flight.jobs.process import WorkerProcess
+from mission.jobs import Struck
 
 SEED = 1337
 
@@ -79,6 +82,26 @@ def work_rest(worker, start, reference):
     return ask(worker, Step(20)), ask(worker, Evaluate()), ask(worker, Finish())
 
 
+def flip_in_memory_of(pid, octets):
+    """Flip a bit of some octets wherever a process has them, past the process itself; give how often that was."""
+    found = 0
+    with Path(f"/proc/{pid}/maps").open() as regions, Path(f"/proc/{pid}/mem").open("r+b", buffering=0) as memory:
+        for region in regions:
+            span, mode, *rest = region.split()
+            if not mode.startswith("rw") or rest[-1] == "[vvar]":
+                continue
+            begin, end = (int(each, 16) for each in span.split("-"))
+            memory.seek(begin)
+            content = memory.read(end - begin)
+            at = content.find(octets)
+            while at >= 0:
+                memory.seek(begin + at)
+                memory.write(bytes([octets[0] ^ 4]))
+                found += 1
+                at = content.find(octets, at + 1)
+    return found
+
+
 @pytest.mark.parametrize(
     ("overrides", "victim"),
     [
@@ -120,3 +143,27 @@ def test_a_group_of_which_one_was_killed_ends_with_the_weights_of_one_that_was_n
             assert worker.wait_reply(1.0) is None
             assert worker.died is None
             worker.kill()
+
+
+def test_a_rank_whose_memory_is_struck_says_so_and_the_group_goes_on_from_the_checkpoint(tmp_path, recipe, corpus):
+    start = start_of(recipe, corpus, 'guard.level = "state"')
+    with WorkerProcess(tmp_path / "store") as worker:
+        worker.launch()
+        reference = work_half(worker, start)
+        undisturbed = ask(worker, Step(20)), ask(worker, Evaluate()), ask(worker, Finish())
+
+        assert isinstance(ask(worker, msgspec.structs.replace(start, checkpoint=reference)), Started)
+        kept = load_file(tmp_path / "store" / slot_paths(7, reference.slot)[0])
+        moments = kept["optimizer/blocks.0.mlp.expand.weight/exp_avg"].numpy().tobytes()
+        with all_gone_after(worker):
+            assert flip_in_memory_of(ranks_of(worker)[1], moments[:256]) >= 1
+            failed = ask(worker, Step(20))
+            assert isinstance(failed, Failed)
+            assert [(found.struck, found.step) for found in failed.findings] == [(Struck.STATE, 11)]
+            assert "blocks.0.mlp.expand.weight" in failed.findings[0].where
+            while worker.wait_reply(TIMEOUT_S) is not None:
+                pass
+            assert worker.died is not None
+
+        worker.launch()
+        assert work_rest(worker, start, reference) == undisturbed
