@@ -29,10 +29,10 @@ def corpus(tmp_path):
 
 @pytest.mark.parametrize("error", [MisuseError("nothing fits"), OSError(5, "I/O error"), KeyError("lost")])
 def test_an_exception_of_the_running_software_is_a_crash_that_the_ground_can_read(tmp_path, monkeypatch, error):
-    def fail(self, now_ns):
+    def fail(self):
         raise error
 
-    monkeypatch.setattr(Spacecraft, "advance", fail)
+    monkeypatch.setattr(Spacecraft, "take_events", fail)
     result = fly(tmp_path)
     assert result.exit_code == CRASH_STATUS
     kept = Ledger(RealDisk(tmp_path / "store")).boots.exceptions[-1].text
@@ -77,12 +77,12 @@ def test_a_full_store_with_a_configuration_on_trial_keeps_nobody_from_starting(t
     def full(self, path, data):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    def stop(self, now_ns):
+    def stop(self):
         seen.append(self._config)
         raise KeyError("far enough")
 
     monkeypatch.setattr(RealDisk, "append", full)
-    monkeypatch.setattr(Spacecraft, "advance", stop)
+    monkeypatch.setattr(Spacecraft, "take_events", stop)
     assert fly(tmp_path).exit_code == CRASH_STATUS
     (config,) = seen
     assert config.configuration.call_sign == Configuration().call_sign
