@@ -7,6 +7,7 @@ import contextlib
 import signal
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,18 @@ import click
 from rich.console import Console
 
 from ccsds.errors import MisuseError, StarloopError
+from ccsds.time import tai_ns_from_unix
 from ground.client import default_socket_path
 from hil.bridge.display import BridgeDisplay
 from hil.bridge.service import BridgeService, bridge_link
+from hil.orbit.pass_list import pass_list
 from hil.rig.real_time import check_real_time
 from hil.rig.showroom import Showing, Showroom
 from hil.rig.wiring import Mode, Wiring
 from hil.run.corpora import find_corpora
 from hil.run.display import Display, show_result
 from hil.run.run import prepare_folder, run_scenario, with_recording
+from hil.scenario.orbit import outlook_of
 from hil.scenario.scenario import Scenario, load_scenario, shipped_scenarios
 from hil.scenario.spacecraft import SpacecraftTable
 from hil.soak.command import soak_command
@@ -282,6 +286,31 @@ def bridge(
         with display, contextlib.suppress(KeyboardInterrupt):
             service.run(lambda: end_ns is not None and service.now_ns >= end_ns, lambda: display.look(service))
     display.summary(service)
+
+
+@main.command()
+@click.argument("scenario")
+@click.option(
+    "--begin",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]),
+    help="In UTC; now, if not said.",
+)
+@click.option("--days", default=7.0, show_default=True, type=click.FloatRange(0, 366, min_open=True), help="How many.")
+@click.option("--out", "path", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+def passes(scenario: str, begin: datetime | None, days: float, path: Path) -> None:
+    """Write the passes of the [orbit] and [[stations]] of SCENARIO, for `ground serve --passes`."""
+    begin_unix_s = time.time() if begin is None else begin.replace(tzinfo=UTC).timestamp()
+    try:
+        loaded = load_scenario(scenario)
+        if loaded.orbit is None:
+            raise MisuseError(f"{scenario}: expected an [orbit] and [[stations]], found none")
+        tai_s = tai_ns_from_unix(round(begin_unix_s * 1e9)) / 1e9
+        outlook = outlook_of(loaded.orbit, loaded.stations, tai_s, days * 86_400)
+        path.write_text(pass_list(outlook, begin_unix_s))
+    except (MisuseError, OSError) as error:
+        click.echo(f"hil: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    click.echo(f"{len(outlook.passes)} passes over {len(outlook.sites)} stations in {path}")
 
 
 @main.command("list")

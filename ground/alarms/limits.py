@@ -93,7 +93,7 @@ class Judge:
         """Take in a sample, and give the level that holds now. What is no number changes nothing."""
         if math.isnan(value):
             return self.level
-        limit = self.limit_in(mode)
+        limit = limit_in(mode, self._limits)
         if limit is None:
             self._limit, self.level = None, Level.NORMAL
             return self.level
@@ -109,9 +109,7 @@ class Judge:
         )
         return self.level
 
-    def limit_in(self, mode: Mode | None) -> Limit | None:
-        """Give the limit that counts in a mode, if any; before a mode is known, one that holds in all."""
-        for limit in self._limits:
-            if mode in limit.modes or limit.modes == ALL_MODES:
-                return limit
-        return None
+
+def limit_in(mode: Mode | None, limits: Sequence[Limit]) -> Limit | None:
+    """Give the limit that counts in a mode, if any; before a mode is known, one that holds in all."""
+    return next((each for each in limits if mode in each.modes or each.modes == ALL_MODES), None)

@@ -13,8 +13,10 @@ from ccsds.errors import StarloopError
 from ground.access.principal import Principal
 from ground.console import clock
 from ground.console.feed import Feed
+from ground.console.limits import Limits
 from ground.console.parts.said import Said
 from ground.console.replay import Replay
+from mission.modes import Mode
 
 if TYPE_CHECKING:
     from ground.console.console import Console
@@ -52,6 +54,12 @@ class Screen:
         if self.replay is None:
             return known
         return {**known, "jobs": self.replay.feed.jobs.snapshot(), "link": self.replay.link.name, "commands": []}
+
+    def limits(self) -> Limits:
+        """Give what is expected of values now; of what is replayed, by the rules of now."""
+        mode = self.feed.series.latest.get("mode")
+        in_mode = mode.value if mode is not None and isinstance(mode.value, Mode) else None
+        return Limits(self.console.operations.alarming.rules(), in_mode)
 
     def unix_ns(self) -> int:
         """Give the Unix time that is shown."""

@@ -56,7 +56,7 @@ def _fields(declared: Sequence[Field], data: bytes, at: int) -> list[Bits]:
             case _:
                 break
         if length:
-            found.append(Bits(field.name, HEADERS_BITS + at, length, field.unit))
+            found.append(Bits(field.name, HEADERS_BITS + at, length, field.unit, field.type))
         at += length
     return found + _rest(data, at)
 

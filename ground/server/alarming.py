@@ -4,6 +4,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ground.access.principal import Principal, Role
+from ground.alarms.rules import Rules
 
 if TYPE_CHECKING:
     from ground.serve import StationService
@@ -36,6 +37,10 @@ class Alarming:
             }
             for each in self._host.watch.snapshot()["alarms"]
         ]
+
+    def rules(self) -> Rules:
+        """Give what is watched: the dictionary's limits, and those of the station's own file."""
+        return self._host.watch.rules
 
     def reports(self) -> dict[str, dict[str, Any]]:
         """Give when each housekeeping report came last, and whether it is stale."""

@@ -38,6 +38,8 @@ class Programs:
         files: Path,
         web: str = "none",
         procedures: Path | None = None,
+        passes: Path | None = None,
+        sensors: Path | None = None,
     ) -> "Programs":
         """Give the programs as they are called; none of them runs yet.
 
@@ -52,12 +54,15 @@ class Programs:
             files: The directory of the station's files.
             web: Where the console is, as HOST:PORT; none for nowhere.
             procedures: Directory of procedures that the station offers.
+            passes: File of the passes that the station expects.
+            sensors: File that says where the spacecraft's sensors are.
         """
         security = {end: ["--keys", str(keys[end])] if end in keys else ["--insecure"] for end in End}
         ground = [
             "serve", "--web", web, "--link", station_url, "--profile", profile, "--socket", str(socket_path),
             "--archive", str(folder / "archive.sqlite"), "--files", str(files), *security[End.GROUND],
             *(() if procedures is None else ("--procedures", str(procedures))),
+            *(() if passes is None else ("--passes", str(passes))),
         ]  # fmt: skip
         station = Program("ground", ground, folder / "ground.log")
         if board_url is None:
@@ -71,6 +76,7 @@ class Programs:
         flight = [
             "--link", board_url, "--profile", profile, "--store", str(folder / "store"),
             *security[End.SPACECRAFT], *on_board,
+            *(() if sensors is None else ("--sensors", str(sensors))),
         ]  # fmt: skip
         return cls(Program("flight", flight, folder / "flight.log"), station)
 

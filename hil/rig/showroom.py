@@ -2,7 +2,8 @@
 
 Nothing is checked and nothing goes wrong by plan; what an operator does at the console is what happens. Both programs
 are the shipped ones. Once the spacecraft is heard, all its housekeeping and its time reports are turned on and jobs are
-submitted, so that there is something to see; the model of the first is served as soon as it is trained.
+submitted, so that there is something to see; the model of the first is served as soon as it is trained. Its power and
+heat, and the passes that the station expects, are those of an orbit that begins now; the link itself is always there.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ from hil.link.lines import make_lines
 from hil.rig.desk import Desk
 from hil.rig.ports import far_url, open_plugs
 from hil.rig.programs import Programs
+from hil.rig.surroundings import RealTimeSurroundings, outlook_from, write_passes
 from hil.rig.wiring import Mode, Wiring
 from hil.scenario.link import DirectionTable, LinkTable
 from hil.streams import Streams
@@ -86,6 +88,12 @@ class Showroom:
         self._bridge = Bridge(station, board, up, down)
         self._desk = Desk(showing.socket_path)
         keys: Mapping[End, Path] = lay_keys(showing.folder, streams, profile)
+        unix_ns = time.time_ns()
+        outlook = outlook_from(unix_ns)
+        passes = showing.folder / "passes.toml"
+        write_passes(outlook, unix_ns, passes)
+        self._surroundings = RealTimeSurroundings(outlook, showing.folder / "sensors")
+        self._at_work: set[int] = set()
         self._programs = Programs.of(
             folder=showing.folder,
             profile=showing.profile,
@@ -97,6 +105,8 @@ class Showroom:
             files=showing.folder / "files",
             web=showing.web,
             procedures=showing.procedures,
+            passes=passes,
+            sensors=self._surroundings.sensors_path,
         )
         self._is_begun = False
 
@@ -123,6 +133,7 @@ class Showroom:
 
     def _turn(self, now_ns: int) -> None:
         self._programs.check()
+        self._surroundings.advance(now_ns)
         self._bridge.turn(now_ns)
         self._bridge.take_events()
         if not self._desk.is_manned and self._desk.connect() is not None:
@@ -135,7 +146,7 @@ class Showroom:
                 if event["state"] == "UP":
                     self._begin()
             if event["type"] == "EventReported" and event["name"] == "job_changed":
-                self._look_at_job(event["values"])
+                self._look_at_job(event["values"], now_ns)
         if self._desk.is_manned and not self._is_begun and self._desk.state().get("link") == "UP":
             self._begin()
 
@@ -151,10 +162,15 @@ class Showroom:
             with contextlib.suppress(MisuseError):
                 self._desk.send("job.submit", job)
 
-    def _look_at_job(self, values: Mapping[str, Any]) -> None:
-        """Have the model of the first job served once it is trained, so that somebody can chat with it."""
+    def _look_at_job(self, values: Mapping[str, Any], now_ns: int) -> None:
+        """Have the device draw power while a job works, and the model of the first job served once it is trained."""
         job_id, state = values["job_id"], values["after"]
         self._say(f"job {job_id} is {state}")
+        if state == "RUNNING":
+            self._at_work.add(job_id)
+        else:
+            self._at_work.discard(job_id)
+        self._surroundings.work(bool(self._at_work), now_ns)
         if state == "DONE" and self._showing.jobs and job_id == self._showing.jobs[0]["job_id"]:
             with contextlib.suppress(MisuseError):
                 self._desk.send("model.activate", {"name": f"jobs/{job_id}/model.safetensors"})

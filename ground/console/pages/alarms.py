@@ -5,9 +5,9 @@ from typing import Any
 from nicegui import ui
 
 from ground.alarms.life_cycle import AlarmState
-from ground.console import limits
 from ground.console.figures import NOTHING, cut, esc, number, span
 from ground.console.figures import clock as time_of_day
+from ground.console.limits import Limits
 from ground.console.log import Weight
 from ground.console.parts.entry import Button, Entry
 from ground.console.parts.markup import Markup
@@ -35,7 +35,7 @@ def build(screen: Screen) -> None:
         known = alarming.all()
         new = sum(each["state"] == AlarmState.UNACKNOWLEDGED.name for each in known)
         standing_note.show(f"{new} that nobody has acknowledged" if new else "")
-        standing.show(_standing(known, screen.unix_ns()))
+        standing.show(_standing(known, screen.limits(), screen.unix_ns()))
         stale.show(_stale(alarming.reports()))
         rules.show(_trouble(screen.state()))
         lines = screen.feed.log.find("", frozenset({"spacecraft", "station"}), Weight.MEDIUM, LINES_SHOWN_MAX)
@@ -78,7 +78,7 @@ def build(screen: Screen) -> None:
         screen.watch(panel.element, look)
 
 
-def _standing(known: list[dict[str, Any]], unix_ns: int) -> str:
+def _standing(known: list[dict[str, Any]], limits: Limits, unix_ns: int) -> str:
     rows = []
     for each in known:
         about = limits.declared(each["parameter"])

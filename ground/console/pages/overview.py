@@ -2,7 +2,6 @@
 
 from nicegui import ui
 
-from ground.console import limits
 from ground.console.figures import NOTHING, cut, esc, number, shown, span
 from ground.console.figures import clock as time_of_day
 from ground.console.log import Weight
@@ -125,7 +124,7 @@ def _curves(screen: Screen, job_id: int | None) -> list[Curve]:
 
 
 def _spacecraft(screen: Screen) -> str:
-    latest, unix_ns = screen.feed.series.latest, screen.unix_ns()
+    latest, unix_ns, limits = screen.feed.series.latest, screen.unix_ns(), screen.limits()
     pairs, unmeasured = [], []
     for name in _SPACECRAFT:
         each = latest.get(name)
@@ -135,7 +134,7 @@ def _spacecraft(screen: Screen) -> str:
             unmeasured.append(name.replace("_", " "))
             continue
         about = limits.declared(name)
-        kind = "stale" if each.is_stale(unix_ns) else limits.class_of(name, each.value) and "warn-text"
+        kind = "stale" if each.is_stale(unix_ns) else _text_class(limits.class_of(name, each.value))
         value = span(each.value) if about.unit == "s" else f"{esc(shown(each.value))}"
         unit = "" if about.unit == "s" else f' <span class="unit">{esc(about.unit)}</span>'
         pairs.append((name.replace("_", " "), f'<span class="{kind}">{value}</span>{unit}'))
@@ -143,6 +142,10 @@ def _spacecraft(screen: Screen) -> str:
     if unmeasured:
         told += f'<p class="faint" style="margin-top:.6rem">Not measured on board: {", ".join(unmeasured)}.</p>'
     return told
+
+
+def _text_class(kind: str) -> str:
+    return f"{kind}-text" if kind else ""
 
 
 def _events(screen: Screen) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 from nicegui import background_tasks, ui
 
 from ccsds.errors import StarloopError
-from ground.console import limits
 from ground.console.archived import read_points
 from ground.console.figures import clock as time_of_day
 from ground.console.figures import cut, esc, shown
@@ -122,7 +121,7 @@ class _TelemetryPage:
         self._beat += 1
 
     def _look_at_plot(self, chosen: list[str]) -> None:
-        series = self._screen.feed.series
+        series, limits = self._screen.feed.series, self._screen.limits()
         now_s = self._screen.unix_ns() / NS_PER_S
         units: list[str] = []
         for name in chosen:
@@ -168,7 +167,7 @@ class _TelemetryPage:
 
     def _list_of_names(self, chosen: list[str]) -> str:
         words = self._notes["words"].lower().split()
-        series = self._screen.feed.series
+        series, limits = self._screen.feed.series, self._screen.limits()
         rows, group = [], ""
         ordered = sorted(series.names, key=lambda name: (series.latest[name].structure, name))
         for name in ordered:
@@ -194,7 +193,7 @@ class _TelemetryPage:
         return body.replace('<thead><tr><th class="mono name"></th></tr></thead>', "")
 
     def _table_of_values(self) -> str:
-        series, now = self._screen.feed.series, self._screen.unix_ns()
+        series, now, limits = self._screen.feed.series, self._screen.unix_ns(), self._screen.limits()
         wanted = self._notes["structure"]
         rows, stale = [], 0
         for name, latest in sorted(series.latest.items(), key=lambda pair: (pair[1].structure, pair[0])):
@@ -205,14 +204,13 @@ class _TelemetryPage:
             stale += is_stale
             kind = limits.class_of(name, latest.value)
             shade = "stale" if is_stale else f"{kind}-text" if kind else ""
-            warning = about.warning
             rows.append(
                 Row(
                     (
                         esc(name),
                         f'<span class="{shade}">{esc(cut(shown(latest.value), 40))}</span>',
                         f'<span class="unit">{esc(about.unit)}</span>',
-                        "" if warning is None else f"{warning[0]:g} to {warning[1]:g}",
+                        limits.text_of(name),
                         f"{time_of_day(latest.unix_ns)}{' stale' if is_stale else ''}",
                         f'<span class="dim">{esc(about.description)}</span>',
                     ),

@@ -1,9 +1,13 @@
 """Octets down to their bits: a dump, and the fields of a layout with the bits that each is made of."""
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ground.console.figures import esc
+from ground.console.figures import cut, esc
+from ground.events import SHOWN_CHARACTERS_MAX, one_line
+from mission.field_types import Enumerated, Float, Int, Text
+from mission.fields import FieldType
 
 OCTETS_PER_LINE = 16
 
@@ -24,6 +28,8 @@ class Bits:
     """Of its bits, from the first of all octets."""
     length: int
     meaning: str = ""
+    kind: FieldType | None = None
+    """What its bits stand for; a number without a sign, if it is not said."""
 
     @property
     def place(self) -> str:
@@ -53,6 +59,22 @@ def value_of(octets: bytes, field: Bits) -> int:
     return whole >> (8 * len(octets) - field.first - field.length) & ((1 << field.length) - 1)
 
 
+def told(number: int, field: Bits) -> str:
+    """Give what a field's bits stand for, as text."""
+    match field.kind:
+        case Float(bits):
+            (real,) = struct.unpack(">f" if bits == 32 else ">d", number.to_bytes(bits // 8))
+            return f"{real:.7g}"
+        case Int(bits):
+            return str(number - (1 << bits) if number >> (bits - 1) else number)
+        case Enumerated(members) if number in list(members):
+            return f"{number} {members(number).name}"
+        case Text():
+            return one_line(number.to_bytes(field.length // 8).decode(errors="replace"))
+        case _:
+            return str(number)
+
+
 def bits_of(octets: bytes, field: Bits) -> str:
     """Give a field's bits in their octets as HTML: what belongs to others is a dot."""
     first_octet, last_octet = field.first // 8, (field.first + field.length - 1) // 8
@@ -75,9 +97,11 @@ def fields(octets: bytes, layout: Sequence[Bits]) -> list[tuple[str, str, str, s
         if field.first + field.length > 8 * len(octets):
             break
         if field.length <= SHOWN_BITS_MAX:
-            bits, value = bits_of(octets, field), str(value_of(octets, field))
+            bits, value = bits_of(octets, field), told(value_of(octets, field), field)
         else:
             content = octets[field.first // 8 : (field.first + field.length) // 8]
             bits, value = f"{len(content)} octets", content[:SHOWN_OCTETS_MAX].hex(" ")
+            if isinstance(field.kind, Text):
+                value = one_line(cut(content.decode(errors="replace"), SHOWN_CHARACTERS_MAX))
         found.append((field.place, field.name, bits, f"{value}  {field.meaning}".rstrip()))
     return found

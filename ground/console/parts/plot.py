@@ -9,6 +9,8 @@ from typing import Any
 
 from nicegui import ui
 
+from ground.alarms.life_cycle import Level
+from ground.console.limits import Band
 from ground.console.screen import Screen
 
 CURVES = 6
@@ -16,6 +18,9 @@ CURVES = 6
 
 # As in the theme. The name of a variable would be measured as another font than it is drawn in.
 _MONO = 'ui-monospace, "JetBrains Mono", "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", "Liberation Mono", monospace'
+
+
+_BAND_COLORS = {Level.WARNING: "var(--warn)", Level.CRITICAL: "var(--alarm)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class Curve:
     dashed: bool = False
     marked: bool = False
     """Whether each point is marked: few points are better seen so."""
-    bands: Sequence[tuple[float | None, float | None]] = ()
+    bands: Sequence[tuple[Level, Band]] = ()
     """Spans of values that are out of limits."""
 
 
@@ -131,14 +136,15 @@ class Plot:
             "grid": {
                 "left": 8,
                 "right": 2 * text_px if not has_right else 8,
-                "top": 3 * text_px,
+                # With a name at the right too, what the lines are called has a line of its own above both.
+                "top": (5 if has_right else 3) * text_px,
                 "bottom": 26 if self._can_zoom else 6,
                 "containLabel": True,
             },
             "legend": {
                 "top": 2,
-                "left": 13 * text_px,
-                "right": 8 if not has_right else 9 * text_px,
+                "left": 8 if has_right else 13 * text_px,
+                "right": 8,
                 "align": "left",
                 "type": "scroll",
                 "itemWidth": 14,
@@ -195,13 +201,13 @@ class Plot:
         if curve.bands:
             series["markArea"] = {
                 "silent": True,
-                "itemStyle": {"color": "var(--warn)", "opacity": 0.10},
                 "data": [
                     [
-                        {"yAxis": low} if low is not None else {"y": "100%"},
+                        {"itemStyle": {"color": _BAND_COLORS[level], "opacity": 0.10}}
+                        | ({"yAxis": low} if low is not None else {"y": "100%"}),
                         {"yAxis": high} if high is not None else {"y": "0%"},
                     ]
-                    for low, high in curve.bands
+                    for level, (low, high) in curve.bands
                 ],
             }
         return series

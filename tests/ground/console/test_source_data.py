@@ -5,9 +5,10 @@ import contextlib
 import pytest
 
 from ccsds.errors import MisuseError
-from ground.console.parts.octets import value_of
+from ground.console.parts.octets import fields, value_of
 from ground.console.source_data import HEADERS_BITS, source_data
 from mission.definition import DICTIONARY
+from mission.jobs import JobState
 
 
 def packet_of(data: bytes) -> bytes:
@@ -29,6 +30,22 @@ def test_numbers_of_a_report_lie_where_they_were_written():
     found = {each.name: value_of(packet_of(data), each) for each in source_data("[128,130]", "job_progress", data)}
     assert (found["job_id"], found["step"], found["steps"]) == (7, 30, 60)
     assert found["loss"] == 0x3FC00000  # 1.5 in single precision
+
+
+def test_what_bits_stand_for_is_told_by_their_type():
+    report = DICTIONARY.reports["job_progress"]
+    values = {"job_id": 7, "step": 30, "steps": 60, "loss": 1.5, "validation_loss": float("nan"), "tokens_per_s": 8.25}
+    data = report.fields.encode({**values, "eta": -4.0})
+    told = {
+        name: value for _, name, _, value in fields(packet_of(data), source_data("[128,130]", "job_progress", data))
+    }
+    assert (told["step"], told["loss"], told["eta"]) == ("30", "1.5  nat", "-4  s")
+    assert told["validation_loss"] == "nan  nat"
+    event = DICTIONARY.events["job_changed"]
+    given = {"job_id": 3, "step": 9, "before": "QUEUED", "after": "RUNNING", "reason": ""}
+    data = event.id.to_bytes(2) + event.fields.encode(given)
+    told = {name: value for _, name, _, value in fields(packet_of(data), source_data("[5,1]", "job_changed", data))}
+    assert told["after"] == f"{int(JobState.RUNNING)} RUNNING"
 
 
 def test_text_takes_the_length_that_is_written_before_it():
