@@ -3,8 +3,6 @@
 A ground station knows nothing of orbits: when a spacecraft can be heard is told to it, by whoever reckons it.
 """
 
-from datetime import UTC, datetime
-
 import numpy as np
 
 from hil.orbit.outlook import Outlook, SitePass
@@ -36,4 +34,4 @@ def _table(outlook: Outlook, each: SitePass, begin_unix_s: float) -> str:
 
 
 def _utc(unix_s: float) -> str:
-    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+    return f"{np.datetime64(round(unix_s * 1_000), 'ms')}Z"

@@ -5,7 +5,6 @@ whoever looks after the programs. An empty battery or a hot device takes nothing
 the programs run on is the computer's. So the spacecraft is one whose array can feed its device.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -94,7 +93,7 @@ class RealTimeSurroundings:
         for name, value in known.items():
             unfinished = self._folder / f"{name}.unfinished"
             unfinished.write_text(f"{value:.9g}")
-            os.replace(unfinished, self._folder / name)
+            unfinished.replace(self._folder / name)
         return list(known)
 
 
