@@ -50,36 +50,43 @@ def alarms(context: click.Context, as_json: bool, socket_path: Path) -> None:
 
 @alarms.command()
 @click.argument("parameter")
+@json_option
 @click.pass_obj
-def ack(socket_path: Path, parameter: str) -> None:
+def ack(socket_path: Path, parameter: str, as_json: bool) -> None:
     """Say that you know of an alarm."""
-    _do(socket_path, lambda client: client.acknowledge_alarm(parameter))
+    _do(socket_path, lambda client: client.acknowledge_alarm(parameter), as_json=as_json)
 
 
 @alarms.command()
 @click.argument("parameter")
 @click.option("--for", "minutes", default=60.0, show_default=True, type=click.FloatRange(min=0.01), help="Minutes.")
+@json_option
 @click.pass_obj
-def shelve(socket_path: Path, parameter: str, minutes: float) -> None:
+def shelve(socket_path: Path, parameter: str, minutes: float, as_json: bool) -> None:
     """Put an alarm away for a time; then it is back if its value is still beyond its limits."""
-    _do(socket_path, lambda client: client.shelve_alarm(parameter, minutes * 60))
+    _do(socket_path, lambda client: client.shelve_alarm(parameter, minutes * 60), as_json=as_json)
 
 
 @alarms.command()
 @click.argument("parameter")
+@json_option
 @click.pass_obj
-def unshelve(socket_path: Path, parameter: str) -> None:
+def unshelve(socket_path: Path, parameter: str, as_json: bool) -> None:
     """Take an alarm off the shelf."""
-    _do(socket_path, lambda client: client.unshelve_alarm(parameter))
+    _do(socket_path, lambda client: client.unshelve_alarm(parameter), as_json=as_json)
 
 
 @alarms.command()
+@json_option
 @click.pass_obj
-def reload(socket_path: Path) -> None:
+def reload(socket_path: Path, as_json: bool) -> None:
     """Have the station read its file of limits and derived parameters again."""
-    _do(socket_path, lambda client: client.reload_rules())
+    _do(socket_path, lambda client: client.reload_rules(), as_json=as_json)
 
 
-def _do(socket_path: Path, act: Callable[[Client], None]) -> None:
+def _do(socket_path: Path, act: Callable[[Client], None], *, as_json: bool) -> None:
+    """Do something, and print for programs which alarms there are then."""
     with plain_errors(), Client.connect(socket_path) as client:
         act(client)
+        if as_json:
+            click.echo(to_json(client.alarms()))

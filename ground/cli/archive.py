@@ -24,7 +24,7 @@ from ground.archive.reports import TIME_MAX_NS
 from ground.archive.retention import Rule
 from ground.archive.samples import Plot
 from ground.archive.verify import verify
-from ground.cli.options import FAILED_STATUS, default_archive_path, json_option, plain_errors, to_json
+from ground.cli.options import FAILED_STATUS, default_archive_path, json_option, plain_errors, tell, to_json
 from ground.events import plain, show
 from ground.time_text import NS_PER_S, unix_ns_of
 from mission.definition import DICTIONARY
@@ -85,15 +85,16 @@ def query(name: str | None, start: str | None, end: str | None, limit: int, as_j
 @click.option("--name", help="Of one report; else all of them.")
 @from_option
 @to_option
+@json_option
 @archive_option
 def export_command(
-    out: Path, form: str | None, name: str | None, start: str | None, end: str | None, path: Path
+    out: Path, form: str | None, name: str | None, start: str | None, end: str | None, as_json: bool, path: Path
 ) -> None:
     """Write reports into a file: CSV, the packets as they came, or Parquet (with pyarrow)."""
     with plain_errors(), _whole(path), contextlib.closing(History.open(path)) as history:
         by_name = {".csv": "csv", ".parquet": "parquet"}.get(out.suffix, "raw")
         count = export(history, out, form or by_name, *_span(history, start, end), name)
-    click.echo(f"{count} reports written to {out}")
+    tell({"reports": count, "path": str(out)}, f"{count} reports written to {out}", as_json=as_json)
 
 
 @archive.command(name="verify")
@@ -122,9 +123,16 @@ def verify_command(as_json: bool, path: Path) -> None:
 @click.option("--telemetry", help="Keep reports of so long; their rollups stay.")
 @click.option("--size", help="Keep so much: 10GB. The oldest frames go first, then the oldest reports.")
 @click.option("--shrink", is_flag=True, help="Rewrite the file afterwards, so that it is as small as what it holds.")
+@json_option
 @archive_option
 def retain(
-    frames: str | None, events: str | None, telemetry: str | None, size: str | None, shrink: bool, path: Path
+    frames: str | None,
+    events: str | None,
+    telemetry: str | None,
+    size: str | None,
+    shrink: bool,
+    as_json: bool,
+    path: Path,
 ) -> None:
     """Remove what is not to be kept; commands and the audit always are. The station must not be in service."""
     with plain_errors(), _whole(path):
@@ -138,7 +146,8 @@ def retain(
                 archive.shrink()
         finally:
             archive.close()
-    click.echo(", ".join(f"{count} {kind}" for kind, count in removed.items()) + " removed")
+    text = ", ".join(f"{count} {kind}" for kind, count in removed.items()) + " removed"
+    tell(removed, text, as_json=as_json)
 
 
 @click.command()

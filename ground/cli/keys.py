@@ -10,7 +10,7 @@ from ccsds.errors import MisuseError
 from ccsds.sdls.association import HeaderMask, Suite
 from ccsds.sdls.key_file import GENERATIONS_DEFAULT, GENERATIONS_MAX, End, generate_keys
 from ground import presentation
-from ground.cli.options import json_option, plain_errors, socket_option, to_json
+from ground.cli.options import json_option, plain_errors, socket_option, tell, to_json
 from ground.client import Client
 from mission.channels import PROTECTED_CHANNELS
 from mission.profile_file import open_profile
@@ -50,7 +50,10 @@ def keys() -> None:
     show_default=True,
     help="What of a frame's header is authenticated: all that is not set after protection, or the least there may be.",
 )
-def keys_new(ground_file: Path, spacecraft_file: Path, suite: str, generations: int, profile: str, mask: str) -> None:
+@json_option
+def keys_new(
+    ground_file: Path, spacecraft_file: Path, suite: str, generations: int, profile: str, mask: str, as_json: bool
+) -> None:
     """Make a new pair: GROUND_FILE stays here, SPACECRAFT_FILE is moved to the board.
 
     Files that exist are never overwritten. Keep no copy of either.
@@ -71,9 +74,13 @@ def keys_new(ground_file: Path, spacecraft_file: Path, suite: str, generations: 
             # Half a pair is of no use, and this half was used by nobody yet.
             ground_file.unlink()
             raise
-    click.echo(f"keys {files[End.GROUND].set_id[:8]}: {ground_file} and {spacecraft_file}")
-    click.echo(f"move {spacecraft_file} to the board, keep no copy, then:")
-    click.echo(f"  flight --keys {spacecraft_file.name} --link ...     ground serve --keys {ground_file} --link ...")
+    made = {"set_id": files[End.GROUND].set_id, "ground": str(ground_file), "spacecraft": str(spacecraft_file)}
+    text = (
+        f"keys {files[End.GROUND].set_id[:8]}: {ground_file} and {spacecraft_file}\n"
+        f"move {spacecraft_file} to the board, keep no copy, then:\n"
+        f"  flight --keys {spacecraft_file.name} --link ...     ground serve --keys {ground_file} --link ..."
+    )
+    tell(made, text, as_json=as_json)
 
 
 @keys.command("list")
@@ -91,30 +98,34 @@ def keys_list(as_json: bool, socket_path: Path) -> None:
 
 @keys.command("activate")
 @click.argument("spi", type=int)
+@json_option
 @socket_option
-def keys_activate(spi: int, socket_path: Path) -> None:
+def keys_activate(spi: int, as_json: bool, socket_path: Path) -> None:
     """Take key SPI into use at the ground: send under it, or accept telemetry under it."""
-    _operate_key("activate", spi, socket_path)
+    _operate_key("activate", spi, as_json, socket_path)
 
 
 @keys.command("deactivate")
 @click.argument("spi", type=int)
+@json_option
 @socket_option
-def keys_deactivate(spi: int, socket_path: Path) -> None:
+def keys_deactivate(spi: int, as_json: bool, socket_path: Path) -> None:
     """Take key SPI out of use at the ground; it can be activated again."""
-    _operate_key("deactivate", spi, socket_path)
+    _operate_key("deactivate", spi, as_json, socket_path)
 
 
 @keys.command("destroy")
 @click.argument("spi", type=int)
+@json_option
 @socket_option
-def keys_destroy(spi: int, socket_path: Path) -> None:
+def keys_destroy(spi: int, as_json: bool, socket_path: Path) -> None:
     """Erase key SPI at the ground, for ever; it must not be active."""
-    _operate_key("destroy", spi, socket_path)
+    _operate_key("destroy", spi, as_json, socket_path)
 
 
-def _operate_key(operation: str, spi: int, socket_path: Path) -> None:
+def _operate_key(operation: str, spi: int, as_json: bool, socket_path: Path) -> None:
     with plain_errors(), Client.connect(socket_path) as client:
         known = client.keys(operation, spi)
     row = next(each for each in known["keys"] if each["spi"] == spi)
-    click.echo(f"SPI {spi} ({row['link']} {row['virtual_channel']}): {row['state']}{', sends' * row['sends']}")
+    text = f"SPI {spi} ({row['link']} {row['virtual_channel']}): {row['state']}{', sends' * row['sends']}"
+    tell(row, text, as_json=as_json)

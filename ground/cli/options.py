@@ -41,6 +41,11 @@ def to_json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def tell(value: Any, text: str, *, as_json: bool) -> None:
+    """Print what was done: plain values as JSON for programs, or text for people."""
+    click.echo(to_json(value) if as_json else text)
+
+
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
     """Turn the errors a person can do something about into one line and an exit status."""

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ccsds.errors import MisuseError
-from ground.cli.options import plain_errors
+from ground.cli.options import json_option, plain_errors, tell
 from ground.package_signing import make_package, public_octets, wheel_files
 from mission.packages import KEYS_NAME, SETTINGS_NAME, SUFFIX
 from ports.key_directory import create_key_file
@@ -26,7 +26,8 @@ def package() -> None:
 @click.argument("key_file", type=_FILE)
 @click.option("--new", is_flag=True, help="Make the key; a file that exists is never overwritten.")
 @click.option("--name", required=True, help="Of the key, as the spacecraft calls it.")
-def package_keys(key_file: Path, new: bool, name: str) -> None:
+@json_option
+def package_keys(key_file: Path, new: bool, name: str, as_json: bool) -> None:
     """Print the line by which the spacecraft knows the key in KEY_FILE.
 
     The line goes into a file of the spacecraft's store that no upload reaches.
@@ -38,7 +39,8 @@ def package_keys(key_file: Path, new: bool, name: str) -> None:
             )
             create_key_file(key_file, pem)
         key = _read_key(key_file)
-    click.echo(f"{public_octets(key).hex()} {name}")
+    public = public_octets(key).hex()
+    tell({"name": name, "public": public}, f"{public} {name}", as_json=as_json)
     click.echo(f"a line of {KEYS_NAME} in the store of the spacecraft", err=True)
 
 
@@ -47,7 +49,8 @@ def package_keys(key_file: Path, new: bool, name: str) -> None:
 @click.option("--key", "key_file", required=True, type=_FILE, help="Made by `ground package keys --new`.")
 @click.option("--settings", type=_FILE, help=f"Name, version, entry and needs; SOURCE/{SETTINGS_NAME} if not said.")
 @click.option("--output", type=_FILE, help=f"NAME{SUFFIX} if not said.")
-def package_sign(source: Path, key_file: Path, settings: Path | None, output: Path | None) -> None:
+@json_option
+def package_sign(source: Path, key_file: Path, settings: Path | None, output: Path | None, as_json: bool) -> None:
     """Make a signed package of SOURCE, a directory or a wheel of pure Python; `ground put` sends it up."""
     with plain_errors():
         files = _directory_files(source) if source.is_dir() else wheel_files(source.read_bytes())
@@ -57,9 +60,12 @@ def package_sign(source: Path, key_file: Path, settings: Path | None, output: Pa
         data = make_package(text, files, _read_key(key_file))
         path = output or Path(f"{source.stem}{SUFFIX}")
         path.write_bytes(data)
-    click.echo(f"{path}: {len(files)} files, {len(data)} octets")
-    click.echo(f"  ground put {path}")
-    click.echo(f"  ground send job.submit job_id=1 recipe=package corpus=files/{path.name}")
+    made = {"path": str(path), "files": len(files), "octets": len(data)}
+    text = (
+        f"{path}: {len(files)} files, {len(data)} octets\n  ground put {path}\n"
+        f"  ground send job.submit job_id=1 recipe=package corpus=files/{path.name}"
+    )
+    tell(made, text, as_json=as_json)
 
 
 def _directory_files(directory: Path) -> dict[str, bytes]:

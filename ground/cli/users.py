@@ -8,7 +8,7 @@ import click
 from ccsds.errors import MisuseError
 from ground.access.principal import Role
 from ground.access.users import User, Users
-from ground.cli.options import json_option, plain_errors, to_json
+from ground.cli.options import json_option, plain_errors, tell, to_json
 
 _ROLES = [role.name.lower() for role in Role if role is not Role.NOBODY]
 
@@ -30,8 +30,9 @@ def users() -> None:
 @click.argument("name")
 @click.option("--role", type=click.Choice(_ROLES), default="viewer", show_default=True)
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@json_option
 @_file_option
-def add(name: str, role: str, password_stdin: bool, users_path: Path) -> None:
+def add(name: str, role: str, password_stdin: bool, as_json: bool, users_path: Path) -> None:
     """Add the person NAME, or change that person's role and password."""
     with plain_errors():
         if password_stdin:
@@ -39,16 +40,18 @@ def add(name: str, role: str, password_stdin: bool, users_path: Path) -> None:
         else:
             password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
         Users(users_path).put(User.make(name, Role[role.upper()], password))
-    click.echo(f"{name} is a {role} of the stations that use {users_path}")
+    tell({name: role}, f"{name} is a {role} of the stations that use {users_path}", as_json=as_json)
 
 
 @users.command()
 @click.argument("name")
+@json_option
 @_file_option
-def remove(name: str, users_path: Path) -> None:
+def remove(name: str, as_json: bool, users_path: Path) -> None:
     """Take the person NAME out; sessions of that person end."""
     with plain_errors():
         Users(users_path).remove(name)
+    tell({"removed": name}, f"{name} is out of {users_path}", as_json=as_json)
 
 
 @users.command(name="list")
