@@ -184,6 +184,12 @@ def check_environment(environment: EnvironmentTable, duration_s: float) -> None:
                 f"environment.radiation.stress_until_s: expected above stress_from_s = {radiation.stress_from_s:g}, "
                 f"found {radiation.stress_until_s:g}"
             )
+        for name in ("stress_from_s", "stress_until_s"):
+            value = getattr(radiation, name)
+            if value is not None and value > duration_s:
+                raise MisuseError(
+                    f"environment.radiation.{name}: expected at most duration_s = {duration_s:g}, found {value:g}"
+                )
         late = [at_s for at_s in radiation.latch_ups_at_s if at_s >= duration_s]
         if late:
             raise MisuseError(

@@ -3,6 +3,7 @@
 Which options a kind has is a table too (`OPTIONS`), so that one that would do nothing is an error.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, get_args
 
 from msgspec import Meta
@@ -115,13 +116,13 @@ class FaultTable(Table, frozen=True, kw_only=True):
 DOWN_S = 30.0
 
 
-def check_faults(faults: list[FaultTable], *, duration_s: float, passes: int, has_orbit: bool) -> None:
+def check_faults(faults: list[FaultTable], *, duration_s: float, passes_s: Sequence[float], has_orbit: bool) -> None:
     """Refuse faults that are well-formed but make no sense.
 
     Args:
         faults: Of a scenario.
         duration_s: Of its mission.
-        passes: How many it has, 0 if contact is there all the time.
+        passes_s: When its passes begin; none if contact is there all the time.
         has_orbit: Whether it has an orbit, by which instants come.
 
     Raises:
@@ -135,8 +136,12 @@ def check_faults(faults: list[FaultTable], *, duration_s: float, passes: int, ha
             value = getattr(fault, name)
             if value is not None and value > duration_s:
                 raise MisuseError(f"{key}.{name}: expected at most duration_s = {duration_s:g}, found {value:g}")
-        if fault.pass_number is not None and fault.pass_number > passes:
-            raise MisuseError(f"{key}.pass_number: expected one of {passes} passes, found {fault.pass_number}")
+        if fault.pass_number is not None and fault.pass_number > len(passes_s):
+            raise MisuseError(f"{key}.pass_number: expected one of {len(passes_s)} passes, found {fault.pass_number}")
+        if fault.pass_number is not None:
+            time_s = passes_s[fault.pass_number - 1] + (fault.offset_s or 0.0)
+            if time_s > duration_s:
+                raise MisuseError(f"{key}.offset_s: expected a time by duration_s = {duration_s:g}, found {time_s:g}")
         if fault.event in ORBIT_INSTANTS and not has_orbit:
             raise MisuseError(f"{key}.event: expected an orbit in the scenario for {fault.event}, found none")
 

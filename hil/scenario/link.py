@@ -90,8 +90,12 @@ def check_directions(link: LinkTable) -> None:
             raise MisuseError(f"link.{name}.bit_error_rate: expected none beside `eb_n0_db`, from which it follows")
 
 
-def check_passes(passes: list[PassTable]) -> None:
+def check_passes(passes: list[PassTable], duration_s: float) -> None:
     """Refuse passes that are well-formed but make no sense.
+
+    Args:
+        passes: Of a scenario.
+        duration_s: Of its mission.
 
     Raises:
         MisuseError: Naming the key, what was expected and what was found.
@@ -102,6 +106,12 @@ def check_passes(passes: list[PassTable]) -> None:
             raise MisuseError(f"{key}: expected both `every_s` and `count`, or neither")
         if each.every_s is not None and each.every_s <= each.duration_s:
             raise MisuseError(f"{key}.every_s: expected above duration_s = {each.duration_s:g}, found {each.every_s:g}")
+        last_s = each.at_s + ((each.count or 1) - 1) * (each.every_s or 0.0)
+        if last_s > duration_s:
+            name = "at_s" if each.count is None else "count"
+            raise MisuseError(
+                f"{key}.{name}: expected passes that begin by duration_s = {duration_s:g}, found one at {last_s:g}"
+            )
     count = sum(each.count or 1 for each in passes)
     if count > PASSES_MAX:
         raise MisuseError(f"link.passes: expected at most {PASSES_MAX} in all, found {count}")

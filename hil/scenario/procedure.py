@@ -115,6 +115,8 @@ def check_procedure(procedure: list[StepTable], duration_s: float) -> None:
         if len(chosen) != 1:
             found = " and ".join(chosen) or "none"
             raise MisuseError(f"{key}: expected one of {', '.join(STEP_KINDS)}, found {found}")
+        if step.label is not None and step.label in [each.label for each in procedure[:number]]:
+            raise MisuseError(f"{key}.label: expected each label once, found {step.label!r} again")
         if step.command is not None:
             try:
                 command: Command = DICTIONARY.command(step.command)

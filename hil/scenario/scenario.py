@@ -15,9 +15,10 @@ import msgspec
 from msgspec import Meta
 
 from ccsds.errors import MisuseError
-from hil.almanac import Almanac
+from hil.almanac import NS_PER_S, Almanac
 from hil.link.lines import check_lines
 from hil.orbit.outlook import Outlook
+from hil.scenario.agreement import check_agreement
 from hil.scenario.attacker import AttackerTable, check_attacker
 from hil.scenario.environment import EnvironmentTable, check_environment
 from hil.scenario.expect import ExpectTable, check_goals
@@ -140,11 +141,11 @@ def _check(scenario: Scenario) -> None:
     check_files(scenario.spacecraft.files, "spacecraft.files")
     check_files(scenario.station.files, "station.files")
     check_lines(scenario.link)
-    check_passes(scenario.link.passes)
+    check_passes(scenario.link.passes, scenario.duration_s)
     outlook = _check_sky(scenario)
     plan = contact_plan(outlook, scenario.link.passes)
-    passes = sum(each.count or 1 for each in scenario.link.passes) if outlook is None else len(outlook.contacts)
-    check_faults(scenario.faults, duration_s=scenario.duration_s, passes=passes, has_orbit=outlook is not None)
+    passes_s = [each.start_ns / NS_PER_S for each in plan.passes]
+    check_faults(scenario.faults, duration_s=scenario.duration_s, passes_s=passes_s, has_orbit=outlook is not None)
     check_procedure(scenario.procedure, scenario.duration_s)
     check_instants(scenario.procedure, Almanac(plan, outlook))
     check_attacker(scenario.attacker, scenario.duration_s)
@@ -157,6 +158,12 @@ def _check(scenario: Scenario) -> None:
                 f"found {pull.at_s:g}"
             )
     expect = scenario.expect
+    check_agreement(scenario.procedure, scenario.faults, expect)
+    most = expect.brown_outs_max
+    if most is not None and most < expect.brown_outs_min:
+        raise MisuseError(
+            f"expect.brown_outs_max: expected at least brown_outs_min = {expect.brown_outs_min}, found {most}"
+        )
     wants_sky = expect.limited_for or expect.brown_outs_min or expect.brown_outs_max is not None
     if (wants_sky or expect.device_c_below is not None) and scenario.environment is None:
         raise MisuseError("expect: power or heat is expected to do something, but there is no [environment]")
@@ -164,6 +171,7 @@ def _check(scenario: Scenario) -> None:
     if expect.particles_min and not has_radiation:
         raise MisuseError("expect.particles_min: expected none without an [environment.radiation]")
     wants_job = expect.weights_as_reference or expect.sample or expect.below_bigram_by is not None
+    wants_job = wants_job or expect.workers_lost_min or expect.faults_mended_min or expect.validation_loss_below
     if wants_job and scenario.submitted() is None:
         raise MisuseError("expect: a job is expected, but no step of the procedure submits one")
 

@@ -52,6 +52,8 @@ def check_files(files: list[FileTable], key: str) -> None:
     for number, file in enumerate(files):
         if (file.octets is None) == (file.corpus is None):
             raise MisuseError(f"{key}[{number}]: expected either `octets` or `corpus`")
+        if file.name in [each.name for each in files[:number]]:
+            raise MisuseError(f"{key}[{number}].name: expected each name once, found {file.name!r} again")
 
 
 class SpacecraftTable(Table, frozen=True, kw_only=True):

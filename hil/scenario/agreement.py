@@ -1,0 +1,90 @@
+"""What one table of a scenario says of things that another has to bring about: jobs, files, replies.
+
+A wait for what nobody has asked for would end with mission time, and a fault of a job that nobody submits would never
+come. Where commands are in the procedure that carry others, or where there is none, as with a test that acts by hand,
+nobody can tell from here.
+"""
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from ccsds.errors import MisuseError
+from hil.scenario.expect import ExpectTable
+from hil.scenario.faults import FaultTable
+from hil.scenario.procedure import StepTable
+from mission.definition import DICTIONARY
+
+_CARRIERS = ("schedule.insert", "schedule.insert_relative", "reaction.add")
+
+
+def check_agreement(procedure: Sequence[StepTable], faults: Sequence[FaultTable], expect: ExpectTable) -> None:
+    """Refuse what waits for, strikes or expects what nobody brings about.
+
+    Args:
+        procedure: Of a scenario.
+        faults: Of it.
+        expect: Of it.
+
+    Raises:
+        MisuseError: Naming the key, what was expected and what was found.
+    """
+    commands = [step.command or "" for step in procedure]
+    if not procedure or any(name in _CARRIERS or name.startswith("procedure.") for name in commands):
+        return
+    asked = _Asked()
+    for number, step in enumerate(procedure):
+        asked.take(step, f"procedure[{number}]")
+    asked.check_faults(faults)
+    asked.check_expect(expect)
+
+
+class _Asked:
+    """What the ground has asked for, step by step."""
+
+    def __init__(self) -> None:
+        self._jobs: set[int] = set()
+        self._files: set[str] = set()
+        self._conversations: set[int] = set()
+
+    def take(self, step: StepTable, key: str) -> None:
+        """Take a step; refuse one that waits for what no step before it has asked for."""
+        match step.command:
+            case "job.submit":
+                self._jobs.add(_arguments(step)["job_id"])
+            case "chat.prompt":
+                self._conversations.add(_arguments(step)["conversation"])
+            case "file.send":
+                arguments = _arguments(step)
+                name = arguments["destination"] or arguments["name"]
+                self._files |= {name, PurePosixPath(name).name}
+        if step.put_file is not None:
+            self._files.add(step.put_file)
+        for name, waits_for, known, how in (
+            ("wait_for_job", step.wait_for_job, self._jobs, "a job that a step before submits"),
+            ("wait_for_reply", step.wait_for_reply, self._conversations, "a conversation that a step before prompts"),
+            ("wait_for_file", step.wait_for_file, self._files, "a file that a step before puts, or has sent"),
+        ):
+            if waits_for is not None and waits_for not in known:
+                raise MisuseError(f"{key}.{name}: expected {how}, found {waits_for!r}")
+
+    def check_faults(self, faults: Sequence[FaultTable]) -> None:
+        """Refuse faults of a job that nobody submits; one that waits for a step of any job may wait in vain."""
+        for number, fault in enumerate(faults):
+            key = f"faults[{number}]"
+            if fault.job_id is not None and fault.job_id not in self._jobs:
+                raise MisuseError(f"{key}.job_id: expected a job that a step submits, found {fault.job_id}")
+
+    def check_expect(self, expect: ExpectTable) -> None:
+        """Refuse expectations of what nobody asks for."""
+        if expect.replies_min and not self._conversations:
+            raise MisuseError("expect.replies_min: expected none, since no step of the procedure prompts a model")
+        for number, goal in enumerate(expect.goals):
+            key = f"expect.goals[{number}]"
+            if goal.job is not None and goal.job not in self._jobs:
+                raise MisuseError(f"{key}.job: expected a job that a step submits, found {goal.job}")
+            if goal.file is not None and goal.file not in self._files:
+                raise MisuseError(f"{key}.file: expected a file that a step puts, or has sent, found {goal.file!r}")
+
+
+def _arguments(step: StepTable) -> dict:
+    return DICTIONARY.command(step.command or "").arguments.complete(step.arguments)

@@ -1,0 +1,130 @@
+"""Tables of a scenario that contradict each other, and times outside of the mission, are refused in one line."""
+
+import pytest
+
+from ccsds.errors import MisuseError
+from hil.scenario.scenario import parse_scenario
+
+JOB = '{ command = "job.submit", arguments = { job_id = 1, recipe = "tiny", corpus = "verses" } }'
+SEND = '{ command = "file.send", arguments = { name = "a/b.bin" } }'
+PROMPT = '{ command = "chat.prompt", arguments = { conversation = 2, turn = 1, text = "x" } }'
+LAID = '[[station.files]]\nname = "up.bin"\noctets = 3\n'
+ORBIT = '[orbit]\nname = "sso_500"\n[[stations]]\nname = "svalbard_78"\n'
+CORPORA = '[spacecraft]\ncorpora = ["verses"]\n'
+
+
+def parse(steps, rest=""):
+    return parse_scenario(f'name = "x"\nprocedure = [{", ".join(steps)}]\n{CORPORA}{rest}', "x.toml")
+
+
+@pytest.mark.parametrize(
+    ("steps", "rest"),
+    [
+        ([JOB, "{ wait_for_job = 1 }"], '[[faults]]\nkind = "kill_worker"\njob_step = 3'),
+        ([SEND, '{ wait_for_file = "b.bin" }'], "[expect]\ngoals = [{ file = 'b.bin', by_s = 3 }]"),
+        (['{ put_file = "up.bin" }', '{ wait_for_file = "up.bin" }'], LAID),
+        ([PROMPT, "{ wait_for_reply = 2 }"], "[expect]\nreplies_min = 1"),
+        # What is carried by another command cannot be seen, and a test without a procedure acts by hand.
+        (['{ command = "procedure.abort_all" }', "{ wait_for_job = 9 }"], ""),
+        ([], '[[faults]]\nkind = "kill_worker"\njob_step = 3'),
+        (["{ wait_until_s = 3600 }"], "[[link.passes]]\nat_s = 0\nduration_s = 9\nevery_s = 1800\ncount = 3"),
+    ],
+)
+def test_what_agrees_is_taken(steps, rest):
+    assert parse(steps, rest).name == "x"
+
+
+@pytest.mark.parametrize(
+    ("steps", "rest", "message"),
+    [
+        (
+            ["{ wait_for_job = 1 }", JOB],
+            "",
+            "procedure[0].wait_for_job: expected a job that a step before submits, found 1",
+        ),
+        (
+            [JOB, "{ wait_for_job = 2 }"],
+            "",
+            "procedure[1].wait_for_job: expected a job that a step before submits, found 2",
+        ),
+        (
+            [SEND, '{ wait_for_file = "c" }'],
+            "",
+            "procedure[1].wait_for_file: expected a file that a step before puts, or",
+        ),
+        (
+            [PROMPT, "{ wait_for_reply = 1 }"],
+            "",
+            "procedure[1].wait_for_reply: expected a conversation that a step before",
+        ),
+        (
+            [JOB],
+            '[[faults]]\nkind = "corrupt_checkpoint"\nat_s = 3\njob_id = 2',
+            "faults[0].job_id: expected a job that a step submits, found 2",
+        ),
+        (
+            [SEND],
+            "[expect]\nreplies_min = 1",
+            "expect.replies_min: expected none, since no step of the procedure prompts",
+        ),
+        (
+            [SEND],
+            "[expect]\ngoals = [{ job = 1, by_s = 3 }]",
+            "expect.goals[0].job: expected a job that a step submits",
+        ),
+        (
+            [SEND],
+            "[expect]\ngoals = [{ file = 'c', by_s = 3 }]",
+            "expect.goals[0].file: expected a file that a step puts",
+        ),
+        (
+            [SEND],
+            "[expect]\nworkers_lost_min = 1",
+            "expect: a job is expected, but no step of the procedure submits one",
+        ),
+        ([SEND], "[expect.validation_loss_below]\nab = 2.0", "expect: a job is expected, but no step"),
+        (
+            [SEND],
+            f"{ORBIT}[environment]\n[expect]\nbrown_outs_min = 3\nbrown_outs_max = 1",
+            "expect.brown_outs_max: expected at least brown_outs_min = 3, found 1",
+        ),
+        (
+            ['{ command = "test.connection", label = "a" }', '{ wait_s = 1, label = "a" }'],
+            "",
+            "procedure[1].label: expected each label once, found 'a' again",
+        ),
+        ([SEND], LAID + LAID, "station.files[1].name: expected each name once, found 'up.bin' again"),
+        (["{ wait_until_s = 3601 }"], "", "procedure[0].wait_until_s: expected at most duration_s = 3600, found 3601"),
+        (
+            [SEND],
+            "[[link.passes]]\nat_s = 3601\nduration_s = 9",
+            "link.passes[0].at_s: expected passes that begin by duration_s = 3600, found one at 3601",
+        ),
+        (
+            [SEND],
+            "[[link.passes]]\nat_s = 1\nduration_s = 9\nevery_s = 1800\ncount = 3",
+            "link.passes[0].count: expected passes that begin by duration_s = 3600, found one at 3601",
+        ),
+        (
+            [SEND],
+            "[[link.passes]]\nat_s = 10\nduration_s = 9\n"
+            "[[faults]]\nkind = 'pull_cable'\npass_number = 1\noffset_s = 3600",
+            "faults[0].offset_s: expected a time by duration_s = 3600, found 3610",
+        ),
+        (
+            [SEND],
+            f"{ORBIT}[environment.radiation]\nstress_from_s = 3601",
+            "environment.radiation.stress_from_s: expected at most duration_s = 3600, found 3601",
+        ),
+        (
+            [SEND],
+            f"{ORBIT}[environment.radiation]\nstress_until_s = 3601",
+            "environment.radiation.stress_until_s: expected at most duration_s = 3600, found 3601",
+        ),
+    ],
+)
+def test_what_contradicts_itself_gets_one_line(steps, rest, message):
+    with pytest.raises(MisuseError) as caught:
+        parse(steps, rest)
+    assert str(caught.value).startswith("scenario x.toml: ")
+    assert message in str(caught.value) and "\n" not in str(caught.value)
