@@ -129,6 +129,16 @@ def test_steps_beyond_the_recipe_are_refused(worker, start, count):
     assert worker.answer(Step(count)) == Failed(f"Step: expected 1 to 30 steps, which are left, found {count}")
 
 
+@pytest.mark.parametrize("bit", [0, 30])
+def test_a_count_of_steps_that_was_struck_between_two_requests_refuses_none(worker, start, bit):
+    worker.answer(start)
+    assert isinstance(worker.answer(Step(3)), Stepped)
+    worker._open.guarded.job._step ^= 1 << bit
+    stepped = worker.answer(Step(27))
+    assert isinstance(stepped, Stepped)
+    assert (stepped.step, len(stepped.findings)) == (30, 1)
+
+
 def test_a_refused_sample_or_slot_leaves_the_job_open(worker, start):
     worker.answer(start)
     assert worker.answer(Sample("x", 501)).reason == "sample: expected 1 to 500 characters, found 501"
