@@ -7,6 +7,7 @@ import pytest
 
 from flight.jobs.corpus import CorpusFile, Origin
 from flight.jobs.recipe import load_recipe
+from tests.flight.jobs.engine_bench import Bench
 
 WORDS = (
     "the lord of this fair isle doth speak with his good men and all their ships are come to land "
@@ -100,3 +101,8 @@ def corpus(text, tmp_path_factory):
 @pytest.fixture(scope="session")
 def recipe():
     return load_recipe("tiny").override("training.steps = 30")
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
