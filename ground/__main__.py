@@ -15,6 +15,7 @@ from ground.cli import (
     files,
     inference,
     keys,
+    login,
     models,
     package,
     procedures,
@@ -66,6 +67,8 @@ for command in (
     doctor.doctor,
     doctor.completion,
     users.users,
+    login.login,
+    login.logout,
     package.package,
 ):
     main.add_command(command)

@@ -19,13 +19,25 @@ from ground.client import NoStationError, RefusalError, default_socket_path
 FAILED_STATUS = 1
 BAD_INPUT_STATUS = 2
 
+
+class _Where(click.Path):
+    """A path of a socket, or an address of the web, which is left as it is."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Give a path, or the address."""
+        return value if isinstance(value, str) and "://" in value else super().convert(value, param, ctx)
+
+
 socket_option = click.option(
     "--socket",
     "socket_path",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=_Where(),
     default=default_socket_path,
     show_default="the user's runtime directory, or ~/.cache",
-    help="Where the station listens.",
+    help="Where the station listens; or https://HOST:PORT of one that you have logged in at (ground login).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 

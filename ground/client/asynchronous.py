@@ -7,6 +7,7 @@ once. A command may be waited for by as many as like.
 import asyncio
 import contextlib
 import os
+import ssl
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
@@ -22,6 +23,7 @@ from ground.client.asking import REPLY_TIMEOUT_S, check_answer
 from ground.client.client import COMMANDS_REMEMBERED_MAX, FINAL_NAMES, STREAM_PATH, staged
 from ground.client.errors import NoStationError, StationGoneError
 from ground.client.place import Place
+from ground.client.sessions import session_at
 from ground.client.stream import MESSAGE_OCTETS_MAX, no_station
 from ground.events import plain
 
@@ -46,6 +48,7 @@ class AsyncClient:
             transport=None if path is None else httpx.AsyncHTTPTransport(uds=str(path)),
             timeout=REPLY_TIMEOUT_S,
             headers=self._headers,
+            verify=ssl.create_default_context(),
         )
         self._stream: ClientConnection | None = None
         self._listening: asyncio.Task[None] | None = None
@@ -61,7 +64,8 @@ class AsyncClient:
         Raises:
             NoStationError: None is there.
         """
-        client = cls(Place.of(where), token)
+        place = Place.of(where)
+        client = cls(place, token or session_at(place))
         try:
             await client._open()
         except BaseException:

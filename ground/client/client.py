@@ -22,6 +22,7 @@ from ccsds.errors import MisuseError
 from ground.client.asking import REPLY_TIMEOUT_S, Asker
 from ground.client.errors import StationGoneError
 from ground.client.place import Place
+from ground.client.sessions import session_at
 from ground.client.stream import Stream
 from ground.events import FINAL, plain
 from ground.files import DEFAULT_OPTIONS
@@ -66,14 +67,15 @@ class Client:
         """Connect to the station at a socket or an address, or at the default socket.
 
         Args:
-            where: Path of the socket, or ``http://host:port``.
-            token: Of a session, for a station with users.
+            where: Path of the socket, or ``https://host:port``.
+            token: Of a session, for a station with users; that of `ground login`, if it is not said.
 
         Raises:
             NoStationError: None is there; the text says how to start one.
             RefusalError: It does not let us in.
         """
-        client = cls(Place.of(where), token)
+        place = Place.of(where)
+        client = cls(place, token or session_at(place))
         try:
             client.who()
         except BaseException:

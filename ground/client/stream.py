@@ -177,6 +177,11 @@ def connect(place: Place) -> socket.socket:
         if place.scheme == "https":
             return ssl.create_default_context().wrap_socket(connection, server_hostname=place.host)
         return connection
+    except ssl.SSLCertVerificationError as error:
+        raise NoStationError(
+            f"expected a certificate that this computer trusts at {place}, found: {error.verify_message};"
+            " if it is your station's own, let SSL_CERT_FILE name it"
+        ) from None
     except OSError as error:
         raise no_station(place, error) from None
 
