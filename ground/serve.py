@@ -383,6 +383,7 @@ class StationService:
         events = list(events)
         for event in events:
             self.operations.commanding.observe(event)
+            self.operations.stacks.observe(event)
             if isinstance(event, ArchiveFailed | PortReported):
                 self._say(str(event))
         self.operations.subscriptions.tell(events, time.time_ns())

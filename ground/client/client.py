@@ -23,6 +23,7 @@ from ground.client.asking import REPLY_TIMEOUT_S, Asker
 from ground.client.errors import StationGoneError
 from ground.client.place import Place
 from ground.client.sessions import session_at
+from ground.client.stacks import Stacks
 from ground.client.stream import Stream
 from ground.events import FINAL, plain
 from ground.files import DEFAULT_OPTIONS
@@ -58,6 +59,7 @@ class Client:
         self._place = place
         self._token = token
         self._asker = Asker(place, token)
+        self.stacks = Stacks(self._ask)
         self._stream: Stream | None = None
         self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS_KEPT_MAX)
         self._staged: OrderedDict[int, dict[str, Any]] = OrderedDict()
@@ -74,8 +76,7 @@ class Client:
             NoStationError: None is there; the text says how to start one.
             RefusalError: It does not let us in.
         """
-        place = Place.of(where)
-        client = cls(place, token or session_at(place))
+        client = cls(Place.of(where), token or session_at(Place.of(where)))
         try:
             client.who()
         except BaseException:

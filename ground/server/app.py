@@ -23,6 +23,7 @@ from ground.server.routes import (
     jobs,
     passes,
     procedures,
+    stacks,
     station,
     stream,
     telemetry,
@@ -70,7 +71,8 @@ def make_app(operations: Operations, guard: Guard) -> FastAPI:
     app.state.operations = operations
     app.state.guard = guard
     nouns = (
-        access, alarms, archive, chat, commands, files, jobs, passes, procedures, station, stream, telemetry,
+        access, alarms, archive, chat, commands, files, jobs, passes, procedures, stacks, station, stream,
+        telemetry,
     )  # fmt: skip
     for module in nouns:
         app.include_router(module.router)

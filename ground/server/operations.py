@@ -25,6 +25,7 @@ from ground.server.filing import Filing
 from ground.server.parameters import LatestParameters, Sample
 from ground.server.procedures import Procedures
 from ground.server.reading import read_archive
+from ground.server.stacks import Stacks
 from ground.server.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Operations:
         self.parameters = LatestParameters()
         self.subscriptions = Subscriptions(self.parameters)
         self.commanding = Commanding(host, host.config.archive_path, needs_two=needs_two)
+        self.stacks = Stacks(self.commanding, host.note_action)
         self.filing = Filing(host, host.config.archive_path)
         self.alarming = Alarming(host)
         self.archiving = Archiving(host)

@@ -1,6 +1,6 @@
 """The shapes of requests and answers, from which the API's schema is made. What they mean is told where they are."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -91,6 +91,31 @@ class JobActionRequest(Shape):
     """How a job is told something."""
 
     service: ServiceName = "AD"
+
+
+class StackRequest(Shape):
+    """Commands to be sent one after another."""
+
+    lines: list[Annotated[str, Field(max_length=10_000)]] = Field(max_length=1_000)
+    """Each a command as it is typed: ``job.report job_id=1``."""
+
+
+class StackIdAnswer(BaseModel):
+    """A stack that is under way."""
+
+    stack_id: int
+
+
+class StackAnswer(BaseModel):
+    """A stack, and how far it is."""
+
+    stack_id: int
+    started_by: str
+    lines: list[str]
+    sent: list[int]
+    """Numbers of the commands that were sent, in order."""
+    verdict: Literal["RUNNING", "DONE", "STOPPED"]
+    reason: str
 
 
 class RunRequest(Shape):

@@ -15,11 +15,7 @@ from ground.console.parts.said import Said
 from ground.console.parts.states import STAGE_WORDS, state
 from ground.console.parts.table import Row, table
 from ground.console.screen import Screen
-from ground.events import Stage
-from mission.definition import DICTIONARY
-
-# What somebody can keep an eye on; more is a procedure.
-STACK_MAX = 100
+from ground.server.stacks import STACK_MAX, read_stack
 
 
 class StackPanel:
@@ -33,7 +29,7 @@ class StackPanel:
     def __init__(self, screen: Screen, on_sent: Callable[[int], None]) -> None:
         self._screen, self._on_sent = screen, on_sent
         self._stack: dict[str, Any] = screen.notes.setdefault(
-            "stack", {"lines": [], "next": 0, "sent": {}, "runs": False}
+            "stack", {"lines": [], "next": 0, "sent": {}, "run": None}
         )
         panel = Panel("Stack")
         panel.element.style("max-height: 45%")
@@ -65,7 +61,7 @@ class StackPanel:
         self._look()
 
     def _edit(self) -> None:
-        self._stack["runs"] = False
+        self._stop()
         self._text.set("\n".join(self._stack["lines"]))
         self._editor.set_visibility(True)
 
@@ -74,11 +70,7 @@ class StackPanel:
             lines = [line.strip() for line in self._text.value.splitlines() if line.strip()]
             if len(lines) > STACK_MAX:
                 raise MisuseError(f"expected at most {STACK_MAX} commands in a stack, found {len(lines)}")
-            for number, line in enumerate(lines, start=1):
-                try:
-                    parse_line(line)
-                except MisuseError as error:
-                    raise MisuseError(f"line {number}: {error}") from None
+            read_stack(lines)
             return lines
 
         lines = self._screen.attempt(self._said, act)
@@ -89,48 +81,58 @@ class StackPanel:
 
     def _pick(self, key: str, act: str) -> None:
         place = int(key)
+        self._stop()
         if act == "remove":
             del self._stack["lines"][place]
-            self._stack.update(next=min(self._stack["next"], place), sent={}, runs=False)
+            self._stack.update(next=min(self._stack["next"], place), sent={})
         else:
             self._stack["next"] = place
         self._look()
 
     def _toggle(self) -> None:
-        self._stack["runs"] = not self._stack["runs"]
-        if self._stack["next"] >= len(self._stack["lines"]):
-            self._stack.update(next=0, sent={})
+        if self._stack["run"] is not None:
+            self._stop()
+        else:
+            if self._stack["next"] >= len(self._stack["lines"]):
+                self._stack.update(next=0, sent={})
+            self._start(self._stack["lines"][self._stack["next"] :])
         self._look()
 
     def _step(self) -> None:
-        place, lines = self._stack["next"], self._stack["lines"]
-        if place >= len(lines):
-            self._stack["runs"] = False
-            return
+        place = self._stack["next"]
+        if self._stack["run"] is None and place < len(self._stack["lines"]):
+            self._start(self._stack["lines"][place : place + 1])
+        self._look()
 
-        def act() -> int:
-            name, arguments = parse_line(lines[place])
-            return self._screen.console.operations.commanding.send(self._screen.person, name, arguments)
+    def _start(self, lines: list[str]) -> None:
+        """Have the station send them, from the place that is next."""
+        stacks, person = self._screen.console.operations.stacks, self._screen.person
+        stack_id = self._screen.attempt(self._said, lambda: stacks.start(person, lines))
+        if stack_id is not None:
+            self._stack["run"] = (stack_id, self._stack["next"])
 
-        command_id = self._screen.attempt(self._said, act)
-        if command_id is None:
-            self._stack["runs"] = False
-            return
-        self._stack["sent"][place] = command_id
-        self._stack["next"] = place + 1
-        self._on_sent(command_id)
+    def _stop(self) -> None:
+        if self._stack["run"] is not None:
+            (stack_id, _), self._stack["run"] = self._stack["run"], None
+            stacks, person = self._screen.console.operations.stacks, self._screen.person
+            self._screen.attempt(self._said, lambda: stacks.stop(person, stack_id))
 
     def _look(self) -> None:
-        """Send what is due, and show how far it is."""
+        """Show how far the station is with it."""
         lines, sent = self._stack["lines"], self._stack["sent"]
-        if self._stack["runs"]:
-            latest = self._screen.feed.orders.get(sent.get(self._stack["next"] - 1, 0))
-            if latest is not None and latest.is_over and latest.stage is not Stage.COMPLETED:
-                self._stack["runs"] = False
-                self._said.tell(f"stopped: {latest.name} {STAGE_WORDS[latest.stage]}", "alarm")
-            elif latest is None or latest.is_over:
-                self._step()
-        self._run.rename("Stop" if self._stack["runs"] else "Run")
+        if self._stack["run"] is not None:
+            stack_id, first = self._stack["run"]
+            told = self._screen.console.operations.stacks.get(stack_id)
+            for place, command_id in enumerate(told["sent"], start=first):
+                if place not in sent:
+                    sent[place] = command_id
+                    self._on_sent(command_id)
+            self._stack["next"] = first + len(told["sent"])
+            if told["verdict"] != "RUNNING":
+                self._stack["run"] = None
+                if told["verdict"] == "STOPPED":
+                    self._said.tell(f"stopped: {told['reason']}", "alarm")
+        self._run.rename("Stop" if self._stack["run"] is not None else "Run")
         self._run.allow(bool(lines))
         self._note.show(f"{len(lines)} commands" if lines else "")
         rows = []
@@ -151,22 +153,3 @@ class StackPanel:
             )
         columns = (("", "time"), ("Command", "text"), ("", "name"), ("", ""))
         self._rows.show(table(columns, rows, "Commands that are to be sent one after another."))
-
-
-def parse_line(line: str) -> tuple[str, dict[str, Any]]:
-    """Read a command as it is typed: its name, and ``key=value`` for each argument.
-
-    Raises:
-        MisuseError: It is none.
-    """
-    try:
-        name, *pairs = shlex.split(line)
-    except ValueError as error:
-        raise MisuseError(f"expected a command and key=value, found {line!r}: {error}") from None
-    texts = {}
-    for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not equals:
-            raise MisuseError(f"expected arguments as key=value, found {pair!r}")
-        texts[key] = text
-    return name, DICTIONARY.command(name).arguments.parse(texts)
