@@ -182,6 +182,8 @@ def connect(place: Place) -> socket.socket:
             f"expected a certificate that this computer trusts at {place}, found: {error.verify_message};"
             " if it is your station's own, let SSL_CERT_FILE name it"
         ) from None
+    except ssl.SSLError as error:
+        raise NoStationError(f"expected HTTPS at {place}, found: {error.reason or error}") from None
     except OSError as error:
         raise no_station(place, error) from None
 

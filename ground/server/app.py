@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.routing import Match
 
 from ccsds.errors import MalformedError, MisuseError
 from ground.access.guard import Guard
@@ -51,6 +52,9 @@ _STATUS_OF: dict[type[Exception], int] = {
 """What an error of the station is to HTTP; the text is the station's own."""
 
 
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
 def make_app(operations: Operations, guard: Guard) -> FastAPI:
     """Make the application of one station."""
     app = FastAPI(
@@ -76,6 +80,8 @@ def make_app(operations: Operations, guard: Guard) -> FastAPI:
     )  # fmt: skip
     for module in nouns:
         app.include_router(module.router)
+    # The console answers whatever is left with a page, which says nothing to a program.
+    app.add_route("/api/{path:path}", _nowhere, methods=_METHODS, include_in_schema=False)
     for kind in _STATUS_OF:
         app.add_exception_handler(kind, _answer_of(kind))
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -90,6 +96,13 @@ def _answer_of(kind: type[Exception]) -> Callable[[Request, Exception], Awaitabl
         return JSONResponse({"error": text}, status_code=_STATUS_OF[kind], headers=headers)
 
     return answer
+
+
+async def _nowhere(request: Request) -> Response:
+    """Say that an address of the API is none, or does not take this method."""
+    if any(route.matches(request.scope)[0] is Match.PARTIAL for route in request.app.routes):
+        raise HTTPException(405, f"{request.url.path}: expected another method, found {request.method}")
+    raise HTTPException(404, f"expected an address of /api/openapi.json, found {request.url.path}")
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

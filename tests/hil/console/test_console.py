@@ -3,6 +3,7 @@
 The tests go on from each other, as a shift does: they share one spacecraft, one station and one open page.
 """
 
+import httpx
 import pytest
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the console is tested with playwright, which is missing")
@@ -35,6 +36,16 @@ def test_every_page_opens_and_nothing_comes_from_elsewhere(ground, page, shoot):
     elsewhere = [each for each in ground.requests if not each.startswith((ground.address, "data:", "blob:"))]
     assert elsewhere == []
     assert ground.complaints == []
+
+
+def test_an_address_of_the_api_that_is_none_is_answered_as_a_program_can_read(ground):
+    for method, path, status in (
+        ("GET", "/api/nowhere", 404),
+        ("POST", "/api/nowhere/7", 404),
+        ("PUT", "/api/jobs", 405),
+    ):
+        answer = httpx.request(method, ground.address + path, headers={"Origin": ground.address}, timeout=60)
+        assert (answer.status_code, "expected" in answer.json()["error"]) == (status, True)
 
 
 def test_the_head_says_that_the_spacecraft_is_heard(page):
