@@ -33,6 +33,7 @@ _OWN_NAMES = {
     "result.json", "events.jsonl", "report.html", "uplink.bin", "downlink.bin", "store", "archive.sqlite",
     "archive.sqlite-wal", "archive.sqlite-shm", "archive.sqlite.lock", "board", "station", "flight.log", "ground.log",
     "archive.sqlite.audit", "keys", "capture.pcapng", "store.removed", "files", "files.removed",
+    "passes.toml", "sensors",
 }  # fmt: skip
 
 

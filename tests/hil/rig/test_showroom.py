@@ -11,6 +11,7 @@ from ccsds.errors import MisuseError, StarloopError
 from ground.client import Client, NoStationError
 from hil.rig.showroom import Showing, Showroom
 from hil.run.corpora import find_corpora
+from hil.run.run import prepare_folder
 from hil.scenario.scenario import Scenario
 from hil.scenario.spacecraft import SpacecraftTable
 from mission.definition import DICTIONARY
@@ -48,6 +49,9 @@ def test_a_first_job_is_trained_and_its_commands_are_verified(tmp_path):
     assert enabled["arguments"]["structures"] == sorted(DICTIONARY.structures)
     assert {row["stage"] for row in found["commands"] if row["name"] != "storage.confirm"} == {"COMPLETED"}
     assert lines[0] == f"the station serves at {socket_path}; this ends with Ctrl-C"
+    # Whoever shows it again in the same folder can.
+    prepare_folder(tmp_path, force=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_address_that_is_taken_is_said_before_anything_is_started(tmp_path):
