@@ -17,6 +17,8 @@ from pathlib import Path  # noqa: E402 - the imports are what is timed
 import click  # noqa: E402
 import msgspec  # noqa: E402
 import safetensors.torch  # noqa: E402
+import torch  # noqa: E402
+from torch import Tensor  # noqa: E402
 
 from ccsds.errors import StarloopError  # noqa: E402
 from flight.jobs.corpus import CorpusSources, find_corpus  # noqa: E402
@@ -53,7 +55,7 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     """After which step, and what."""
     parameters: int
     packed_octets: int
-    """Of the weights as safetensors, packed without loss: what has to come down."""
+    """Of the weights, and of the text if it is counted, as safetensors, packed without loss: what has to come down."""
     import_seconds: float
     training_seconds: float
     training_processor_seconds: float
@@ -111,6 +113,13 @@ def _dataset(recipe: Recipe, text: str, tokens: Path) -> Dataset:
     return map_tokens(tokens, recipe)
 
 
+def _counted(job: TrainJob) -> dict[str, Tensor]:
+    """Give the training text, if the model predicts by it, in the fewest octets a token."""
+    if job.recipe.counts is None:
+        return {}
+    return {"counts.text": job.train_tokens.to(torch.uint8 if len(job.vocabulary) <= 256 else torch.int32)}
+
+
 @click.command()
 @click.argument("recipe")
 @click.option("--corpus", default="tinyshakespeare", show_default=True, help="Name or path of a text.")
@@ -154,7 +163,7 @@ def main(
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_BAD_INPUT)
     weights = job.weights()
-    data = safetensors.torch.save(weights)
+    data = safetensors.torch.save({**weights, **_counted(job)})
     if out is not None:
         out.write_bytes(data)
     seen = job.steps_done * job.tokens_per_step

@@ -13,7 +13,16 @@ from ccsds.errors import MisuseError
 from flight.jobs.package.package_recipe import KIND as PACKAGE
 from flight.jobs.package.package_recipe import PackageRecipe, make_package_recipe
 from flight.jobs.settings import NamedSettings, make, parse, require
-from flight.jobs.swift_recipe import DataRecipe, MuonRecipe, NgramRecipe, Order, Split, SwiftRecipe, Tokens
+from flight.jobs.swift_recipe import (
+    CountsRecipe,
+    DataRecipe,
+    MuonRecipe,
+    NgramRecipe,
+    Order,
+    Split,
+    SwiftRecipe,
+    Tokens,
+)
 
 # Whatever is sampled must fit the sample report (`mission.jobs.SAMPLE_OCTETS_MAX`) at four octets a character.
 SAMPLE_CHARACTERS_MAX = 500
@@ -214,6 +223,8 @@ class Recipe(NamedSettings):
     """Matrices are trained by Muon; without it, AdamW trains all."""
     ngram: NgramRecipe | None = None
     """The model has tables of n-grams."""
+    counts: CountsRecipe | None = None
+    """What the model predicts is mixed with counts of the training text."""
     data: DataRecipe | None = None
     """Tokens and order; without it, characters and windows at random."""
 
@@ -253,8 +264,9 @@ class Recipe(NamedSettings):
         if (self.swift is None) != (self.muon is None):
             raise MisuseError("swift, muon: expected both tables or neither: each is made for the other")
         if self.swift is None:
-            if self.ngram is not None:
-                raise MisuseError("ngram: expected a recipe with tables swift and muon, found one without")
+            for name, table in (("ngram", self.ngram), ("counts", self.counts)):
+                if table is not None:
+                    raise MisuseError(f"{name}: expected a recipe with tables swift and muon, found one without")
             return
         if self.model.width % MUON_WIDTH_UNIT or self.model.width // self.model.heads % 8:
             raise MisuseError(

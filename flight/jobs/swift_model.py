@@ -28,6 +28,7 @@ from torch.nn import functional as F  # noqa: N812 - the name that everyone who 
 from flight.jobs.fused_linear import linear_add, linear_relu, linear_times
 from flight.jobs.model import Shape
 from flight.jobs.ngram import NgramTable
+from flight.jobs.ngram_counts import NgramCounts
 from flight.jobs.swift_recipe import NgramRecipe, SwiftRecipe
 
 WORKING = torch.bfloat16
@@ -55,6 +56,8 @@ class SwiftModel(nn.Module):
         self._smear = recipe.smear
         self.tokens = nn.Embedding(shape.vocabulary, shape.width)
         self.ngram = NgramTable(shape.vocabulary, shape.width, ngram) if ngram is not None else None
+        self.counts: NgramCounts | None = None
+        """What is mixed into what the model predicts once it is asked; training knows nothing of it."""
         self.layers = nn.ModuleList(Layer(shape, recipe) for _ in range(shape.layers))
         self.head = nn.Linear(shape.width, shape.vocabulary, bias=False)
         self._draw_weights(recipe.embedding_deviation, generator)
@@ -72,6 +75,8 @@ class SwiftModel(nn.Module):
             x_NC = layer(x_NC, tokens_BT.shape)
         logits_NV = F.linear(_Norm.apply(x_NC), self.head.weight.to(WORKING)).float()
         logits_NV = torch.tanh(logits_NV / self._logit_cap) * self._logit_cap
+        if self.counts is not None and not self.training:
+            logits_NV = self.counts.mix(tokens_BT, logits_NV)
         return logits_NV.view(*tokens_BT.shape, -1)
 
     def loss(self, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:

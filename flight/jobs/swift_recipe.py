@@ -1,7 +1,8 @@
 """The tables of a recipe that are there only where they are meant: what a recipe has a table of is what it uses.
 
 ``[swift]`` is the architecture of `flight.jobs.swift_model` in the place of nanoGPT's; ``[muon]`` its optimiser in the
-place of AdamW; ``[ngram]`` adds tables of hashed n-grams; ``[data]`` says how the text is cut into tokens and windows.
+place of AdamW; ``[ngram]`` adds tables of hashed n-grams; ``[counts]`` mixes in n-grams as they were counted;
+``[data]`` says how the text is cut into tokens and windows.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from flight.jobs.settings import require
 
 # Orders beyond this are hashes of almost nothing but singletons.
 NGRAM_ORDER_MAX = 8
+
+# Beyond this hardly any context was seen twice.
+COUNTS_ORDER_MAX = 32
 
 # 16-bit token ids hold every vocabulary that a small model can learn.
 VOCABULARY_MAX = 65_536
@@ -115,6 +119,35 @@ class NgramRecipe:
         )
         if self.rows & (self.rows - 1):
             raise MisuseError(f"ngram.rows: expected a power of two, found {self.rows}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountsRecipe:
+    """Chances by counts of the training text, mixed with those of the network (`flight.jobs.ngram_counts`)."""
+
+    order_max: int
+    """Tokens of the longest n-gram, the one that is predicted among them."""
+    discount: float
+    """What each count is short of, in favour of tokens that were not seen."""
+    prior: float
+    """How many more tokens shorter contexts stand for, at each length."""
+    share: float
+    """Of what is counted in what is predicted."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be counted.
+
+        Raises:
+            MisuseError: Naming the setting, what was expected and what was found.
+        """
+        require(
+            self,
+            "counts",
+            order_max=(2, COUNTS_ORDER_MAX),
+            discount=(0.0, 1.0),
+            prior=(1e-3, 1000.0),
+            share=(1e-6, 0.999),
+        )
 
 
 class Order(StrEnum):

@@ -23,6 +23,7 @@ from flight.jobs.block_order import ORDER_KEY_OCTETS, BlockOrder
 from flight.jobs.dataset import Dataset
 from flight.jobs.model import GPT, Shape
 from flight.jobs.muon import Muon
+from flight.jobs.ngram_counts import NgramCounts
 from flight.jobs.optimizer import AdamW, Witness
 from flight.jobs.recipe import SAMPLE_CHARACTERS_MAX, ExecutionRecipe, Recipe
 from flight.jobs.row_rms import MEAN_SQUARE, NAME
@@ -114,6 +115,8 @@ class TrainJob:
         weights = generator_of(seed, "weights")
         if recipe.swift is not None:
             self.model = SwiftModel(shape, recipe.swift, weights, recipe.ngram)
+            if recipe.counts is not None:
+                self.model.counts = NgramCounts(self.train_tokens, shape.vocabulary, recipe.counts)
         else:
             self.model = GPT(shape, weights)
         self.optimizer = self._lay_out()

@@ -11,6 +11,7 @@ from ccsds.errors import MalformedError, MisuseError
 from flight.jobs import dataset as dataset_module
 from flight.jobs.corpus import split_text
 from flight.jobs.dataset import Dataset, map_tokens, write_tokens
+from flight.jobs.ngram_counts import NgramCounts
 from flight.jobs.recipe import load_recipe
 from flight.jobs.swift_recipe import Tokens
 from flight.jobs.train import TrainJob
@@ -98,13 +99,16 @@ def test_the_first_part_can_be_validated_on(text):
     assert job._codec.decode(job.train_tokens.tolist()) == text[boundary:]
 
 
-def weights_of(recipe, text, steps=6):
+def learned_by(recipe, text, steps=6):
+    """Give the weights, and what is predicted from the first words of the text."""
     job = TrainJob(recipe, text, 1)
     for step in range(steps):
         job.step()
         if step == 3:
             job.evaluate()
-    return job.weights_sha256()
+    job.model.eval()
+    with torch.no_grad():
+        return job.weights_sha256(), job.model(job.train_tokens[None, :24].long()).tolist()
 
 
 def other_validation(recipe, text):
@@ -116,13 +120,13 @@ def other_validation(recipe, text):
 @pytest.mark.parametrize("name", ["tiny", "swift", "swift-ngram"])
 def test_nothing_of_the_validation_split_reaches_training(text, name):
     recipe = small(name)
-    assert weights_of(recipe, text) == weights_of(recipe, other_validation(recipe, text))
+    assert learned_by(recipe, text) == learned_by(recipe, other_validation(recipe, text))
 
 
 def test_nothing_of_the_validation_split_reaches_byte_pairs(text):
     pytest.importorskip("tokenizers")
     recipe = small("swift").override('data.tokens = "bpe"\ndata.vocabulary = 300')
-    assert weights_of(recipe, text) == weights_of(recipe, other_validation(recipe, text))
+    assert learned_by(recipe, text) == learned_by(recipe, other_validation(recipe, text))
 
 
 def plant_in_the_split(monkeypatch):
@@ -158,6 +162,18 @@ def plant_in_the_order(monkeypatch):
     monkeypatch.setattr(TrainJob, "draw_batch", leaky)
 
 
+def plant_in_the_counts(monkeypatch):
+    """Counts are of the whole corpus."""
+    make = TrainJob.__init__
+
+    def leaky(self, recipe, text, seed):
+        make(self, recipe, text, seed)
+        whole = torch.cat((self.train_tokens, self.validation_tokens))
+        self.model.counts = NgramCounts(whole, len(self.vocabulary), recipe.counts)
+
+    monkeypatch.setattr(TrainJob, "__init__", leaky)
+
+
 def plant_in_byte_pairs(monkeypatch):
     """Byte pairs are learned from the whole corpus."""
     make = dataset_module.make_vocabulary
@@ -170,6 +186,7 @@ def plant_in_byte_pairs(monkeypatch):
         (plant_in_the_split, "training.batch = 140"),  # An epoch, nearly, so that the end is seen.
         (plant_in_the_table, ""),
         (plant_in_the_order, ""),
+        (plant_in_the_counts, ""),
         (plant_in_byte_pairs, 'data.tokens = "bpe"\ndata.vocabulary = 400'),
     ],
 )
@@ -178,7 +195,7 @@ def test_a_leak_that_is_planted_is_found(text, monkeypatch, plant, overrides):
         pytest.importorskip("tokenizers")
     recipe = small("swift-ngram").override(overrides)
     plant(monkeypatch)
-    assert weights_of(recipe, text) != weights_of(recipe, other_validation(recipe, text))
+    assert learned_by(recipe, text) != learned_by(recipe, other_validation(recipe, text))
 
 
 # Token files.
