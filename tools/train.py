@@ -17,8 +17,6 @@ from pathlib import Path  # noqa: E402 - the imports are what is timed
 import click  # noqa: E402
 import msgspec  # noqa: E402
 import safetensors.torch  # noqa: E402
-import torch  # noqa: E402
-from torch import Tensor  # noqa: E402
 
 from ccsds.errors import StarloopError  # noqa: E402
 from flight.jobs.corpus import CorpusSources, find_corpus  # noqa: E402
@@ -113,13 +111,6 @@ def _dataset(recipe: Recipe, text: str, tokens: Path) -> Dataset:
     return map_tokens(tokens, recipe)
 
 
-def _counted(job: TrainJob) -> dict[str, Tensor]:
-    """Give the training text, if the model predicts by it, in the fewest octets a token."""
-    if job.recipe.counts is None:
-        return {}
-    return {"counts.text": job.train_tokens.to(torch.uint8 if len(job.vocabulary) <= 256 else torch.int32)}
-
-
 @click.command()
 @click.argument("recipe")
 @click.option("--corpus", default="tinyshakespeare", show_default=True, help="Name or path of a text.")
@@ -163,7 +154,7 @@ def main(
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_BAD_INPUT)
     weights = job.weights()
-    data = safetensors.torch.save({**weights, **_counted(job)})
+    data = safetensors.torch.save({**weights, **job.beside_weights()})
     if out is not None:
         out.write_bytes(data)
     seen = job.steps_done * job.tokens_per_step

@@ -6,6 +6,7 @@ It never says that it has ended.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import safetensors
 import safetensors.torch
@@ -17,27 +18,51 @@ from flight.disk import Disk
 from flight.inference.cached_gpt import CachedGPT
 from flight.inference.messages import Begin
 from flight.inference.model_files import read_card
+from flight.inference.sliding_swift import SlidingSwift
 from flight.jobs.model import GPT, Shape
-from flight.jobs.recipe import load_recipe
+from flight.jobs.ngram_counts import TEXT, NgramCounts
+from flight.jobs.recipe import Recipe, load_recipe
 from flight.jobs.state import weights_sha256
+from flight.jobs.swift_model import SwiftModel
+from flight.jobs.swift_recipe import SwiftRecipe
+
+
+class Window(Protocol):
+    """A model with the tokens that it sees."""
+
+    context: int
+    """Tokens that it sees at once."""
+
+    def begin(self) -> None:
+        """Empty it."""
+        ...
+
+    def read(self, tokens: Sequence[int]) -> Tensor:
+        """Take tokens behind those that are in it, and give the logits (V) of the one that comes next."""
+        ...
+
+    def weights(self) -> Mapping[str, Tensor]:
+        """Give the weights as they lie in memory, by name."""
+        ...
 
 
 class CharacterModel:
     """A `flight.inference.text_model.TextModel`.
 
     Args:
-        model: The model.
+        window: The model.
         vocabulary: Its characters, in the order of its tokens.
+        parameters: That it has.
     """
 
     ends: frozenset[int] = frozenset()
 
-    def __init__(self, model: GPT, vocabulary: Sequence[str]) -> None:
-        self._cached = CachedGPT(model)
+    def __init__(self, window: Window, vocabulary: Sequence[str], parameters: int) -> None:
+        self._window = window
         self._vocabulary = vocabulary
         self._token_of = {character: token for token, character in enumerate(vocabulary)}
-        self.context = self._cached.context
-        self.parameters = sum(weight.numel() for weight in model.parameters())
+        self.context = window.context
+        self.parameters = parameters
 
     def encode(self, prompt: Begin) -> tuple[list[int], int]:
         """See `flight.inference.text_model.TextModel`."""
@@ -54,7 +79,7 @@ class CharacterModel:
         return tokens or [0], left_out
 
     def room(self, prompt_tokens: int) -> int:
-        """See `flight.inference.text_model.TextModel`; a full window goes on with its latest half."""
+        """See `flight.inference.text_model.TextModel`; a full window goes on with its latest part."""
         return 1 << 32
 
     def decode(self, tokens: Sequence[int]) -> str:
@@ -63,15 +88,15 @@ class CharacterModel:
 
     def begin(self) -> None:
         """See `flight.inference.text_model.TextModel`."""
-        self._cached.begin()
+        self._window.begin()
 
     def read(self, tokens: Sequence[int]) -> Tensor:
         """See `flight.inference.text_model.TextModel`."""
-        return self._cached.read(tokens)
+        return self._window.read(tokens)
 
     def weights(self) -> Mapping[str, Tensor]:
         """See `flight.inference.text_model.TextModel`."""
-        return self._cached.weights()
+        return self._window.weights()
 
     def _tokens(self, text: str) -> list[int]:
         return [self._token_of[character] for character in text if character in self._token_of]
@@ -98,12 +123,29 @@ def load_character_model(disk: Disk, path: str) -> CharacterModel:
         weights = safetensors.torch.load(disk.read(path))
     except safetensors.SafetensorError as error:
         raise MalformedError(f"{path}: expected a safetensors file, found {error}") from None
+    text_M = weights.pop(TEXT, None)
     found = weights_sha256(weights)
     if found != card.weights_sha256:
         raise MalformedError(f"{path}: expected weights with SHA-256 {card.weights_sha256[:16]}, found {found[:16]}")
-    model = GPT(shape, torch.Generator())
+    if recipe.swift is None:
+        model = GPT(shape, torch.Generator())
+    else:
+        model = _swift(path, recipe, recipe.swift, shape, text_M)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        raise MisuseError(f"{path}: expected the weights of a nanogpt, found {str(error)[:300]}") from None
-    return CharacterModel(model.eval(), card.vocabulary)
+        raise MisuseError(f"{path}: expected the weights of its recipe, found {str(error)[:300]}") from None
+    window = CachedGPT(model.eval()) if isinstance(model, GPT) else SlidingSwift(model)
+    return CharacterModel(window, card.vocabulary, sum(weight.numel() for weight in model.parameters()))
+
+
+def _swift(path: str, recipe: Recipe, swift: SwiftRecipe, shape: Shape, text_M: Tensor | None) -> SwiftModel:
+    model = SwiftModel(shape, swift, torch.Generator(), recipe.ngram)
+    if recipe.counts is None:
+        return model
+    if text_M is None or text_M.dim() != 1 or len(text_M) < 2 or text_M.is_floating_point():
+        raise MisuseError(f"{path}: expected the tokens of its training text, {TEXT}, found none")
+    if not 0 <= int(text_M.min()) <= int(text_M.max()) < shape.vocabulary:
+        raise MalformedError(f"{path}: expected a text of {shape.vocabulary} tokens, found one with others")
+    model.counts = NgramCounts(text_M, shape.vocabulary, recipe.counts)
+    return model

@@ -221,8 +221,6 @@ def _context_of(path: str, card: ModelCard) -> int:
         recipe = load_recipe(card.recipe)
     except MisuseError as error:
         raise MisuseError(f"{path}: {error}") from None
-    if recipe.swift is not None:
-        raise MisuseError(f"{path}: expected a model of nanogpt, found one of swift, which is not served yet")
     if recipe.data is not None and recipe.data.tokens is not Tokens.CHARACTERS:
         raise MisuseError(f"{path}: expected a model of characters, found one of {recipe.data.tokens.value}")
     return recipe.model.context

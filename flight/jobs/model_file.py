@@ -36,6 +36,10 @@ class Finished(Protocol):
         """Give the weights by name."""
         ...
 
+    def beside_weights(self) -> Mapping[str, Tensor]:
+        """Give what the model predicts by beside them, by name."""
+        ...
+
     def weights_sha256(self) -> str:
         """Digest them."""
         ...
@@ -68,7 +72,8 @@ def save_model(disk: Disk, identity: Identity, job: Finished, inexact: tuple[str
         "vocabulary": job.vocabulary,
         "weights_sha256": job.weights_sha256(),
     }
-    data = safetensors.torch.save(dict(job.weights()), metadata={"starloop": msgspec.json.encode(about).decode()})
+    tensors = {**job.weights(), **job.beside_weights()}
+    data = safetensors.torch.save(tensors, metadata={"starloop": msgspec.json.encode(about).decode()})
     path = f"jobs/{identity.job_id}/model.safetensors"
     partial = f"{path}.new"
     with contextlib.suppress(FileNotFoundError):

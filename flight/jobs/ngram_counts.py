@@ -27,6 +27,9 @@ from flight.jobs.swift_recipe import CountsRecipe
 # One less than an integer has without its sign, so that the code after the last one is one too.
 _CODE_BITS = 62
 
+TEXT = "counts.text"
+"""What the text is called among the tensors of a model."""
+
 
 class NgramCounts:
     """The counts of one text.
@@ -49,6 +52,14 @@ class NgramCounts:
         # One more of each, so that nothing is impossible.
         counts_V = torch.bincount(tokens_M, minlength=vocabulary).float() + 1
         self._chances_V = counts_V / counts_V.sum()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Give what is counted by, by name, as it lies in memory."""
+        return {
+            "counts.codes": self._codes_M,
+            "counts.next": self._next_M,
+            "counts.chances": self._chances_V,
+        }
 
     def mix(self, tokens_BT: Tensor, logits_NV: Tensor) -> Tensor:
         """Give the logarithms of chances of which the counted ones have the recipe's share, (N, V)."""

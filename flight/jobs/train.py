@@ -23,7 +23,7 @@ from flight.jobs.block_order import ORDER_KEY_OCTETS, BlockOrder
 from flight.jobs.dataset import Dataset
 from flight.jobs.model import GPT, Shape
 from flight.jobs.muon import Muon
-from flight.jobs.ngram_counts import NgramCounts
+from flight.jobs.ngram_counts import TEXT, NgramCounts
 from flight.jobs.optimizer import AdamW, Witness
 from flight.jobs.recipe import SAMPLE_CHARACTERS_MAX, ExecutionRecipe, Recipe
 from flight.jobs.row_rms import MEAN_SQUARE, NAME
@@ -283,14 +283,23 @@ class TrainJob:
         return self.recipe.training.batch * self.recipe.model.context
 
     def data_digest(self) -> bytes:
-        """Digest what is trained on and validated on, as it lies in memory."""
+        """Digest what is trained on, validated on and counted, as it lies in memory."""
         digest = xxhash.xxh3_128(tensor_octets(self.train_tokens))
         digest.update(tensor_octets(self.validation_tokens))
+        if isinstance(self.model, SwiftModel) and self.model.counts is not None:
+            for counted in self.model.counts.tensors().values():
+                digest.update(tensor_octets(counted))
         return digest.digest()
 
     def weights(self) -> dict[str, Tensor]:
         """Give the weights by name; they are the job's own."""
         return {name: weight.detach() for name, weight in self.model.named_parameters()}
+
+    def beside_weights(self) -> dict[str, Tensor]:
+        """Give by name what the model predicts by beside its weights: the training text, if it is counted."""
+        if self.recipe.counts is None:
+            return {}
+        return {TEXT: self.train_tokens.to(torch.uint8 if len(self.vocabulary) <= 256 else torch.int32)}
 
     def weights_sha256(self) -> str:
         """Digest the weights (see `flight.jobs.state.weights_sha256`)."""

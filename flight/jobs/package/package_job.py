@@ -117,6 +117,10 @@ class PackageJob:
         with blaming_package():
             return str(sample())[:SAMPLE_CHARACTERS_MAX] if sample is not None else ""
 
+    def beside_weights(self) -> dict[str, Tensor]:
+        """Give what its model needs beside its weights: nothing that we know of."""
+        return {}
+
     def weights(self) -> dict[str, Tensor]:
         """Give its weights by name."""
         tensors = self.state().tensors

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from ccsds.errors import MisuseError
+from flight.jobs.guard.finding import LostError
+from flight.jobs.guard.guarded_job import GuardedJob
 from flight.jobs.ngram_counts import NgramCounts
 from flight.jobs.recipe import load_recipe
 from flight.jobs.swift_recipe import CountsRecipe
@@ -113,6 +115,16 @@ def test_a_prediction_does_not_depend_on_what_comes_after(recipe, text):
         first, second = job.model(tokens), job.model(other)
     assert torch.equal(first[:, :20], second[:, :20])
     assert not torch.equal(first[:, 20], second[:, 20])
+
+
+@pytest.mark.parametrize("name", ["counts.codes", "counts.next", "counts.chances"])
+def test_counts_that_are_struck_cost_the_worker_before_anybody_asks_the_model(recipe, text, name):
+    job = GuardedJob(TrainJob(recipe.override(COUNTS), text, 1))
+    job.step()
+    job.verify()
+    job.job.model.counts.tensors()[name].view(torch.uint8)[5] ^= 4
+    with pytest.raises(LostError, match="corpus"):
+        job.verify()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,131 @@
+"""Models of swift are served as those of nanogpt are: what they predict is what the job would, watched and refused."""
+
+import json
+
+import pytest
+import safetensors.torch
+import torch
+
+from ccsds.errors import MalformedError, MisuseError
+from flight.inference.character_model import load_character_model
+from flight.jobs.manifest import Identity
+from flight.jobs.model_file import save_model
+from flight.jobs.ngram_counts import TEXT as COUNTED
+from flight.jobs.recipe import load_recipe
+from flight.jobs.train import TrainJob
+
+from .conftest import TEXT, Table
+
+CONTEXT = 32
+SMALL = f"model.layers = 1\nmodel.width = 32\nmodel.context = {CONTEXT}\ntraining.batch = 8\ntraining.steps = 20\n"
+PATHS = {"swift": "jobs/3/model.safetensors", "swift-ngram": "jobs/4/model.safetensors"}
+
+
+@pytest.fixture(scope="module")
+def jobs():
+    made = {}
+    for name in PATHS:
+        recipe = load_recipe(name).override(SMALL + ("ngram.rows = 1024" if name == "swift-ngram" else ""))
+        job = made[name] = TrainJob(recipe, TEXT, 5)
+        for _ in range(20):
+            job.step()
+        job.model.eval()
+    return made
+
+
+@pytest.fixture(params=PATHS)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def path(disk, jobs, name):
+    return save(disk, jobs[name], PATHS[name])
+
+
+def save(disk, job, path):
+    number = int(path.split("/")[1])
+    identity = Identity(job_id=number, recipe_digest=job.recipe.digest, corpus_sha256="ab" * 32, seed=5)
+    assert save_model(disk, identity, job)[0] == path
+    return path
+
+
+def predicted(job, tokens):
+    with torch.no_grad():
+        return job.model(torch.tensor([tokens[-CONTEXT:]]))[0, -1]
+
+
+def rewrite(disk, path, change):
+    """Write a model file again with other tensors and the same card."""
+    data = disk.read(path)
+    card = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+    tensors = safetensors.torch.load(data)
+    change(tensors)
+    disk.remove(path)
+    disk.append(path, safetensors.torch.save(tensors, metadata=card))
+
+
+def test_what_is_predicted_is_what_the_job_would_at_every_length_of_the_window(disk, jobs, name, path):
+    served, job = load_character_model(disk, path), jobs[name]
+    tokens = job.validation_tokens[: 2 * CONTEXT].tolist()
+    served.begin()
+    for end in range(1, len(tokens) + 1):
+        assert torch.equal(served.read(tokens[end - 1 : end]), predicted(job, tokens[:end]))
+    served.begin()
+    assert torch.equal(served.read(tokens), predicted(job, tokens))  # Several at once, and more than it sees.
+
+
+def test_it_is_activated_proven_and_answers(disk, path):
+    table = Table(disk)
+    assert table.activate(path) is None
+    assert table.prompt() is None
+    table.run(60)
+    text, end = table.reply()
+    assert (end["end"], end["tokens"], len(text)) == ("LENGTH", 60, 60)
+    table.command("model.check")
+    table.run(5)
+    assert table.models()["checks"] >= 2
+    assert not table.heard("model_struck")
+
+
+@pytest.mark.parametrize("kind", ["head.weight", "counts.codes", "counts.next", "counts.chances"])
+def test_what_strikes_it_in_memory_is_found_and_the_reply_is_that_of_a_sound_one(disk, jobs, kind):
+    path = save(disk, jobs["swift-ngram"], PATHS["swift-ngram"])
+    table = Table(disk)
+    table.activate(path)
+    table.prompt(turn=1)
+    table.run(60)
+    sound = table.reply(turn=1)[0]
+    table.server.weights()[kind].view(torch.uint8).flatten()[0] ^= 1
+    table.prompt(turn=1, conversation=2)
+    table.run(60)
+    assert len(table.heard("model_struck")) == 1
+    assert table.reply(turn=1, conversation=2)[0] == sound
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "complaint"),
+    [
+        (lambda tensors: tensors.pop(COUNTED), MisuseError, "expected the tokens of its training text"),
+        (lambda tensors: tensors[COUNTED].fill_(200), MalformedError, "expected a text of .* tokens, found one with"),
+        (lambda tensors: tensors["head.weight"].fill_(1.0), MalformedError, "expected weights with SHA-256"),
+        (lambda tensors: tensors.update({COUNTED: tensors[COUNTED].float()}), MisuseError, "training text"),
+    ],
+)
+def test_a_file_that_is_not_whole_is_refused(disk, jobs, change, error, complaint):
+    path = save(disk, jobs["swift-ngram"], PATHS["swift-ngram"])
+    rewrite(disk, path, change)
+    with pytest.raises(error, match=complaint):
+        load_character_model(disk, path)
+
+
+def test_weights_of_another_recipe_are_refused(disk, jobs):
+    job = jobs["swift-ngram"]
+    other = job.recipe
+    try:
+        job.recipe = jobs["swift"].recipe  # A card that says what the weights are not.
+        path = save(disk, job, PATHS["swift-ngram"])
+    finally:
+        job.recipe = other
+    with pytest.raises(MisuseError, match="expected the weights of its recipe"):
+        load_character_model(disk, path)
