@@ -133,11 +133,12 @@ TORCH |= {"flight/jobs/worker.py", "flight/jobs/reference.py", "flight/jobs/bloc
 TORCH |= {f"flight/jobs/{name}.py" for name in ("device", "state_copy", "tensor_file")}
 TORCH |= {f"flight/jobs/{name}.py" for name in ("group", "group_job", "torchrun")}
 TORCH |= {f"flight/jobs/{name}.py" for name in ("swift_model", "fused_linear", "muon", "block_order")}
-TORCH |= {f"flight/jobs/{name}.py" for name in ("dataset", "ngram", "row_rms", "guard/row_witness")}
+TORCH |= {f"flight/jobs/{name}.py" for name in ("dataset", "ngram", "ngram_counts", "row_rms", "guard/row_witness")}
 TORCH |= {
     f"flight/inference/{name}.py"
     for name in ("cached_gpt", "character_model", "language_model", "reply", "sampling", "text_model", "worker")
 }
+TORCH |= {"flight/inference/sliding_swift.py"}
 TORCH |= {f"flight/jobs/package/{name}.py" for name in ("package_job", "worker")} | {"flight/jobs/model_file.py"}
 TORCH |= {"hil/faults/instant.py", "hil/faults/struck_worker.py"}
 TORCH |= {f"flight/jobs/guard/{name}.py" for name in ("checksums", "guarded_job", "snapshots", "state_witness")}

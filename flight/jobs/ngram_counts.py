@@ -27,6 +27,9 @@ from flight.jobs.swift_recipe import CountsRecipe
 # One less than an integer has without its sign, so that the code after the last one is one too.
 _CODE_BITS = 62
 
+# Short contexts are few and have most of the text behind them: their chances are kept, 32 MiB a length at most.
+_TABLE_ELEMENTS_MAX = 1 << 23
+
 TEXT = "counts.text"
 """What the text is called among the tensors of a model."""
 
@@ -52,6 +55,7 @@ class NgramCounts:
         # One more of each, so that nothing is impossible.
         counts_V = torch.bincount(tokens_M, minlength=vocabulary).float() + 1
         self._chances_V = counts_V / counts_V.sum()
+        self._tables = self._short_tables()
 
     def tensors(self) -> dict[str, Tensor]:
         """Give what is counted by, by name, as it lies in memory."""
@@ -59,6 +63,8 @@ class NgramCounts:
             "counts.codes": self._codes_M,
             "counts.next": self._next_M,
             "counts.chances": self._chances_V,
+            **{f"counts.chances.{length}": table_UV for length, (_, table_UV) in enumerate(self._tables, 1)},
+            **{f"counts.contexts.{length}": contexts_U for length, (contexts_U, _) in enumerate(self._tables, 1)},
         }
 
     def mix(self, tokens_BT: Tensor, logits_NV: Tensor) -> Tensor:
@@ -72,12 +78,33 @@ class NgramCounts:
         """Give the chances of the token after each position, (N, V), from it and those before it in its window."""
         codes_N = self._codes(tokens_BT, self._before_window)
         chances_NV = self._chances_V.expand(len(codes_N), -1)
-        for length in range(1, self._longest + 1):
-            # Short contexts are few: counted once for all positions that have them.
-            unit = self._base ** (self._longest - length)
+        for length, (contexts_U, table_UV) in enumerate(self._tables, 1):
+            place_N, is_known_N = _find(contexts_U, codes_N // self._unit(length))
+            chances_NV = torch.where(is_known_N.unsqueeze(1), table_UV[place_N], chances_NV)
+        for length in range(len(self._tables) + 1, self._longest + 1):
+            unit = self._unit(length)
             contexts_U, context_N = torch.unique(codes_N // unit, return_inverse=True)
             chances_NV = self._smooth(self._counts(contexts_U, unit)[context_N], chances_NV)
         return chances_NV
+
+    def _short_tables(self) -> list[tuple[Tensor, Tensor]]:
+        """Give all contexts, sorted, and the chances after them, (U, V), for each length of which they are few."""
+        tables: list[tuple[Tensor, Tensor]] = []
+        for length in range(1, self._longest + 1):
+            contexts_U = torch.unique_consecutive(self._codes_M // self._unit(length))
+            if len(contexts_U) * self._vocabulary > _TABLE_ELEMENTS_MAX:
+                break
+            if tables:
+                place_U, _ = _find(tables[-1][0], contexts_U // self._base)
+                shorter_UV = tables[-1][1][place_U]
+            else:
+                shorter_UV = self._chances_V.expand(len(contexts_U), -1)
+            tables.append((contexts_U, self._smooth(self._counts(contexts_U, self._unit(length)), shorter_UV)))
+        return tables
+
+    def _unit(self, length: int) -> int:
+        """Give what a code is divided by for the code of the context of some length."""
+        return self._base ** (self._longest - length)
 
     def _codes(self, tokens_BT: Tensor, before: int) -> Tensor:
         """Give the code of the longest context that ends at each position, (N,)."""
@@ -107,3 +134,9 @@ class NgramCounts:
         left_N1 = self._recipe.discount * kinds_N1 + self._recipe.prior
         counted_NV = (counts_NV - self._recipe.discount).clamp_(min=0)
         return (counted_NV + left_N1 * shorter_NV) / (total_N1 + self._recipe.prior)
+
+
+def _find(sorted_U: Tensor, wanted_N: Tensor) -> tuple[Tensor, Tensor]:
+    """Give where some codes are among others, and whether they are."""
+    place_N = torch.searchsorted(sorted_U, wanted_N).clamp_(max=len(sorted_U) - 1)
+    return place_N, sorted_U[place_N] == wanted_N

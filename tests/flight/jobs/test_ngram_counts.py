@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ccsds.errors import MisuseError
+from flight.jobs import ngram_counts
 from flight.jobs.guard.finding import LostError
 from flight.jobs.guard.guarded_job import GuardedJob
 from flight.jobs.ngram_counts import NgramCounts
@@ -61,6 +62,15 @@ def test_chances_are_those_counted_by_hand_from_the_window_alone(tokens, windows
         [by_hand(tokens.tolist(), window[: end + 1].tolist()) for end in range(len(window))] for window in windows
     ]
     torch.testing.assert_close(found, torch.tensor(expected))
+
+
+@pytest.mark.parametrize("elements", [0, 4 * VOCABULARY, 16 * VOCABULARY])
+def test_what_is_kept_of_short_contexts_changes_nothing(tokens, windows, monkeypatch, elements):
+    kept = NgramCounts(tokens, VOCABULARY, RECIPE)
+    monkeypatch.setattr(ngram_counts, "_TABLE_ELEMENTS_MAX", elements)
+    less = NgramCounts(tokens, VOCABULARY, RECIPE)
+    assert len(less.tensors()) < len(kept.tensors())
+    assert torch.equal(less.chances(windows), kept.chances(windows))
 
 
 def test_the_text_begins_with_a_context_of_its_own():
