@@ -1,8 +1,9 @@
 """COP-1 between the real spacecraft and the real station while either end reboots and an attacker forges frames.
 
-The attacker has a transmitter and no key: it sends BC frames (Unlock, Set V(R)) up, AD frames with numbers of its
-choice that were heard before, and TM frames with CLCWs of its choice down. With keys at both ends nobody believes those
-frames, so it also catches telemetry on the way and changes its CLCW, which no MAC covers. What it does may cost time.
+The attacker (`hil.link.attacker`) has a transmitter and no key: it sends BC frames (Unlock, Set V(R)) up, what was
+heard before as it was and as AD frames with numbers of its choice, and TM frames with CLCWs of its choice down. With
+keys at both ends nobody believes those frames, so it also catches telemetry on the way and changes its CLCW, which no
+MAC covers. It makes up no commands: without keys they would be executed. What it does may cost time.
 After it stops commanding is there again within `recovery_bound_ns`, and nothing acted twice.
 """
 
@@ -11,16 +12,13 @@ import random
 from collections import Counter, deque
 from dataclasses import replace
 
-import msgspec
+import numpy as np
 import pytest
 
 from ccsds.clcw import Clcw
-from ccsds.cltu import CltuDeframer, cltu_encode
 from ccsds.sdls.key_file import End
 from ccsds.sdls.security import Security
-from ccsds.sync import TmDeframer, TmEncoder
-from ccsds.tc_frame import UNLOCK, TcFrame, TcFrameKind, set_vr
-from ccsds.tm_frame import ONLY_IDLE, TmFrame
+from ccsds.tc_frame import UNLOCK, TcFrameKind, set_vr
 from flight.books.commands import Executed
 from flight.commit import Commit
 from flight.disk import RealDisk
@@ -33,8 +31,8 @@ from ground.station import Station
 from ground.station_config import StationConfig
 from ground.uplink import CopState
 from hil.ends.keys import lay_keys
+from hil.link.attacker import Attack, Attacker, Forged
 from hil.streams import Streams
-from mission.channels import SPACECRAFT_ID, Downlink, Uplink
 from mission.profiles import Contact, find_profile
 from ports.key_directory import opened_keys
 
@@ -42,6 +40,7 @@ NS_PER_S = 1_000_000_000
 MS = 1_000_000
 STEP_NS = 50 * MS
 DELAY_NS = 100 * MS
+ATTACKS = (Attack.REPLAY, Attack.AD, Attack.BC, Attack.CLCW)
 PROFILE = replace(find_profile("serial"), contact=Contact.MODEM)
 
 
@@ -74,7 +73,8 @@ class Sky:
         self.next_identity = (0, 1)
         self.up: deque[tuple[int, bytes]] = deque()
         self.down: deque[tuple[int, bytes]] = deque()
-        self.heard: list[bytes] = []
+        self.attacker = Attacker(PROFILE, ATTACKS)
+        self.draws = np.random.default_rng(seed)
         self.events = []
         self.is_attacked = False
         self.is_lossy = False
@@ -119,12 +119,10 @@ class Sky:
             self.attack()
         for core in (self.station, self.spacecraft):
             core.advance(self.now_ns)
-        self.pass_on(self.station.transmit(self.now_ns), self.up)
-        self.pass_on(self.spacecraft.transmit(self.now_ns), self.down)
+        self.pass_on(self.station.transmit(self.now_ns), is_up=True)
+        self.pass_on(self.spacecraft.transmit(self.now_ns), is_up=False)
         while self.up and self.up[0][0] <= self.now_ns:
-            octets = self.up.popleft()[1]
-            self.heard.append(octets)
-            self.spacecraft.receive(octets, self.now_ns)
+            self.spacecraft.receive(self.up.popleft()[1], self.now_ns)
         while self.down and self.down[0][0] <= self.now_ns:
             self.station.receive(self.down.popleft()[1], self.now_ns)
         self.spacecraft.take_events()
@@ -133,51 +131,31 @@ class Sky:
             if isinstance(event, CommandIssued):
                 self.next_identity = (event.sequence_count + 1, event.command_id + 1)
 
-    def pass_on(self, octets: bytes | None, line: deque[tuple[int, bytes]]) -> None:
-        if octets is not None and not (self.is_lossy and self.chance.random() < 0.3):
-            line.append((self.now_ns + DELAY_NS, octets))
+    def pass_on(self, octets: bytes | None, *, is_up: bool) -> None:
+        if octets is None:
+            return
+        self.attacker.hear(is_up, octets)
+        if not (self.is_lossy and self.chance.random() < 0.3):
+            (self.up if is_up else self.down).append((self.now_ns + DELAY_NS, octets))
 
     def attack(self) -> None:
-        match self.chance.choice(["unlock", "set_vr", "near", "replay", "clcw", "near clcw", "change clcw"]):
-            case "unlock":
-                self.forge_up(TcFrameKind.BC, 0, UNLOCK)
-            case "set_vr":
-                self.forge_up(TcFrameKind.BC, 0, set_vr(self.chance.randrange(256)))
-            case "near":
-                self.forge_up(TcFrameKind.BC, 0, set_vr((self.cop1()["nnr"] + self.chance.randrange(-3, 4)) % 256))
-            case "replay" if self.heard:
-                deframer = CltuDeframer()
-                deframer.receive(self.chance.choice(self.heard))
-                frame = TcFrame.decode(deframer.take()[0])
-                number = (self.cop1()["vs"] + self.chance.randrange(-3, 4)) % 256
-                self.forge_up(TcFrameKind.AD, number, frame.data)
-            case "clcw":
-                flags = {name: self.chance.random() < 0.3 for name in ("lockout", "wait", "retransmit")}
-                self.forge_down(self.chance.randrange(256), flags)
-            case "near clcw":
-                self.forge_down((self.cop1()["nnr"] + self.chance.randrange(-2, 6)) % 256, {})
-            case "change clcw" if self.down:
-                self.change_clcw((self.cop1()["nnr"] + self.chance.randrange(-2, 6)) % 256)
+        if self.down and self.chance.random() < 0.2:
+            self.change_clcw((self.cop1()["nnr"] + self.chance.randrange(-2, 6)) % 256)
+            return
+        forged = self.attacker.attack(self.draws)
+        if forged is not None:
+            self.send(forged)
 
-    def forge_up(self, kind: TcFrameKind, sequence: int, data: bytes) -> None:
-        frame = TcFrame(kind, SPACECRAFT_ID, Uplink.COMMANDS, sequence, data)
-        self.up.append((self.now_ns + DELAY_NS, cltu_encode(frame.encode())))
+    def send(self, forged: Forged) -> None:
+        (self.up if forged.is_up else self.down).append((self.now_ns + DELAY_NS, forged.octets))
 
     def forge_down(self, report_value: int, flags: dict[str, bool]) -> None:
-        clcw = Clcw(virtual_channel=Uplink.COMMANDS, report_value=report_value, **flags).encode()
-        data = bytes(PROFILE.tm_data_octets)
-        frame = TmFrame(SPACECRAFT_ID, Downlink.IDLE, 0, self.chance.randrange(256), ONLY_IDLE, data, clcw)
-        self.down.append((self.now_ns + DELAY_NS, TmEncoder(PROFILE.tm_coding).encode(frame.encode())))
+        self.send(self.attacker.forge_down(report_value, flags, self.chance.randrange(256)))
 
     def change_clcw(self, report_value: int, **flags: bool) -> None:
         """Change the CLCW of the frame that is first on its way down; the rest of it stays authentic."""
         due_ns, octets = self.down.popleft()
-        deframer = TmDeframer(PROFILE.tm_coding)
-        deframer.receive(octets)
-        ((frame, _),) = deframer.take()
-        clcw = Clcw(virtual_channel=Uplink.COMMANDS, report_value=report_value, **flags).encode()
-        changed = msgspec.structs.replace(TmFrame.decode(frame), ocf=clcw)
-        self.down.appendleft((due_ns, TmEncoder(PROFILE.tm_coding).encode(changed.encode())))
+        self.down.appendleft((due_ns, self.attacker.change_clcw(octets, report_value, **flags)))
 
     def cop1(self) -> dict:
         return self.station.snapshot()["cop1"]
@@ -297,7 +275,7 @@ def test_a_long_loss_of_signal_costs_no_try_and_the_same_frames_go_on(sky):
 def test_one_forged_control_command_while_commands_are_on_their_way(sky, kind):
     numbers = [sky.command() for _ in range(10)]
     sky.run(0.15)
-    sky.forge_up(TcFrameKind.BC, 0, kind)
+    sky.send(sky.attacker.forge_up(TcFrameKind.BC, 0, kind))
     sky.expect_recovery()
     sky.run(30)
     assert [sky.stage(number) for number in numbers] == [Stage.COMPLETED] * 10
