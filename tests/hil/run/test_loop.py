@@ -1,6 +1,8 @@
 """The whole loop: one scenario through faults, under both clocks, to the weights of the undisturbed run."""
 
 import json
+import subprocess
+import sys
 import time
 
 import msgspec
@@ -10,7 +12,36 @@ from hil.rig.wiring import Mode, Wiring
 from hil.run.corpora import find_corpora
 from hil.run.run import prepare_folder, run_scenario
 from hil.scenario.expect import ExpectTable
-from hil.scenario.scenario import load_scenario
+from hil.scenario.scenario import load_scenario, parse_scenario
+
+# A job of its own worker process, which is killed, over a noisy link.
+SHORT = """
+name = "short"
+[spacecraft]
+corpora = ["verses"]
+[link]
+profile = "serial"
+down = { delay_s = 0.02, bit_error_rate = 1e-5 }
+[[faults]]
+kind = "kill_worker"
+job_step = 20
+[[procedure]]
+command = "job.submit"
+[procedure.arguments]
+job_id = 1
+recipe = "tiny"
+corpus = "verses"
+seed = 3
+steps = 40
+overrides = "training.checkpoint_interval = 15\\nexecution.threads = THREADS"
+[[procedure]]
+wait_for_job = 1
+[[procedure]]
+command = "job.report"
+arguments = { job_id = 1 }
+[expect]
+weights_as_reference = true
+"""
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +131,23 @@ def test_equal_seeds_give_equal_events_and_equal_octets_and_other_seeds_others(v
     other = fly(shorter, corpora, tmp_path / "other", seed=2)
     assert (tmp_path / "other" / "uplink.bin").read_bytes()[:500] != (folder / "uplink.bin").read_bytes()[:500]
     assert other.link_sha256 != result.link_sha256
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_equal_seeds_give_equal_runs_in_two_processes_at_any_number_of_threads(tmp_path, threads):
+    text = SHORT.replace("THREADS", str(threads))
+    scenario = parse_scenario(text, "short")
+    here, there = tmp_path / "here", tmp_path / "there"
+    result = fly(scenario, find_corpora(scenario), here)
+    assert failed(result) == []
+    (tmp_path / "short.toml").write_text(text)
+    command = [sys.executable, "-m", "hil", "run", str(tmp_path / "short.toml"), "--seed", "1", "--out", str(there)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    for name in ("events.jsonl", "uplink.bin", "downlink.bin"):
+        assert (there / name).read_bytes() == (here / name).read_bytes()
+    again = json.loads((there / "result.json").read_text())
+    assert again["weights_sha256"] == result.plain()["weights_sha256"] == again["reference_sha256"]
 
 
 def test_the_event_log_holds_no_wall_time_process_id_or_path(virtual):
