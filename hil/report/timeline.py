@@ -52,7 +52,7 @@ def timeline(evidence: Evidence, end_s: float) -> str:
             f"<path d='M{at - 5:g} {TOP - 14} h10 l-5 9 z'/></g>"
         )
     parts += time_axis(end_s, x, bottom)
-    keys = {bar.style: bar.text.lower() for bars in lanes.values() for bar in bars}
+    keys = {bar.style: bar.text.lower() if bar.text.isupper() else bar.text for bars in lanes.values() for bar in bars}
     legend = "".join(_key(f"<rect class='bar {style}' x='1' width='20' height='10'/>", keys[style]) for style in keys)
     if faults:
         legend += _key("<g class='fault'><path d='M6 0 h10 l-5 9 z'/></g>", "fault")
