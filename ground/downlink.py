@@ -316,7 +316,7 @@ class Downlink:
             values = {name: value for name, value in values.items() if value not in (None, "")}
             event = _report_event(telemetry, packet, name, values, virtual_channel, now_ns)
             return [event, Verified(telemetry.destination_id, report, telemetry.time_tai_ns)]
-        if telemetry.service == EVENT_SERVICE:
+        if telemetry.service == EVENT_SERVICE and telemetry.subtype in Severity.__members__.values():
             return [self._decode_event(telemetry, packet, virtual_channel, now_ns)]
         if message_type in KIND_OF_REPORT:
             kind = KIND_OF_REPORT[message_type]
@@ -353,8 +353,6 @@ class Downlink:
         if len(number) < _EVENT_NUMBER_OCTETS:
             raise MalformedError(f"event report: expected {_EVENT_NUMBER_OCTETS} octets of number, found {len(number)}")
         declared = self._dictionary.event_of(int.from_bytes(number, "big"))
-        if telemetry.subtype not in Severity.__members__.values():
-            raise MalformedError(f"event report: expected subtype 1 to 4, found {telemetry.subtype}")
         values = declared.fields.decode(telemetry.data[_EVENT_NUMBER_OCTETS:])
         return EventReported(
             time_ns=now_ns,

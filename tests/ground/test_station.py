@@ -326,7 +326,7 @@ def test_reports_events_and_housekeeping_come_out_decoded_with_on_board_time(lad
         (3, 25, b"\x02\x00", "expected jobs_waiting"),
         (5, 1, b"\x00", "expected 2 octets of number, found 1"),
         (5, 1, b"\xff\xff", "expected a declared event, found number 65535"),
-        (5, 9, b"\x00\x01", "expected subtype 1 to 4, found 9"),
+        (5, 9, b"\x00\x01", r"expected a declared report, found message type \[5,9\]"),
         (1, 1, b"\x18", "ACCEPTED report: expected 4 to 4 octets, found 1"),
         (1, 9, b"\x18\x42\xc0\x00", "expected subtype 1 to 8, found 9"),
         (128, 130, b"\x00", "expected job_id"),

@@ -124,6 +124,12 @@ def test_housekeeping_is_shown_with_units_and_what_is_no_number_as_text():
     assert node.find("job_tokens_per_s").value == "nan"
 
 
+def test_the_report_of_disabled_events_is_no_event():
+    declared = DICTIONARY.reports["events_disabled"]
+    (node,) = decode(telemetry(5, 8, declared.fields.encode({"events": [1, 2]})))
+    assert node.label == "report events_disabled"
+
+
 def test_an_event_is_shown_as_its_text():
     (node,) = decode(event("booted", boot_count=3, dictionary_digest=bytes(8)))
     assert node.meaning == ("informative event booted: flight software started, boot 3, dictionary 0000000000000000")

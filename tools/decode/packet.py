@@ -23,6 +23,7 @@ from ccsds.pus.telemetry import Telemetry
 from ccsds.time import CUC_OCTETS, cuc_decode, unix_ns_from_tai
 from mission.channels import Apid
 from mission.definition import DICTIONARY
+from mission.dictionary import Severity
 from mission.housekeeping import KIND_OF_REPORT
 from mission.time import TimeStatus
 from tools.decode.cfdp import read_pdu
@@ -149,7 +150,7 @@ class PacketReader:
             node.name += " verification"
             node.meaning = read_verification(walk, subtype, self._requests)
             node.label = f"verification {name_of(verification.VerificationStage, subtype)}"
-        elif service == EVENT_SERVICE:
+        elif service == EVENT_SERVICE and subtype in Severity.__members__.values():
             node.name += " event"
             node.meaning = read_event(walk, subtype)
             node.label = node.meaning.partition(":")[0]

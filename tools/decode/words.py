@@ -85,8 +85,6 @@ def read_event(walk: Walk, subtype: int) -> str:
     declared = DICTIONARY.event_of(number)
     walk.nodes[-1].meaning = declared.name
     values = read_layout(walk, declared.fields)
-    if subtype not in Severity.__members__.values():
-        raise MalformedError(f"event report: expected subtype 1 to 4, found {subtype}")
     return f"{words(Severity(subtype).name)} event {declared.name}: {declared.describe(values)}"
 
 

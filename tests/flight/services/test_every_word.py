@@ -217,6 +217,51 @@ for _prefix in ("housekeeping", "diagnostics"):
         f"{_prefix}.periodic": ((_made,), _one),
     }
 
+# By command: the report that answers it, as the ground reads it.
+ANSWERS = {
+    "test.connection": "connection_test",
+    "job.report": "job_report",
+    "chat.list": "chat_report",
+    "model.report": "model_report",
+    "model.list": "model_list",
+    "boot.report": "boot_report",
+    "command.report_inhibits": "inhibit_report",
+    "schedule.detail": "schedule_detail",
+    "schedule.detail_filtered": "schedule_detail",
+    "schedule.detail_all": "schedule_detail",
+    "schedule.summary": "schedule_summary",
+    "schedule.summary_filtered": "schedule_summary",
+    "schedule.summary_all": "schedule_summary",
+    "schedule.report_sub_schedules": "schedule_sub_schedules",
+    "schedule.report_groups": "schedule_groups",
+    "schedule.report_fates": "schedule_fates",
+    "file.attributes": "file_attributes",
+    "file.list": "file_list",
+    "file.send": "transfer_accepted",
+    "transfer.report": "transfer_report",
+    "procedure.report_status": "procedure_status",
+    "procedure.report_digests": "procedure_digests",
+    "procedure.report_text": "procedure_text",
+    "procedure.abort_all": "procedures_aborted",
+    "monitoring.report_definitions": "monitor_definitions",
+    "monitoring.report_out": "monitors_out",
+    "monitoring.report_status": "monitor_status",
+    "reaction.report_status": "reaction_status",
+    "reaction.report": "reaction_definitions",
+    "storage.summary": "storage_summary",
+    "scrub.report": "scrub_report",
+    "slot.report": "slot_report",
+    "housekeeping.report": "housekeeping_structure",
+    "diagnostics.report": "diagnostics_structure",
+    "parameter.report": "parameter_values",
+    "event.report_disabled": "events_disabled",
+}
+# What no request is answered with, or not on this table: each has tests of its own.
+ANSWERED_ELSEWHERE = {
+    "check_transitions", "exception_report", "job_progress", "job_sample", "key_report", "reply_chunk", "reply_end",
+    "storage_content", "storage_live", "storage_missing",
+}  # fmt: skip
+
 
 @pytest.fixture
 def operator(tmp_path):
@@ -275,6 +320,22 @@ def test_a_valid_command_is_done_and_nothing_near_it_is_taken_for_one(operator, 
         operator.arm(name)
     expected = FailureCode.REFUSED if name in REFUSED_ON_THIS_TABLE else None
     assert operator.send(packet_of(command, operator, data)) is expected
+
+
+@pytest.mark.parametrize(("name", "report"), ANSWERS.items())
+def test_the_ground_reads_what_a_request_is_answered_with(operator, name, report):
+    before, arguments = EXAMPLES[name]
+    for each, given in before:
+        assert operator.command(each, **given) is None, each
+    known = len(operator.heard(report))
+    assert operator.command(name, **DICTIONARY.command(name).arguments.complete(arguments)) is None
+    operator.run(3)
+    assert len(operator.heard(report)) == known + 1
+
+
+def test_every_report_answers_a_request_or_is_tested_elsewhere():
+    assert {*ANSWERS.values(), *ANSWERED_ELSEWHERE} == set(DICTIONARY.reports)
+    assert ANSWERED_ELSEWHERE.isdisjoint(ANSWERS.values())
 
 
 def first_invalid(command, data):
