@@ -16,6 +16,7 @@ from ccsds.sdls.association import Link
 from ccsds.sdls.key_store import KeyStore
 from ccsds.sdls.security import Security
 from flight.autonomy.autonomy import Autonomy
+from flight.autonomy.causes import Causes
 from flight.clock import Clock, ClockConfig
 from flight.disk import Disk
 from flight.events import Announced, Event, Reported, TelemetryHeld
@@ -153,6 +154,7 @@ class Spacecraft:
             caring_disk,
             lambda is_running: self._engine.may_compute(is_running=is_running),
         )
+        causes = Causes()
         self._survival = Survival(
             config.survival,
             self._ledger,
@@ -160,6 +162,7 @@ class Spacecraft:
             self._reporter,
             self._pool,
             self._engine,
+            causes,
             config.clock_id,
             now_ns,
         )
@@ -184,6 +187,7 @@ class Spacecraft:
             self._reporter,
             self._pool,
             caring_disk,
+            causes,
             self._clock.tai_ns,
             lambda release, at_ns: self._router.release(release, at_ns),
             now_ns,

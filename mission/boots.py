@@ -24,6 +24,8 @@ class ResetReason(IntEnum):
     """It was gone without a word: killed, or hung."""
     TRIAL = 8
     """A slot on trial was not confirmed in time."""
+    RELEASED = 9
+    """A procedure or a reaction asked for it, so it may come again and again by itself."""
 
 
 ASKED_FOR = frozenset({ResetReason.FIRST, ResetReason.COMMANDED, ResetReason.STOPPED, ResetReason.TRIAL})

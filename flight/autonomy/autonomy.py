@@ -36,6 +36,7 @@ class Autonomy:
         reporter: Where it says what it did, and where events come from.
         pool: The parameters; those of these services get their sources.
         disk: Where uploaded files are.
+        causes: The chain of causes at hand.
         tai_of: Gives on-board TAI for ``now_ns``.
         release: See `flight.router.Router.release`.
         now_ns: When it starts.
@@ -48,12 +49,12 @@ class Autonomy:
         reporter: Reporter,
         pool: ParameterPool,
         disk: Disk,
+        causes: Causes,
         tai_of: Callable[[int], int],
         release: Callable[[Release, int], Fate],
         now_ns: int,
     ) -> None:
         acceptance = Acceptance(dictionary, procedures=ledger.procedures.loaded)
-        causes = Causes()
         self._timeline = Timeline(ledger, reporter, tai_of, release, now_ns)
         self._runner = ProcedureRunner(ledger, dictionary, reporter, pool, causes, release)
         self._monitoring = Monitoring(ledger, reporter, pool, tai_of)

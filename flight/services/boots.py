@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from ccsds.deadline import earliest
+from flight.autonomy.causes import Causes
 from flight.books.boots import BootBook, Booted, Crashed, Lived, Stopped
 from flight.disk import Disk
 from flight.ledger import Ledger
@@ -111,6 +112,7 @@ class BootService:
         ledger: Where boots are kept.
         marks: Where they are counted besides.
         reporter: Where reports go.
+        causes: The chain of causes at hand.
         start: What the program knows of this start.
         now_ns: When the flight software started.
     """
@@ -123,6 +125,7 @@ class BootService:
         ledger: Ledger,
         marks: BootMarks,
         reporter: Reporter,
+        causes: Causes,
         start: Start,
         now_ns: int,
     ) -> None:
@@ -132,6 +135,7 @@ class BootService:
         self._started_ns = now_ns
         self._mark_ns = now_ns + MARK_PERIOD_NS
         self._reporter = reporter
+        self._causes = causes
         # When this life is no short one any more; None once that is durable.
         self._lived_ns: int | None = now_ns + policy.short_ns
         self._reset_ns: int | None = None
@@ -198,6 +202,8 @@ class BootService:
 
     def ask(self, reason: ResetReason, now_ns: int) -> None:
         """Ask for a reset, once what is to be said about it has had the time to leave."""
+        if reason is ResetReason.COMMANDED and self._causes.depth:
+            reason = ResetReason.RELEASED
         self._reporter.event(RESETTING, reason=reason)
         self._reset_reason = reason
         self._reset_ns = now_ns + RESET_DELAY_NS

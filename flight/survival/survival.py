@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from ccsds.deadline import earliest
+from flight.autonomy.causes import Causes
 from flight.commit import Change
 from flight.events import Event, ResetDue
 from flight.jobs.engine import Engine
@@ -40,6 +41,7 @@ class Survival:
         reporter: Where it says what it did.
         pool: The parameters; those of these services get their sources.
         engine: Runs jobs, if the mode lets it.
+        causes: The chain of causes at hand.
         computer: What names this run of the computer, empty where nothing does.
         now_ns: When it starts.
     """
@@ -52,11 +54,12 @@ class Survival:
         reporter: Reporter,
         pool: ParameterPool,
         engine: Engine,
+        causes: Causes,
         computer: str,
         now_ns: int,
     ) -> None:
         start = Start(computer=computer, was_bitten=config.was_bitten)
-        self.boots = BootService(config.boots, ledger, marks, reporter, start, now_ns)
+        self.boots = BootService(config.boots, ledger, marks, reporter, causes, start, now_ns)
         self.modes = ModeService(ledger, reporter, engine)
         self.safeguards = SafeguardService(ledger, reporter, self.modes, now_ns)
         self.services: tuple[Service, ...] = (self.modes, self.boots, self.safeguards)

@@ -124,6 +124,21 @@ def test_housekeeping_is_shown_with_units_and_what_is_no_number_as_text():
     assert node.find("job_tokens_per_s").value == "nan"
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("parameter.report", {"parameters": ["uptime", "mode"]}),
+        ("parameter.set", {"values": {"beacon_period": 60}}),
+        ("event.disable", {"events": ["booted"]}),
+        ("storage.enable", {"stores": ["events"]}),
+    ],
+)
+def test_arguments_that_name_what_is_declared_are_read(name, arguments):
+    (node,) = decode(telecommand(name, **arguments))
+    assert node.label == f"telecommand {name}"
+    assert problems([node]) == []
+
+
 def test_the_report_of_disabled_events_is_no_event():
     declared = DICTIONARY.reports["events_disabled"]
     (node,) = decode(telemetry(5, 8, declared.fields.encode({"events": [1, 2]})))

@@ -3,8 +3,6 @@
 Source: ECSS-E-ST-70-41C 8.1 (ST[01]), 8.3.2.25 (housekeeping), 8.5 (events).
 """
 
-from functools import cache
-
 from ccsds.errors import MalformedError
 from ccsds.pus.telecommand import REQUEST_ID_OCTETS, RequestId
 from ccsds.pus.verification import FAILURE_CODE_OCTETS, STEP_OCTETS, VerificationReport
@@ -105,7 +103,6 @@ def read_housekeeping(walk: Walk, kind: StructureKind) -> str:
     return f"housekeeping {structure.name}"
 
 
-@cache
 def _alone(kind: FieldType) -> Layout:
     """Give the layout of one value."""
     return Layout((Field("value", kind),))

@@ -6,6 +6,7 @@ from ccsds.errors import MalformedError
 from ccsds.pus.telecommand import ALL_ACKS, Telecommand
 from ccsds.pus.verification import VerificationReport
 from flight.autonomy.autonomy import Autonomy
+from flight.autonomy.causes import Causes
 from flight.books.housekeeping import HousekeepingSwitched
 from flight.disk import RealDisk
 from flight.ledger import Ledger
@@ -94,6 +95,7 @@ class Board:
             self.reporter,
             self.pool,
             disk,
+            Causes(),
             self.tai_of,
             lambda release, at_ns: self.router.release(release, at_ns),
             now_ns,

@@ -4,8 +4,10 @@ import pytest
 
 from ccsds.pus.telemetry import Telemetry
 from flight.disk import RealDisk
+from ground.events import FrameReceived
 from hil.tabletop.operator import NS_PER_S as SECOND
 from hil.tabletop.operator import Operator
+from mission.channels import Downlink
 from mission.definition import DICTIONARY
 from mission.failures import FailureCode
 from mission.schedule import Switch
@@ -84,6 +86,23 @@ def test_disabled_it_stores_nothing_and_enabled_it_does_again_over_a_reboot(oper
     assert operator.command("storage.summary") is None
     (row, _) = operator.heard("storage_summary")[-1]["stores"]
     assert (row["store"], row["storing"]) == (StoreId.EVENTS, Switch.ENABLED)
+
+
+def channels(items):
+    return [item.virtual_channel for item in items if isinstance(item, FrameReceived)]
+
+
+def test_what_is_live_goes_before_what_is_played_back(operator):
+    operator.spacecraft.contact(False, operator.now_ns)
+    for _ in range(50):
+        operator.spacecraft._reporter.event(DICTIONARY.events["arm_lapsed"], service=1, subtype=2)
+    operator.spacecraft.advance(operator.now_ns)
+    operator.spacecraft.contact(True, operator.now_ns)
+    assert channels(operator.listen(3))[-1] == Downlink.PLAYBACK
+    # The answers are heard, since what comes before the first frame of playback is.
+    assert operator.command("test.connection") is None
+    assert len(operator.heard("connection_test")) == 1
+    assert channels(operator.listen(1)) == [Downlink.PLAYBACK]
 
 
 def test_suspended_nothing_is_played_back_and_resumed_it_goes_on(operator):

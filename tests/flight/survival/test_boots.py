@@ -2,6 +2,7 @@
 
 import pytest
 
+from ccsds.pus.telecommand import Telecommand
 from flight.crash import CALLS_MAX, describe_exception
 from flight.disk import RealDisk
 from flight.ledger import Ledger
@@ -13,6 +14,8 @@ from hil.streams import Streams
 from hil.tabletop.operator import NS_PER_S as SECOND
 from hil.tabletop.operator import Operator
 from mission.boots import EXCEPTION_OCTETS_MAX, ResetReason
+from mission.channels import Apid
+from mission.definition import DICTIONARY
 from mission.failures import FailureCode
 from mission.modes import Mode
 
@@ -129,6 +132,36 @@ def test_resets_by_command_are_never_too_many(operator):
         operator.boot()
         assert reason(operator) is ResetReason.COMMANDED
     assert operator.mode is Mode.NOMINAL
+
+
+def reset_by_itself(operator, wait=""):
+    """Have every start answered with a procedure that asks for the next."""
+    text = f"{wait}\nsend command.arm service=132 subtype=1\nsend spacecraft.reset"
+    assert operator.command("procedure.load_direct", procedure="again", text=text) is None
+    declared = DICTIONARY.command("procedure.start")
+    data = declared.arguments.encode({"procedure": "again"})
+    request = Telecommand(Apid.CORE, 1, declared.service, declared.subtype, 77, data=data).encode()
+    key = {"event": DICTIONARY.events["booted"].id, "about": 0}
+    assert operator.command("reaction.add", reactions=[{**key, "request": request}]) is None
+    assert operator.command("reaction.enable", reactions=[key]) is None
+
+
+@pytest.mark.parametrize(
+    ("wait", "seconds", "resets_max"),
+    [("", 10, POLICY.resets_max), ("wait 11min", 700, POLICY.window_resets_max)],
+)
+def test_a_spacecraft_that_resets_itself_at_each_start_ends_in_safe(operator, wait, seconds, resets_max):
+    reset_by_itself(operator, wait)
+    operator.spacecraft.stop()
+    operator.boot()
+    for resets in range(1, resets_max + 1):
+        assert operator.mode is Mode.NOMINAL
+        operator.run(seconds)
+        assert operator.resets == ["RELEASED"] * resets
+        operator.boot()
+    assert (reason(operator), operator.mode) == (ResetReason.RELEASED, Mode.SAFE)
+    operator.run(2 * seconds)
+    assert operator.resets == ["RELEASED"] * resets_max
 
 
 def test_a_reset_by_command_comes_once_after_its_answers_and_never_again(operator):
