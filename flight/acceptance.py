@@ -5,7 +5,7 @@ The same check for what comes from the uplink, for what is put into a schedule, 
 Source: ECSS-E-ST-70-41C 6.1.4 (acceptance and reporting).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ccsds.errors import MalformedError
@@ -64,7 +64,7 @@ class Acceptance:
             raise RefusedError(FailureCode.BAD_ARGUMENT, f"{command.name}: {error}") from None
 
     def read(self, packet: bytes) -> Telecommand:
-        """Read a telecommand that travels inside another, and check it.
+        """Read a telecommand that travels inside another, and check it, and those that travel inside it in turn.
 
         Raises:
             RefusedError: It is no telecommand, cannot be accepted, or starts a procedure that is not on board.
@@ -81,4 +81,17 @@ class Acceptance:
                 known = ", ".join(self._procedures) or "none"
                 text = f"{command.name}: expected a procedure on board ({known}), found {name!r}"
                 raise RefusedError(FailureCode.BAD_ARGUMENT, text)
+        for name, position, inner in requests_in(arguments):
+            try:
+                self.read(inner)  # Each is shorter than what it travels in.
+            except RefusedError as error:
+                raise RefusedError(error.code, f"{command.name}: {name}[{position}]: {error}") from None
         return telecommand
+
+
+def requests_in(arguments: Mapping[str, Any]) -> Iterator[tuple[str, int, bytes]]:
+    """Give the telecommands that travel in a command's arguments, each with the argument and the row it is in."""
+    for name, rows in arguments.items():
+        for position, row in enumerate(rows if isinstance(rows, list) else ()):
+            if isinstance(row, dict) and "request" in row:
+                yield name, position, row["request"]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ccsds.errors import MalformedError, MisuseError
+from flight.acceptance import Acceptance, RefusedError, requests_in
 from flight.autonomy.causes import Causes
 from flight.books.procedures import ProcedureEnded, ProcedureLoaded, ProcedureStarted, ProcedureUnloaded
 from flight.disk import Disk
@@ -104,8 +105,22 @@ class ProcedureService:
             procedure = read_procedure(text, self._dictionary)
         except MalformedError as error:
             raise MisuseError(f"{name}, {error}") from None
+        self._check_requests(name, procedure)
         self._check_starts(name, procedure)
         return ProcedureLoaded(name, text, hashlib.sha256(text).digest())
+
+    def _check_requests(self, name: str, procedure: Procedure) -> None:
+        """Refuse a procedure that puts a telecommand into the schedule or a reaction which cannot be one."""
+        acceptance = Acceptance(self._dictionary, procedures={*self._book.loaded, name})
+        for step in procedure.steps:
+            if not isinstance(step, Send):
+                continue
+            for argument, position, request in requests_in(step.arguments):
+                try:
+                    acceptance.read(request)
+                except RefusedError as error:
+                    place = f"{name}, line {step.line}, column {step.columns[argument]}"
+                    raise MisuseError(f"{place}: {argument}[{position}]: {error}") from None
 
     def _check_starts(self, name: str, procedure: Procedure) -> None:
         """Refuse a procedure that starts what is not there, or that comes back to itself."""

@@ -3,7 +3,6 @@
 Source: ECSS-E-ST-70-41C 8.1 (ST[01]), 8.3.2.25 (housekeeping), 8.5 (events).
 """
 
-from ccsds.errors import MalformedError
 from ccsds.pus.telecommand import REQUEST_ID_OCTETS, RequestId
 from ccsds.pus.verification import FAILURE_CODE_OCTETS, STEP_OCTETS, VerificationReport
 from mission.definition import DICTIONARY

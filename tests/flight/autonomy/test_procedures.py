@@ -69,6 +69,17 @@ def test_one_command_takes_a_file_and_runs_it(board):
     assert done(board) == [4]
 
 
+def activity(board, procedure):
+    """Give the start of a procedure at the next pass, as an activity is typed."""
+    request = board.packet("procedure.start", procedure=procedure).hex()
+    return f'{{"anchor": "AOS", "request": "{request}"}}'
+
+
+def test_a_procedure_may_have_itself_started_again_in_the_next_pass(board):
+    text = f"send schedule.insert_relative activities='[{activity(board, 'warm')}]'"
+    assert load(board, "warm", text) == ""
+
+
 def test_one_that_is_not_good_is_refused_with_its_place_and_the_one_before_stays(board):
     assert load(board, "warm", "send act.once number=1") == ""
     for text, fault in (
@@ -79,6 +90,10 @@ def test_one_that_is_not_good_is_refused_with_its_place_and_the_one_before_stays
             "warm, line 2, column 22: expected no loop, found one by way of warm",
         ),
         ("send procedure.start procedure=cold", "warm, line 1, column 22: expected a procedure on board, found 'cold'"),
+        (
+            f"wait 1s\nsend schedule.insert_relative sub_schedule=0 activities='[{activity(board, 'cold')}]'",
+            "warm, line 2, column 46: activities[0]: procedure.start: expected a procedure on board (warm)",
+        ),
     ):
         assert fault in load(board, "warm", text)
     assert load(board, "cold", "send procedure.start procedure=warm") == ""

@@ -570,3 +570,24 @@ def test_an_activity_that_starts_a_procedure_that_is_not_on_board_is_refused_wit
     assert enabled.ledger.schedule.activities == {}
     assert enabled.send("procedure.load_direct", procedure="warm", text="wait 1s") == ""
     assert enabled.send("schedule.insert", activities=rows()) == ""
+
+
+def test_what_an_activity_puts_into_the_schedule_or_a_reaction_is_checked_with_it(enabled):
+    unknown = enabled.packet("procedure.start", procedure="warm")
+    good = {"release_time": EPOCH + 2 * HOUR, "request": enabled.packet("test.connection")}
+    inserts = enabled.packet("schedule.insert", activities=[good, {**good, "request": unknown}])
+    reacts = enabled.packet("reaction.add", reactions=[{"event": 1, "about": 0, "request": unknown[:-1]}])
+    for request, fault in (
+        (
+            inserts,
+            "schedule.insert: activities[1]: procedure.start: expected a procedure on board (none), found 'warm'",
+        ),
+        (reacts, "reaction.add: reactions[0]: expected a packet of 19 octets by its header, found 18"),
+    ):
+        rows = [{"release_time": EPOCH + HOUR, "request": request}]
+        assert enabled.send("schedule.insert", activities=rows) == f"activities[0]: {fault}"
+    assert enabled.ledger.schedule.activities == {}
+    inserts = enabled.packet("schedule.insert", activities=[good])
+    assert enabled.send("schedule.insert", activities=[{"release_time": EPOCH + HOUR, "request": inserts}]) == ""
+    enabled.run_to(HOUR)
+    assert [activity.packet for activity in enabled.ledger.schedule.activities.values()] == [good["request"]]
