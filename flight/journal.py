@@ -4,9 +4,11 @@ A record that was being written when power went is found by its CRC and left out
 flip in the store) is taken from the second copy, if there is one, or costs only itself: reading goes on at the next
 mark whose record is whole. The journal knows nothing of what is in the records.
 
-The second copy is the same octets in another file. It gets each record after the journal has it durably, and is synced
-by and by (`Journal.sync_copy`), so it never says more than the journal did and may say less. One of another time, left
-by a power cut between two replacements, contradicts the journal somewhere, and is not believed at all.
+The second copy is the same octets in another file. It gets each record, durably, once the journal has it and before
+`Journal.append` returns: what is struck in one of them is whole in the other, and the copy never says more than the
+journal did. One of another time, left by a power cut in a replacement, contradicts the journal somewhere, and is not
+believed at all; the one that was about to take its place is looked at too. A copy that cannot be written fails nobody:
+`Journal.sync_copy` makes it anew.
 
 Layout of a record: ``4C 4A 52 31 | length 32 | CRC-32C of length and payload 32 | payload``, big-endian.
 """
@@ -75,7 +77,9 @@ class Journal:
         self._copy_path = copy_path
         # How much of the journal the second copy has, as far as is known; None if it is something else.
         self._copied_octets: int | None = 0
-        self._is_copy_synced = True
+        self._is_copy_synced = False
+        # Whether the disk failed when the copy was written last: then only `sync_copy` tries again.
+        self._is_copy_failing = False
         self.length_octets = 0
         self.generation = 0
         """Goes up with each `replace`: places in the journal mean something else from then on."""
@@ -102,10 +106,11 @@ class Journal:
         self.length_octets = len(data)
         records = _records_in(data)
         own_octets = _octets_of(records)
-        copied = self._read_copy()
-        self._is_copy_synced = False
+        copied = self._read_copy(self._copy_path)
         self._copied_octets = len(copied) if data.startswith(copied) else None
         merged = _merge(records, _records_in(copied))
+        if merged == records and self._copy_path is not None:
+            merged = _merge(records, _records_in(self._read_copy(_successor_of(self._copy_path))))
         octets = _octets_of(merged)
         return Recovery(
             tuple(merged[start] for start in sorted(merged)),
@@ -127,7 +132,7 @@ class Journal:
             yield payload
 
     def append(self, payload: bytes) -> None:
-        """Add a record; it is durable when this returns.
+        """Add a record; it is durable when this returns, and in the second copy too unless the disk fails there.
 
         Raises:
             OSError: The disk failed while the record was written; it is torn, and counts for nothing.
@@ -144,8 +149,10 @@ class Journal:
                 self._disk.fsync(directory_of(self._path))
         except OSError as error:
             raise UncertainStoreError(error.errno, error.strerror) from error
-        self._copy(record)
         self.length_octets += len(record)
+        if self._copy_path is not None and not self._is_copy_failing:
+            with contextlib.suppress(OSError):
+                self._follow(self._copy_path, record)
 
     def replace(self, payloads: Iterable[bytes]) -> None:
         """Put a new journal in the place of this one, all or nothing; it is durable when this returns.
@@ -154,20 +161,17 @@ class Journal:
             OSError: The disk failed; the journal is the old one or the new one.
             MisuseError: A record is longer than `RECORD_OCTETS_MAX`.
         """
-        successor = f"{self._path}.new"
-        if successor in self._disk.list(directory_of(self._path)):
-            self._disk.remove(successor)
-        length_octets = 0
-        for payload in payloads:
-            record = _frame(payload)
-            self._disk.append(successor, record)
-            length_octets += len(record)
-        self._disk.fsync(successor)
+        successor = _successor_of(self._path)
+        length_octets = self._write_anew(successor, map(_frame, payloads))
+        has_copy = self._copy_path is not None and self._prepare_copy(self._copy_path, successor)
         self._disk.rename(successor, self._path)
         self._disk.fsync(directory_of(self._path))
         self.length_octets = length_octets
         self.generation += 1
         self._copied_octets = None
+        if self._copy_path is not None and has_copy:
+            with contextlib.suppress(OSError):
+                self._change_copy(self._copy_path)
 
     def sync_copy(self) -> None:
         """Bring the second copy up to the journal; it is durable when this returns.
@@ -177,21 +181,7 @@ class Journal:
         """
         if self._copy_path is None or self.has_synced_copy:
             return
-        if self._copied_octets is None:
-            successor = f"{self._copy_path}.new"
-            if successor in self._disk.list(directory_of(successor)):
-                self._disk.remove(successor)
-            self._disk.append(successor, self._disk.read(self._path))
-            self._disk.fsync(successor)
-            self._disk.rename(successor, self._copy_path)
-        else:
-            copied_octets, self._copied_octets = self._copied_octets, None
-            if copied_octets < self.length_octets:
-                self._disk.append(self._copy_path, self._disk.read(self._path, copied_octets))
-            self._disk.fsync(self._copy_path)
-        self._disk.fsync(directory_of(self._copy_path))
-        self._copied_octets = self.length_octets
-        self._is_copy_synced = True
+        self._follow(self._copy_path, b"")
 
     def check(self, start_octets: int) -> Check:
         """Look at some records, and at the second copy of them.
@@ -214,7 +204,7 @@ class Journal:
         is_whole = end > 0 or (is_at_end and not data)
         if self._copy_path is not None and self._copied_octets is not None:
             octets = max(0, min(end, self._copied_octets - start_octets))
-            is_whole = is_whole and self._read_copy(start_octets, octets) == data[:octets]
+            is_whole = is_whole and self._read_copy(self._copy_path, start_octets, octets) == data[:octets]
         return Check(start_octets + end, is_whole)
 
     def _make_durable(self) -> OSError | None:
@@ -228,22 +218,65 @@ class Journal:
             return error
         return None
 
-    def _copy(self, record: bytes) -> None:
-        """Let the second copy follow. What goes wrong there is put right by `sync_copy`, and fails nobody."""
-        if self._copy_path is None or self._copied_octets != self.length_octets:
+    def _follow(self, copy_path: str, last: bytes) -> None:
+        """Bring the second copy up to the journal, durably; ``last`` is the end of the journal."""
+        copied_octets, self._copied_octets = self._copied_octets, None
+        self._is_copy_failing = True
+        if copied_octets is None:
+            self._write_anew(_successor_of(copy_path), [self._disk.read(self._path)])
+            self._change_copy(copy_path)
             return
-        self._copied_octets, self._is_copy_synced = None, False
-        with contextlib.suppress(OSError):
-            self._disk.append(self._copy_path, record)
-            self._copied_octets = self.length_octets + len(record)
+        if copied_octets != self.length_octets - len(last):
+            last = self._disk.read(self._path, copied_octets)
+        if last:
+            self._disk.append(copy_path, last)
+        self._disk.fsync(copy_path)
+        if not self._is_copy_synced:
+            self._disk.fsync(directory_of(copy_path))
+        self._copy_follows()
 
-    def _read_copy(self, start_octets: int = 0, length_octets: int | None = None) -> bytes:
-        if self._copy_path is None:
+    def _prepare_copy(self, copy_path: str, source: str) -> bool:
+        """Have a copy of another journal ready, durably, before that one takes the place; tell whether it is."""
+        self._is_copy_failing = True
+        with contextlib.suppress(OSError):
+            self._write_anew(_successor_of(copy_path), [self._disk.read(source)])
+            self._disk.fsync(directory_of(copy_path))
+            return True
+        return False
+
+    def _change_copy(self, copy_path: str) -> None:
+        """Let the copy that is ready take the place of the one there is."""
+        self._disk.rename(_successor_of(copy_path), copy_path)
+        self._disk.fsync(directory_of(copy_path))
+        self._copy_follows()
+
+    def _copy_follows(self) -> None:
+        self._copied_octets = self.length_octets
+        self._is_copy_synced, self._is_copy_failing = True, False
+
+    def _write_anew(self, path: str, pieces: Iterable[bytes]) -> int:
+        """Write a file from its beginning, and sync it; give its length."""
+        if path in self._disk.list(directory_of(path)):
+            self._disk.remove(path)
+        length_octets = 0
+        for piece in pieces:
+            self._disk.append(path, piece)
+            length_octets += len(piece)
+        self._disk.fsync(path)
+        return length_octets
+
+    def _read_copy(self, path: str | None, start_octets: int = 0, length_octets: int | None = None) -> bytes:
+        if path is None:
             return b""
         try:
-            return self._disk.read(self._copy_path, start_octets, length_octets)
+            return self._disk.read(path, start_octets, length_octets)
         except OSError:  # A copy that cannot be read is none.
             return b""
+
+
+def _successor_of(path: str) -> str:
+    """Give where a file is written that is about to take the place of another."""
+    return f"{path}.new"
 
 
 def _records_in(data: bytes) -> dict[int, bytes]:

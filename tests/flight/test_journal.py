@@ -1,6 +1,7 @@
 """The journal: what was synced is read back; what was torn or damaged costs only itself."""
 
 import errno
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 from ccsds.errors import MisuseError
 from flight.disk import RealDisk
 from flight.journal import CHECK_OCTETS, RECORD_OCTETS_MAX, Journal
+from hil.disk.simulated_disk import PowerCut, SimulatedDisk
+from hil.streams import Streams
 
 RECORDS = [b"one", b"", b"LJR1LJR1", bytes(300)]
 
@@ -176,10 +179,11 @@ def test_a_copy_that_is_behind_mends_what_it_has(disk, tmp_path):
 
 @pytest.mark.parametrize("struck", [0, 20, 40])
 def test_a_copy_of_another_time_is_not_believed(disk, tmp_path, struck):
-    doubled(disk, [b"old alpha", b"old beta", b"old gamma"])
+    old = doubled(disk, [b"old alpha", b"old beta", b"old gamma"])
     journal = Journal(disk, "journal", "copy")
     journal.recover()
     journal.replace([b"alpha", b"beta", b"gamma"])
+    (tmp_path / "copy").write_bytes(old)
     data = bytearray(disk.read("journal"))
     data[struck] ^= 1
     (tmp_path / "journal").write_bytes(data)
@@ -228,6 +232,54 @@ def test_a_copy_that_cannot_be_written_fails_nobody_and_is_made_anew(disk):
     journal.sync_copy()
     assert disk.read("copy") == disk.read("journal")
     assert journal.has_synced_copy
+
+
+def require_each_strike_to_cost_nothing(root, disk, expected):
+    """Strike what lies in either file in a burst, as a particle may while power is off, and read it."""
+    for name in ("journal", "copy"):
+        kept = (root / name).read_bytes() if (root / name).exists() else b""
+        for start in range(0, len(kept), 37):
+            struck = bytearray(kept)
+            for offset in range(start, min(start + 256, len(struck)), 31):
+                struck[offset] ^= 1 << offset % 8
+            (root / name).write_bytes(struck)
+            assert Journal(disk, "journal", "copy").recover().records in expected, (name, start)
+            (root / name).write_bytes(kept)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_what_was_acknowledged_outlasts_a_power_cut_and_a_strike_while_power_is_off(tmp_path, is_replaced, seed):
+    before = (b"alpha" * 60, b"", b"beta" * 30)
+    after = (b"sum" * 100, b"beta" * 40) if is_replaced else (*before, b"gamma" * 50)
+    is_cut = True
+    for operation in count(1):
+        root = tmp_path / str(operation)
+        disk = SimulatedDisk(root, Streams(seed, f"{operation}/"))
+        journal = Journal(disk, "journal", "copy")
+        journal.recover()
+        for record in before:
+            journal.append(record)
+        disk.cut_at(disk.operations + operation)
+        try:
+            journal.replace(after) if is_replaced else journal.append(after[-1])
+            is_cut = False
+            disk.power_cut()
+        except PowerCut:
+            pass
+        disk.power_on()
+        require_each_strike_to_cost_nothing(root, disk, {before, after} if is_cut else {after})
+        again = Journal(disk, "journal", "copy")
+        found = again.recover()
+        if found.damaged_octets:
+            again.replace(found.records)
+        again.append(b"next")
+        disk.power_cut()
+        disk.power_on()
+        require_each_strike_to_cost_nothing(root, disk, {(*found.records, b"next")})
+        if not is_cut:
+            break
+    assert operation > 4
 
 
 def test_a_journal_is_checked_part_by_part(disk, tmp_path):

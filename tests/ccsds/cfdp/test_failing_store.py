@@ -253,6 +253,9 @@ def interrupted(operation, spoils=False, **config):
         return real(*arguments)
 
     setattr(transfer.stores[1], operation, beginning)
+    assert transfer.run(until=lambda: transfer.ends[1].running and transfer.ends[1].transfers[0].done_octets)
+    for up in (False, True):  # The journal has what came so far.
+        transfer.ends[1].contact(up, transfer.now_ns)
     assert transfer.run(until=lambda: transfer.outage.failures)
     setattr(transfer.stores[1], operation, real)
     transfer.stores[1].pwrite = write
@@ -266,6 +269,20 @@ def test_a_file_that_was_struck_in_the_store_comes_again_though_the_process_is_k
     transfer.boot(1)
     assert transfer.run()
     assert transfer.stores[1].read("copy") == CONTENT
+
+
+def test_a_file_that_the_store_never_takes_ends_though_what_was_gathered_cannot_be_written():
+    transfer = Transfer(Outage(), 1)
+
+    def write(*_):
+        raise OSError(errno.ENOSPC, "no room")
+
+    transfer.stores[1].pwrite = write
+    transfer.put(CONTENT)
+    assert transfer.run()
+    conditions = [end.condition for side in (0, 1) for end in transfer.finished(side)]
+    assert conditions == [ConditionCode.FILESTORE_REJECTION] * 2
+    assert transfer.now_ns < 60 * NS
 
 
 def test_a_file_that_has_its_name_is_not_called_incomplete_because_it_is_cancelled():
