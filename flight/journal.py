@@ -42,6 +42,8 @@ class Recovery:
     """The payloads of all whole records, oldest first."""
     damaged_octets: int
     """Octets that belong to no whole record: a torn tail, or damage."""
+    lost_octets: int = 0
+    """Those of them that a whole record follows, so they were whole once: damage, in both copies if there are two."""
     mended_octets: int = 0
     """Octets of records that are whole in the second copy only."""
     sync_error: OSError | None = None
@@ -111,10 +113,11 @@ class Journal:
         merged = _merge(records, _records_in(copied))
         if merged == records and self._copy_path is not None:
             merged = _merge(records, _records_in(self._read_copy(_successor_of(self._copy_path))))
-        octets = _octets_of(merged)
+        octets, end = _octets_of(merged), _end_of(merged)
         return Recovery(
             tuple(merged[start] for start in sorted(merged)),
-            damaged_octets=max(len(data), _end_of(merged)) - octets,
+            damaged_octets=max(len(data), end) - octets,
+            lost_octets=end - octets,
             mended_octets=octets - own_octets,
             sync_error=sync_error,
         )

@@ -97,12 +97,14 @@ class Ledger:
         self._book_of: dict[type, Book] = {kind: book for book in self._books for kind in book.changes}
         recovery = self._journal.recover()
         self.damaged_octets = recovery.damaged_octets
+        self.lost_octets = recovery.lost_octets
         self.mended_octets = recovery.mended_octets
         for payload in recovery.records:
             try:
                 commit = Commit.decode(payload)
             except msgspec.DecodeError:
                 self.damaged_octets += len(payload)
+                self.lost_octets += len(payload)
                 continue
             self._apply(commit)
         # A torn tail must not stand before the next record, or one that follows could be mistaken for part of it.

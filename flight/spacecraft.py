@@ -64,7 +64,7 @@ from mission.channels import Downlink, Uplink
 from mission.jobs import ENDED_STATES
 from mission.modes import Mode
 from mission.words.core import BEACON_PERIOD, BOOTED, JOURNAL_MENDED, KEEP_ALIVE, STORE_FAILED
-from mission.words.scrubbing import JOURNAL_RESTORED
+from mission.words.scrubbing import JOURNAL_LOST, JOURNAL_RESTORED
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
@@ -406,8 +406,11 @@ class Spacecraft:
             self._reporter.event(STORE_FAILED, reason=clip_reason(str(error)))
         if self._ledger.mended_octets:
             self._reporter.event(JOURNAL_RESTORED, octets=self._ledger.mended_octets)
-        if self._ledger.damaged_octets:
-            self._reporter.event(JOURNAL_MENDED, octets=self._ledger.damaged_octets)
+        torn_octets = self._ledger.damaged_octets - self._ledger.lost_octets
+        if torn_octets:
+            self._reporter.event(JOURNAL_MENDED, octets=torn_octets)
+        if self._ledger.lost_octets:
+            self._reporter.event(JOURNAL_LOST, octets=self._ledger.lost_octets)
         self._reporter.event(
             BOOTED,
             boot_count=self._survival.boots.entry.boot_count,

@@ -41,7 +41,7 @@ FIRST_PASS_NS = 600 * NS_PER_S
 # is not protected.
 SEARCH_NS = 600 * NS_PER_S
 
-# How far behind the second copy of the journal may be when power is cut, at most.
+# How often it is tried again to write the second copy of the journal, if that failed with a record.
 COPY_SYNC_NS = 60 * NS_PER_S
 
 # Room in the store that second copies never take: what is done there matters more.
@@ -168,7 +168,7 @@ class Scrubber:
         return 0
 
     def _follow_journal(self, now_ns: int) -> None:
-        """Bring the second copy of the journal up to it, some time after it fell behind."""
+        """Make the second copy of the journal anew, some time after it could not be written."""
         if self._ledger.journal.has_synced_copy:
             self._copy_sync_ns = None
         elif self._copy_sync_ns is None:

@@ -93,6 +93,14 @@ SCRUB_FAILED = EventDefinition(
     fields=Layout((Field("reason", Text(500), "what happened"),)),
 )
 
+JOURNAL_LOST = EventDefinition(
+    id=336,
+    name="journal_lost",
+    severity=Severity.HIGH,
+    text="{octets} octets of the journal can be read in neither copy: what they told is not known any more",
+    fields=Layout((_OCTETS,)),
+)
+
 _COUNTS = (SCRUB_PASSES, SCRUB_OCTETS, SCRUB_MENDED, SCRUB_LOST, SCRUB_FILES, SCRUB_COPIES_OCTETS)
 
 WORDS = Words(
@@ -123,5 +131,5 @@ WORDS = Words(
         ),
     ),
     parameters=(*_COUNTS, SCRUB_PERIOD, SCRUB_RATE, SCRUB_COPIES_MAX),
-    events=(FILE_MENDED, FILE_LOST, COPY_RENEWED, JOURNAL_REWRITTEN, JOURNAL_RESTORED, SCRUB_FAILED),
+    events=(FILE_MENDED, FILE_LOST, COPY_RENEWED, JOURNAL_REWRITTEN, JOURNAL_RESTORED, SCRUB_FAILED, JOURNAL_LOST),
 )

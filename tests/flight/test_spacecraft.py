@@ -10,6 +10,7 @@ from ccsds.clcw import Clcw
 from ccsds.cltu import cltu_encode
 from ccsds.tc_frame import TcFrame, TcFrameKind
 from flight.disk import RealDisk
+from flight.journal import Journal
 from flight.link.live_queue import QUEUE_PACKETS_MAX
 from mission.channels import SPACECRAFT_ID, Downlink
 from mission.definition import DICTIONARY
@@ -254,3 +255,34 @@ def test_a_full_store_at_boot_does_not_keep_it_from_answering(make_table, make_t
     table.hear()
     table.send(make_telecommand(17, 1))
     assert (1, 8) in [(service, subtype) for service, subtype, _ in table.hear()]
+
+
+@pytest.mark.parametrize(
+    ("torn", "struck", "expected"),
+    [
+        (6, [], {"journal_mended": 6}),
+        (0, ["journal"], {"journal_restored": 12}),
+        (0, ["journal.copy"], {}),
+        (0, ["journal", "journal.copy"], {"journal_lost": 12}),
+        (6, ["journal", "journal.copy"], {"journal_lost": 12, "journal_mended": 6}),
+    ],
+)
+def test_a_start_says_what_of_the_journal_was_torn_what_was_restored_and_what_is_lost(
+    make_table, make_telecommand, tmp_path, torn, struck, expected
+):
+    journal = Journal(RealDisk(tmp_path), "journal", "journal.copy")
+    journal.append(b"")  # A record of nothing: what is lost with it matters to nobody.
+    make_table(tmp_path).send(make_telecommand(17, 1))
+    for name in struck:
+        data = bytearray((tmp_path / name).read_bytes())
+        data[9] ^= 1
+        (tmp_path / name).write_bytes(data)
+    with (tmp_path / "journal").open("ab") as file:
+        file.write(b"LJR1"[:torn] + bytes(max(0, torn - 4)))
+    table, told = make_table(tmp_path), {}
+    table.spacecraft.contact(True, 0)
+    for service, _, data in table.hear():
+        if service == 5:
+            event = DICTIONARY.event_of(int.from_bytes(data[:2], "big"))
+            told |= {event.name: event.fields.decode(data[2:]).get("octets")}
+    assert {name: octets for name, octets in told.items() if name.startswith("journal")} == expected
