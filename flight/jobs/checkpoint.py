@@ -306,6 +306,8 @@ def _check_tensors(path: str, data: bytes, entries: Mapping[str, Entry]) -> dict
     if tensors.keys() != entries.keys():
         differing = sorted(tensors.keys() ^ entries.keys())[:3]
         raise MalformedError(f"{path}: expected the tensors of its manifest, found a difference in {differing}")
+    # By name, since safetensors gives them in another order each time: of several that are struck the same one is told.
+    tensors = {name: tensors[name] for name in sorted(tensors)}
     for name, tensor in tensors.items():
         expected = entries[name]
         found = _entry(name, tensor, expected.dtype == OCTETS)

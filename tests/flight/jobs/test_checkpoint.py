@@ -113,6 +113,22 @@ def test_damage_is_told_by_the_name_of_the_tensor(disk):
         load(disk, reference)
 
 
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_of_several_that_are_damaged_the_first_by_name_is_told_in_whichever_order_they_are_read(
+    disk, monkeypatch, is_reversed
+):
+    reference = save(disk)
+    path = "jobs/7/slot-a.safetensors"
+    for content in (bytes(range(40)), STATE.octets["step"]):
+        disk.files[path] = disk.files[path].replace(content, content[:-1] + b"?")
+    read = safetensors.torch.load
+    monkeypatch.setattr(safetensors.torch, "load", lambda data: dict(sorted(read(data).items(), reverse=is_reversed)))
+    with pytest.raises(MalformedError, match="'random/batches' is damaged"):
+        load(disk, reference)
+    loaded = load(disk, save(disk))
+    assert list(loaded.tensors) == sorted(loaded.tensors)
+
+
 def test_longer_files_are_refused_before_they_are_read(disk):
     reference = save(disk)
     disk.files["jobs/7/slot-a.safetensors"] += b"\0"
