@@ -1,8 +1,8 @@
-"""A mission drawn from a seed: link, passes, commands, files, jobs, faults and perhaps an attacker, as a scenario.
+"""A mission drawn from a seed, as a scenario: link, passes, commands, files, jobs, faults, perhaps an attacker.
 
-Each matter has a random stream of its own, so that what is added to one shifts no other. Whatever is drawn, the mission
-ends quietly: from some time on nothing more ends a life on board, the ground asks for what it is owed, and all of it
-must come.
+Some are flown in an orbit: then passes, light and particles come of it. Each matter has a random stream of its own, so
+that what is added to one shifts no other. Whatever is drawn, the mission ends quietly: from some time on nothing more
+ends a life on board, the ground asks for what it is owed, and all of it must come.
 """
 
 from collections.abc import Mapping
@@ -22,6 +22,11 @@ NS_PER_S = 1_000_000_000
 
 # How long a mission may go on once it is quiet: a backlog over the thinnest link, with retries and back-offs.
 QUIET_S_MAX = 6_000.0
+
+# The same over an orbit, where contact is a few minutes of an hour or more.
+QUIET_IN_ORBIT_S_MAX = 43_200.0
+# Of the missions that much are flown in an orbit.
+ORBIT_SHARE = 0.25
 
 # Whoever prepares a schedule has an identity of its own: no station draws 0, and this one seldom.
 PLANNER_SOURCE_ID = 0xFFFF
@@ -66,6 +71,10 @@ def draw_mission(seed: int) -> Scenario:
     """Draw the mission of a seed; equal seeds give equal missions."""
     streams = Streams(seed).scoped("soak")
     link, quiet_s = _link(streams.block("link", 0))
+    sky = _sky(streams.block("orbit", 0))
+    if sky:
+        # Passes follow from the orbit; what goes wrong does so in its first hours.
+        link["passes"], quiet_s = [], sky.pop("quiet_s")
     jobs = _jobs(streams.block("jobs", 0))
     files = _files(streams.block("files", 0), link["profile"])
     faults = _faults(streams.block("faults", 0), quiet_s, bool(jobs), link["passes"])
@@ -73,7 +82,7 @@ def draw_mission(seed: int) -> Scenario:
     plain: dict[str, Any] = {
         "name": f"soak-{seed}",
         "title": f"A mission drawn from seed {seed}",
-        "duration_s": quiet_s + QUIET_S_MAX,
+        "duration_s": quiet_s + (QUIET_IN_ORBIT_S_MAX if sky else QUIET_S_MAX),
         "spacecraft": {
             "corpora": ["verses"],
             "worker": "inline",
@@ -82,6 +91,7 @@ def draw_mission(seed: int) -> Scenario:
         },
         "station": {"files": files["up"]},
         "link": link,
+        **sky,
         "faults": faults,
         "procedure": procedure,
         "expect": {"invariants": True},
@@ -122,6 +132,35 @@ def _link(chance: np.random.Generator) -> tuple[dict[str, Any], float]:
         "passes": passes,
     }
     return link, quiet_s
+
+
+def _sky(chance: np.random.Generator) -> dict[str, Any]:
+    """Give orbit, stations and environment, and when the mission becomes quiet; nothing for a mission without an orbit.
+
+    The polar stations see every orbit. The device is an edge module, which the array feeds outside of eclipses alone.
+    """
+    if chance.random() >= ORBIT_SHARE:
+        return {}
+    quiet_s = float(chance.integers(6_000, 16_000))
+    station = str(_pick(chance, ("svalbard_78", "inuvik_68")))
+    return {
+        "quiet_s": quiet_s,
+        "orbit": {
+            "name": str(_pick(chance, ("starcloud_325", "sso_500", "dawn_dusk_650"))),
+            "anomaly_deg": float(chance.integers(360)),
+        },
+        "stations": [{"name": station}],
+        "environment": {
+            "array": {"area_m2": float(_pick(chance, (0.5, 1.5)))},
+            "battery": {"capacity_wh": float(_pick(chance, (40, 100)))},
+            "loads": {"bus_w": 20.0, "off_w": 1.0, "device_off_w": 0.0, "device_idle_w": 15.0, "device_busy_w": 60.0},
+            "radiation": {
+                "stress": float(_pick(chance, (1, 1_000, 10_000))),
+                "stress_until_s": quiet_s,
+                "latch_ups_at_s": [round(quiet_s * float(chance.random()), 3)] if chance.random() < 0.5 else [],
+            },
+        },
+    }
 
 
 def _direction(chance: np.random.Generator) -> dict[str, float]:

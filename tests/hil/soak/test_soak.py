@@ -27,7 +27,7 @@ from hil.scenario.procedure import StepTable
 from hil.scenario.scenario import parse_scenario
 from hil.scenario.toml import dump
 from hil.soak.campaign import fly_seed, keep
-from hil.soak.generator import QUIET_S_MAX, draw_mission
+from hil.soak.generator import QUIET_IN_ORBIT_S_MAX, QUIET_S_MAX, draw_mission
 from hil.soak.invariants import INVARIANTS
 from hil.soak.mission import RAISES, REPEATS, Flown, fly
 from hil.soak.references import reference_weights
@@ -54,6 +54,8 @@ def test_missions_are_drawn_from_their_seed_and_survive_being_written():
     kinds = {fault.kind for mission in missions for fault in mission.faults}
     assert len(kinds) > 12
     assert any(mission.attacker for mission in missions)
+    assert len({mission.orbit.name for mission in missions if mission.orbit}) > 1
+    assert any(not mission.orbit for mission in missions)
 
 
 def forget_commands(monkeypatch):
@@ -202,7 +204,7 @@ def test_a_planted_bug_is_caught_within_few_seeds(monkeypatch, plant, name, firs
 def test_nothing_ends_a_life_on_board_once_all_is_quiet():
     for seed in range(300):
         mission = draw_mission(seed)
-        quiet_s = mission.duration_s - QUIET_S_MAX
+        quiet_s = mission.duration_s - (QUIET_IN_ORBIT_S_MAX if mission.orbit else QUIET_S_MAX)
         for fault in mission.faults:
             waits = fault.event is not None or fault.job_step is not None or fault.disk_operation is not None
             if waits and fault.kind in ("reboot_spacecraft", "reset_spacecraft", "fill_disk", "wear_disk"):
