@@ -13,7 +13,7 @@ from flight.parameters import ParameterPool
 from mission.definition import DICTIONARY
 from mission.jobs import JobState, PauseCause
 from mission.words.jobs import WORKER_MEMORY_MAX, WORKER_RESTARTS_MAX
-from tests.flight.jobs.test_engine import CONFIG, MS, Bench
+from tests.flight.jobs.engine_bench import CONFIG, MS, Bench
 
 S = 1_000 * MS
 STEP_NS = 40 * MS
