@@ -8,7 +8,7 @@ from flight.governor.governor import Governor
 from flight.jobs.messages import Step
 from flight.sensors import Readings
 from mission.governor import Sensor
-from tests.flight.jobs.test_engine import Bench
+from tests.flight.jobs.engine_bench import Bench
 
 S = 1_000_000_000
 LIGHT_S, ECLIPSE_S = 3_540, 2_160
