@@ -54,6 +54,8 @@ class Procedure:
         # Its own: how a command ends that the station gave by itself is no matter of a procedure.
         self._given: dict[int, bool] = {}
         """Whether each of its commands that has not ended may fail."""
+        self._resumed: dict[int, int] = {}
+        """The job that each of its commands to resume one is about."""
         self._awaited_command: int | None = None
         # How often the command of the step at hand can still be given.
         self._attempts_left = 0
@@ -127,6 +129,9 @@ class Procedure:
                     if stage != "COMPLETED" and self._attempts_left:
                         self._is_due_again = True
                         return
+                if stage == "COMPLETED" and command_id in self._resumed:
+                    # What was heard of the job before is over, unless it was done.
+                    self._forget(self._resumed.pop(command_id))
                 if stage != "COMPLETED" and not may_fail:
                     self.failures.append(f"{event['name']} {stage}: {event['text']}")
             case {"type": "TransferFinished", "destination_name": name}:
@@ -143,6 +148,10 @@ class Procedure:
             case {"type": "ReportReceived", "name": "job_progress", "values": values}:
                 if self._job_states.get(values["job_id"]) not in _JOB_ENDED:
                     self._hear(values["job_id"], JobState.RUNNING.name, now_ns)
+
+    def _forget(self, job_id: int) -> None:
+        if self._job_states.get(job_id) != JobState.DONE.name:
+            self._job_states.pop(job_id, None)
 
     def _hear(self, job_id: int, state: str, now_ns: int) -> None:
         # Nothing comes after DONE: what is heard later is older, and was played back.
@@ -211,6 +220,8 @@ class Procedure:
             self._prompted[arguments["conversation"]] = arguments["turn"]
         command_id = self._send(command, arguments)
         self._given[command_id] = may_fail
+        if command == "job.resume":
+            self._resumed[command_id] = arguments["job_id"]
         return command_id
 
     def _may_fail(self, name: str) -> bool:

@@ -97,3 +97,12 @@ def test_a_job_that_failed_and_was_resumed_is_waited_for():
         desk.procedure.observe(report, 0)
     desk.procedure.advance(NS_PER_S)
     assert not desk.procedure.is_done
+
+
+@pytest.mark.parametrize(("known", "is_done"), [("FAILED", False), ("CANCELLED", False), ("DONE", True)])
+def test_a_job_that_was_resumed_is_waited_for_whatever_was_heard_of_it_before(known, is_done):
+    desk = Desk(StepTable(command="job.resume", arguments={"job_id": 7}), StepTable(wait_for_job=7))
+    report = {"type": "ReportReceived", "name": "job_report", "values": {"job_id": 7, "state": known}}
+    desk.procedure.observe(report, 0)
+    desk.end("COMPLETED")
+    assert desk.procedure.is_done == is_done
