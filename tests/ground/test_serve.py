@@ -106,7 +106,7 @@ def test_requests_that_make_no_sense_are_answered_with_a_reason(served, http):
     requests = {
         ("POST", "/api/commands", "nonsense"): "request: body.0: JSON decode error",
         ("POST", "/api/commands", "[1]"): "request: body: Input should be a valid dictionary",
-        ("POST", "/api/fly", "{}"): "Not Found",
+        ("POST", "/api/fly", "{}"): "expected an address of /api/openapi.json, found /api/fly",
         ("POST", "/api/commands", "{}"): "request: body.name: Field required",
         ("POST", "/api/commands", '{"name": "test.connection", "x": 1}'): "request: body.x: Extra inputs",
         ("POST", "/api/commands", '{"name": "test.connection", "service": "AX"}'): "body.service: Input should be 'AD'",
