@@ -120,7 +120,12 @@ def _watch(client: Client, board: Any, station: Any) -> list[tuple[int, int]]:
         _carry(board, station)
         for event in client.read_events():
             match event:
-                case {"type": "ReportReceived", "name": "job_progress", "values": {"step": step}}:
+                # One with a validation loss came after the evaluation, which counts for neither side.
+                case {
+                    "type": "ReportReceived",
+                    "name": "job_progress",
+                    "values": {"step": step, "validation_loss": None},
+                }:
                     if step and (not progress or step > progress[-1][1]):
                         progress.append((event["tai_ns"], step))
                 case {"type": "ReportReceived", "name": "job_report", "values": {"state": "DONE" | "FAILED"}}:
