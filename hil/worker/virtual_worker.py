@@ -158,6 +158,7 @@ class VirtualWorker:
     def launch(self) -> None:
         """See `flight.jobs.worker_port.WorkerPort`."""
         self._due.clear()
+        self._strikes.clear()  # They fell into memory that is gone.
         self._free_ns = self.now_ns
         self._is_hung, self._slowness = False, 1.0
         self._process.launch()

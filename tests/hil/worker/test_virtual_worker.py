@@ -5,6 +5,7 @@ from collections import deque
 import pytest
 
 from flight.jobs.messages import Collect, Join, Save, Saved, Saving, Step, Stepped
+from hil.faults.strike import StarveStrike
 from hil.scenario.spacecraft import WorkDurations
 from hil.worker.virtual_worker import VirtualWorker
 
@@ -70,3 +71,12 @@ def test_whoever_joins_waits_until_it_is_done(worker):
 def test_the_process_is_asked_only_once_it_is_done_and_then_waited_for(worker):
     course(worker, Save("a"), Step(1), Collect(), Step(7), Collect())
     assert [type(each) for each in worker._process.requests] == [Save, Step, Step, Join]
+
+
+def test_a_strike_befalls_the_next_step_and_goes_with_the_process_that_it_was_for(worker):
+    worker.strike(StarveStrike())
+    worker.send(Step(1))
+    worker.strike(StarveStrike())
+    worker.launch()
+    worker.send(Step(1))
+    assert [type(request) for request in worker._process.requests] == [StarveStrike, Step, Step]
