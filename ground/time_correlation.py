@@ -20,6 +20,9 @@ NS_PER_S = 1_000_000_000
 
 # Enough for a slope over a pass; all pairs of them are looked at with each sample.
 SAMPLES_MAX = 128
+# Once it is settled, a sample nearer in time to the one before only checks the line: kept, a fast link's would push out
+# those that show the slope. All that are kept span half a minute so.
+SPACING_NS = NS_PER_S // 4
 # Samples in a row that agree on another offset are a clock that was set; fewer are late frames.
 JUMP_SAMPLES = 3
 # Samples before anything counts as an outlier.
@@ -127,8 +130,9 @@ class TimeCorrelation:
             return False
         # Suspects that no other followed were late frames.
         self._drop_suspects()
-        self._samples.append(sample)
-        self._solve()
+        if len(self._samples) < SETTLED_SAMPLES or at_ns - self._samples[-1].at_ns >= SPACING_NS:
+            self._samples.append(sample)
+            self._solve()
         return False
 
     def clock_changed(self, before_ns: int, after_ns: int, now_ns: int) -> bool:

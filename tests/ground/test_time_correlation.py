@@ -63,13 +63,24 @@ def test_few_samples_or_a_short_time_say_nothing_of_the_drift(samples, interval_
     assert sky.correlation.fit.drift_error_ppm == DRIFT_PPM_EXPECTED
 
 
-def test_one_late_frame_among_the_first_that_count_moves_the_drift_less_than_a_crystal_would():
+@pytest.mark.parametrize("late_at_s", [1, 2, 3, 4])
+def test_one_late_frame_among_the_first_moves_the_drift_less_than_a_crystal_would_then_and_later(late_at_s):
     sky = Sky(0, drift_ppm=0.0, jitter_ns=0, late_share=0)
-    for at_s in (0, 1, 2, 3):
-        sky.report(at_s)
-    sky.correlation.observe(6 * SECOND + 400_000_000, sky.tai(6 * SECOND))
-    assert sky.correlation.fit.samples == DRIFT_SAMPLES_MIN
-    assert abs(sky.correlation.fit.drift_ppm) < DRIFT_PPM_EXPECTED
+    for at_s in range(20):
+        delay_ns = 400_000_000 if at_s == late_at_s else 0
+        sky.correlation.observe(at_s * SECOND + delay_ns, sky.tai(at_s * SECOND))
+        assert abs(sky.correlation.fit.drift_ppm) < DRIFT_PPM_EXPECTED
+    assert sky.correlation.fit.samples == 20
+
+
+@pytest.mark.parametrize("rate_hz", [25, 50, 1000])
+def test_on_a_fast_link_the_drift_is_found_as_on_a_slow_one(rate_hz):
+    sky = Sky(0, jitter_ns=1e5)
+    for number in range(60 * rate_hz):
+        sky.report(number / rate_hz)
+    assert abs(sky.drift_error_ppm()) < 5
+    assert sky.correlation.fit.drift_error_ppm < 5
+    assert sky.segments == [0]
 
 
 def test_without_jitter_it_is_exact_to_microseconds_within_a_minute():
