@@ -109,10 +109,10 @@ class Journal:
         records = _records_in(data)
         own_octets = _octets_of(records)
         copied = self._read_copy(self._copy_path)
-        self._copied_octets = len(copied) if data.startswith(copied) else None
-        merged = _merge(records, _records_in(copied))
+        self._copied_octets = len(copied) if copied is not None and data.startswith(copied) else None
+        merged = _merge(records, _records_in(copied or b""))
         if merged == records and self._copy_path is not None:
-            merged = _merge(records, _records_in(self._read_copy(_successor_of(self._copy_path))))
+            merged = _merge(records, _records_in(self._read_copy(_successor_of(self._copy_path)) or b""))
         octets, end = _octets_of(merged), _end_of(merged)
         return Recovery(
             tuple(merged[start] for start in sorted(merged)),
@@ -268,13 +268,16 @@ class Journal:
         self._disk.fsync(path)
         return length_octets
 
-    def _read_copy(self, path: str | None, start_octets: int = 0, length_octets: int | None = None) -> bytes:
+    def _read_copy(self, path: str | None, start_octets: int = 0, length_octets: int | None = None) -> bytes | None:
+        """Read a second copy, empty if there is none; give None if the disk failed, and what is in it is not known."""
         if path is None:
             return b""
         try:
             return self._disk.read(path, start_octets, length_octets)
-        except OSError:  # A copy that cannot be read is none.
+        except FileNotFoundError:
             return b""
+        except OSError:
+            return None
 
 
 def _successor_of(path: str) -> str:

@@ -237,6 +237,24 @@ def test_a_copy_that_cannot_be_written_fails_nobody_and_is_made_anew(disk):
     assert journal.has_synced_copy
 
 
+def test_a_copy_that_cannot_be_read_at_a_start_is_not_taken_for_an_empty_one(disk):
+    class Failing(RealDisk):
+        is_failing = True
+
+        def read(self, path, *where):
+            if self.is_failing and path == "copy":
+                self.is_failing = False
+                raise OSError(errno.EIO, "bad medium")
+            return super().read(path, *where)
+
+    doubled(disk, RECORDS)
+    journal = Journal(Failing(disk.root), "journal", "copy")
+    assert journal.recover().records == tuple(RECORDS)
+    journal.append(b"after")
+    assert disk.read("copy") == disk.read("journal")
+    assert journal.has_synced_copy
+
+
 def require_each_strike_to_cost_nothing(root, disk, expected):
     """Strike what lies in either file in a burst, as a particle may while power is off, and read it."""
     for name in ("journal", "copy"):
