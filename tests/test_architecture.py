@@ -72,6 +72,7 @@ EDGES = {
     "ground/file_source.py",
     "ground/file_store.py",
     "ground/archive/damage.py",
+    "ground/archive/database.py",
     "ground/archive/export.py",
     "ground/archive/history.py",
     "ground/archive/identity.py",

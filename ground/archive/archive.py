@@ -22,9 +22,9 @@ from ccsds.errors import MisuseError
 from ground.alarms.events import AlarmChanged, DerivedComputed
 from ground.archive.blocks import Report
 from ground.archive.damage import DamagedError, is_damage, set_aside
+from ground.archive.database import connect
 from ground.archive.identity import Identity, identify, lock_beside, lock_path, seal_of
 from ground.archive.retention import Rule, remove
-from ground.archive.schema import SCHEMA_VERSION, STEPS
 from ground.archive.tail import Tail
 from ground.archive.transfer_log import TransferLog
 from ground.events import (
@@ -133,7 +133,7 @@ class Archive:
         is_ours = lock_path(path).exists()
         lock = lock_beside(path)
         try:
-            connection = _connect(path, is_synced=is_synced)
+            connection = connect(path, is_synced=is_synced)
             try:
                 identity, is_sealed = identify(connection, lock, draw_source_id)
                 archive = cls(connection, lock, identity, path, is_synced=is_synced)
@@ -241,7 +241,7 @@ class Archive:
             os.close(self._log)
             self._log = None
         aside = set_aside(self.path)
-        self._connection = _connect(self.path, is_synced=self._is_synced)
+        self._connection = connect(self.path, is_synced=self._is_synced)
         self._begin()
         self._connection.execute(
             "INSERT INTO identity VALUES (1, ?, ?, ?, '')",
@@ -491,21 +491,3 @@ def _as_report(event: DerivedComputed) -> ReportReceived:
         identity=DERIVED.encode() + event.identity,
         generated_ns=event.generated_ns,
     )
-
-
-def _connect(path: Path, *, is_synced: bool) -> sqlite3.Connection:
-    # Transactions are begun and ended by hand, hence no isolation level.
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {'NORMAL' if is_synced else 'OFF'}")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if not 0 <= version <= SCHEMA_VERSION or (version == 0 and tables):
-            raise MisuseError(f"expected an archive of version {SCHEMA_VERSION} at {path}, found version {version}")
-        for step in range(version, SCHEMA_VERSION):
-            connection.executescript(f"BEGIN IMMEDIATE; {STEPS[step]} PRAGMA user_version = {step + 1}; COMMIT;")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
