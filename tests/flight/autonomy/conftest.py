@@ -202,3 +202,9 @@ def damage():
         return found
 
     return damaged
+
+
+@pytest.fixture
+def enabled(board):
+    assert board.send("schedule.enable") == ""
+    return board

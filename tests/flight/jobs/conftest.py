@@ -7,7 +7,9 @@ import pytest
 
 from flight.jobs.corpus import CorpusFile, Origin
 from flight.jobs.recipe import load_recipe
+from flight.jobs.train import TrainJob
 from tests.flight.jobs.engine_bench import Bench
+from tests.flight.jobs.guard_bench import SEED, STEPS
 
 WORDS = (
     "the lord of this fair isle doth speak with his good men and all their ships are come to land "
@@ -106,3 +108,14 @@ def recipe():
 @pytest.fixture
 def bench(tmp_path):
     return Bench(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def clean(text):
+    """Give the digests of State after each step of a run that nobody disturbs."""
+    job = TrainJob(load_recipe("tiny").override("model.dropout = 0.1"), text, SEED)
+    digests = [job.weights_sha256()]
+    for _ in range(STEPS + 4):
+        job.step()
+        digests.append(job.weights_sha256())
+    return digests
