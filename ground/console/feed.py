@@ -6,6 +6,7 @@ back from the archive, at the start or in a replay, is `recalled`; what the stat
 
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
 from ccsds.time import unix_ns_from_tai
 from ground.alarms.events import DerivedComputed
@@ -32,6 +33,7 @@ from ground.events import (
 )
 from ground.jobs import JobBook
 from mission.definition import DICTIONARY
+from mission.field_types import Enumerated
 
 NS_PER_S = 1_000_000_000
 
@@ -47,6 +49,12 @@ RATE_WINDOW_NS = 5 * NS_PER_S
 HOUSEKEEPING_SERVICE = 3
 
 _PERIOD_OF = {each.name: each.period_ns for each in DICTIONARY.structures.values()}
+
+_ENUMERATED = {
+    each.name: each.shape.type.members
+    for each in DICTIONARY.parameters.values()
+    if isinstance(each.shape.type, Enumerated)
+}
 
 
 class Feed:
@@ -127,7 +135,8 @@ class Feed:
             made_ns: When it was made, in Unix time.
         """
         if record.service == HOUSEKEEPING_SERVICE:
-            self.series.note(record.name, record.values, made_ns, record.tai_ns, _PERIOD_OF.get(record.name))
+            values = {name: _as_told(name, value) for name, value in record.values.items()}
+            self.series.note(record.name, values, made_ns, record.tai_ns, _PERIOD_OF.get(record.name))
         else:
             self.curves.note(record.name, record.values, made_ns)
             self.jobs.note(record.name, record.values, record.tai_ns)
@@ -200,3 +209,10 @@ def _made_ns(
     if event.generated_ns is None:
         return unix_ns - (now_ns - event.time_ns)
     return unix_ns - (now_ns - event.generated_ns)
+
+
+def _as_told(name: str, value: Any) -> Any:
+    """Give a value as the station told it: the archive has the names of what is enumerated."""
+    if not isinstance(value, str) or name not in _ENUMERATED:
+        return value
+    return _ENUMERATED[name].__members__.get(value, value)

@@ -62,6 +62,8 @@ class StackPanel:
 
     def _edit(self) -> None:
         self._stop()
+        if self._stack["run"] is not None:
+            return
         self._text.set("\n".join(self._stack["lines"]))
         self._editor.set_visibility(True)
 
@@ -82,6 +84,8 @@ class StackPanel:
     def _pick(self, key: str, act: str) -> None:
         place = int(key)
         self._stop()
+        if self._stack["run"] is not None:
+            return
         if act == "remove":
             del self._stack["lines"][place]
             self._stack.update(next=min(self._stack["next"], place), sent={})
@@ -112,26 +116,39 @@ class StackPanel:
             self._stack["run"] = (stack_id, self._stack["next"])
 
     def _stop(self) -> None:
+        """Have the station send no more of it; it runs on here if the station does not."""
+        self._look()
         if self._stack["run"] is not None:
-            (stack_id, _), self._stack["run"] = self._stack["run"], None
+            stack_id, _ = self._stack["run"]
             stacks, person = self._screen.console.operations.stacks, self._screen.person
             self._screen.attempt(self._said, lambda: stacks.stop(person, stack_id))
+            self._look()
+
+    def _follow(self) -> None:
+        """Take in how far the station is with it."""
+        if self._stack["run"] is None:
+            return
+        (stack_id, first), sent = self._stack["run"], self._stack["sent"]
+        try:
+            told = self._screen.console.operations.stacks.get(stack_id)
+        except MisuseError as error:  # The station remembers so many, and this one ended long ago.
+            self._stack["run"] = None
+            self._said.tell(str(error), "alarm")
+            return
+        for place, command_id in enumerate(told["sent"], start=first):
+            if sent.get(place) != command_id:
+                sent[place] = command_id
+                self._on_sent(command_id)
+        self._stack["next"] = first + len(told["sent"])
+        if told["verdict"] != "RUNNING":
+            self._stack["run"] = None
+            if told["verdict"] == "STOPPED":
+                self._said.tell(f"stopped: {told['reason']}", "alarm")
 
     def _look(self) -> None:
         """Show how far the station is with it."""
+        self._follow()
         lines, sent = self._stack["lines"], self._stack["sent"]
-        if self._stack["run"] is not None:
-            stack_id, first = self._stack["run"]
-            told = self._screen.console.operations.stacks.get(stack_id)
-            for place, command_id in enumerate(told["sent"], start=first):
-                if place not in sent:
-                    sent[place] = command_id
-                    self._on_sent(command_id)
-            self._stack["next"] = first + len(told["sent"])
-            if told["verdict"] != "RUNNING":
-                self._stack["run"] = None
-                if told["verdict"] == "STOPPED":
-                    self._said.tell(f"stopped: {told['reason']}", "alarm")
         self._run.rename("Stop" if self._stack["run"] is not None else "Run")
         self._run.allow(bool(lines))
         self._note.show(f"{len(lines)} commands" if lines else "")
