@@ -107,7 +107,7 @@ def load_character_model(disk: Disk, path: str) -> CharacterModel:
 
     Raises:
         MisuseError: The file is no model of a job, or of another architecture.
-        MalformedError: Its weights are not those that it says they are.
+        MalformedError: Its weights, or the text that it counts, are not those that it says they are.
         OSError: The store failed.
     """
     card = read_card(disk, path)
@@ -130,7 +130,7 @@ def load_character_model(disk: Disk, path: str) -> CharacterModel:
     if recipe.swift is None:
         model = GPT(shape, torch.Generator())
     else:
-        model = _swift(path, recipe, recipe.swift, shape, text_M)
+        model = _swift(path, recipe, recipe.swift, shape, text_M, card.beside_sha256)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -139,7 +139,9 @@ def load_character_model(disk: Disk, path: str) -> CharacterModel:
     return CharacterModel(window, card.vocabulary, sum(weight.numel() for weight in model.parameters()))
 
 
-def _swift(path: str, recipe: Recipe, swift: SwiftRecipe, shape: Shape, text_M: Tensor | None) -> SwiftModel:
+def _swift(
+    path: str, recipe: Recipe, swift: SwiftRecipe, shape: Shape, text_M: Tensor | None, text_sha256: str
+) -> SwiftModel:
     model = SwiftModel(shape, swift, torch.Generator(), recipe.ngram)
     if recipe.counts is None:
         return model
@@ -147,5 +149,8 @@ def _swift(path: str, recipe: Recipe, swift: SwiftRecipe, shape: Shape, text_M: 
         raise MisuseError(f"{path}: expected the tokens of its training text, {TEXT}, found none")
     if not 0 <= int(text_M.min()) <= int(text_M.max()) < shape.vocabulary:
         raise MalformedError(f"{path}: expected a text of {shape.vocabulary} tokens, found one with others")
+    found = weights_sha256({TEXT: text_M})
+    if found != text_sha256:
+        raise MalformedError(f"{path}: expected a training text with SHA-256 {text_sha256[:16]}, found {found[:16]}")
     model.counts = NgramCounts(text_M, shape.vocabulary, recipe.counts)
     return model

@@ -76,6 +76,8 @@ class ModelCard(msgspec.Struct, frozen=True):
     recipe: str
     vocabulary: tuple[str, ...]
     weights_sha256: str
+    beside_sha256: str = ""
+    """Of what the model predicts by beside its weights, digested as they are; empty if there is nothing."""
 
 
 def path_of(disk: Disk, name: str) -> str:

@@ -12,6 +12,7 @@ from flight.disk import Disk, directory_of
 from flight.jobs.manifest import Identity
 from flight.jobs.package.package_recipe import PackageRecipe
 from flight.jobs.recipe import Recipe
+from flight.jobs.state import weights_sha256
 
 
 class Finished(Protocol):
@@ -72,8 +73,10 @@ def save_model(disk: Disk, identity: Identity, job: Finished, inexact: tuple[str
         "vocabulary": job.vocabulary,
         "weights_sha256": job.weights_sha256(),
     }
-    tensors = {**job.weights(), **job.beside_weights()}
-    data = safetensors.torch.save(tensors, metadata={"starloop": msgspec.json.encode(about).decode()})
+    beside = job.beside_weights()
+    if beside:
+        about["beside_sha256"] = weights_sha256(beside)
+    data = safetensors.torch.save({**job.weights(), **beside}, metadata={"starloop": msgspec.json.encode(about).decode()})
     path = f"jobs/{identity.job_id}/model.safetensors"
     partial = f"{path}.new"
     with contextlib.suppress(FileNotFoundError):

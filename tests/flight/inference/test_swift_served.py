@@ -110,6 +110,7 @@ def test_what_strikes_it_in_memory_is_found_and_the_reply_is_that_of_a_sound_one
         (lambda tensors: tensors[COUNTED].fill_(200), MalformedError, "expected a text of .* tokens, found one with"),
         (lambda tensors: tensors["head.weight"].fill_(1.0), MalformedError, "expected weights with SHA-256"),
         (lambda tensors: tensors.update({COUNTED: tensors[COUNTED].float()}), MisuseError, "training text"),
+        (lambda tensors: tensors[COUNTED][7:8].fill_(0), MalformedError, "expected a training text with SHA-256"),
     ],
 )
 def test_a_file_that_is_not_whole_is_refused(disk, jobs, change, error, complaint):
