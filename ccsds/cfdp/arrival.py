@@ -62,10 +62,11 @@ class Arrival:
         self._progress = Progress(record.stage, list(record.responses), record.intent)
         path = f"{host.mib.part_directory}/{record.header.source}-{record.header.sequence}{PART_SUFFIX}"
         kind = None if record.metadata is None else checksum_type_of(record.metadata.checksum_type)
-        # A kill may have come between the end of a part file and the word of it in the journal.
-        is_missing = record.stage is ReceiverStage.RECEIVING and record.runs and not has_file(host.store, path)
-        self.part = PartFile(host.store, host.room, path, () if is_missing else record.runs, kind)
-        if record.stage is ReceiverStage.RECEIVING:
+        is_receiving = record.stage is ReceiverStage.RECEIVING
+        self.is_part_lost = is_receiving and bool(record.runs) and not has_file(host.store, path)
+        """Whether the journal tells of a part file that is gone: that it is has to be saved before another is begun."""
+        self.part = PartFile(host.store, host.room, path, () if self.is_part_lost else record.runs, kind)
+        if is_receiving:
             if not record.runs and record.eof is None:
                 # What was not told to the journal is not known to be in it.
                 self.part.discard()
@@ -179,9 +180,15 @@ class Arrival:
         kind = checksum_type_of(self.metadata.checksum_type)
         return kind is not ChecksumType.NULL and self.part.stored_checksum(kind) != self.eof.checksum
 
-    def begin_anew(self) -> None:
-        """Forget what came of the file, so that it can come again."""
+    def begin_anew(self, save: Callable[[], None]) -> None:
+        """Forget what came of the file, so that it can come again.
+
+        Args:
+            save: Tells the journal that nothing is there, before it is removed.
+        """
         assert self.metadata is not None
+        self.part.forget()
+        save()
         self.part.discard()
         self.part.promise(self.metadata.size_octets)
 

@@ -186,6 +186,10 @@ class PartFile:
         """Remove it, and know nothing of it any more; it can come again."""
         if has_file(self._store, self.path):
             self._store.remove(self.path)
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing of what is in it any more."""
         self._buffer.clear()
         self._received.clear()
         self.close()

@@ -67,6 +67,8 @@ class Receiver(TransactionEnd):
 
     def restore(self, time_ns: int) -> None:
         """Go on after a reboot; may raise ``OSError``."""
+        if self._arrival.is_part_lost:
+            self._save()
         if self._arrival.finished is not None:
             self._arrival.clear()
             self._close_or_finish(time_ns)
@@ -214,9 +216,9 @@ class Receiver(TransactionEnd):
         """End it, and tell nobody."""
         if self._arrival.finished is None:
             self._arrival.drop(condition)
-            self._arrival.clear()
             self._host.tell(self._arrival.report(self.identity))
         self._apply(ReceiverEvent.ABANDON, time_ns)
+        self._arrival.clear()
 
     def _receive_metadata(self, metadata: Metadata, time_ns: int) -> None:
         arrival = self._arrival
@@ -278,8 +280,7 @@ class Receiver(TransactionEnd):
             return
         detail = "expected the store to hold the file as it came, found other octets; it is asked for again"
         self._reject(Rejection.SPOILT, detail, ConditionCode.FILE_CHECKSUM_FAILURE)
-        self._arrival.begin_anew()
-        self._save()
+        self._arrival.begin_anew(self._save)
         self._ask_now(True, time_ns)
 
     def _give_up(self, condition: ConditionCode, location: int | None, time_ns: int) -> None:

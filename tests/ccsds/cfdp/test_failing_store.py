@@ -15,7 +15,7 @@ from ccsds.cfdp.events import FaultRaised, TransactionFinished, TransactionStart
 from ccsds.cfdp.memory_store import MemoryStore
 from ccsds.cfdp.mib import Mib, RemoteConfig
 from ccsds.cfdp.part_file import PartFile
-from ccsds.cfdp.records import PutRequest
+from ccsds.cfdp.records import ClosedRecord, PutRequest, decode_record
 from ccsds.cfdp.room import Room
 from ccsds.cfdp.tlv import FilestoreAction, FilestoreRequest
 from ccsds.errors import MisuseError
@@ -268,6 +268,53 @@ def test_a_file_that_was_struck_in_the_store_comes_again_though_the_process_is_k
     transfer.outage.numbers = ()
     transfer.boot(1)
     assert transfer.run()
+    assert transfer.stores[1].read("copy") == CONTENT
+
+
+def require_it_to_come_though_killed_again_after_the_first_new_segment(transfer):
+    for _ in range(2):
+        transfer.boot(1)
+        assert transfer.ends[1].transfers[0].done_octets == 0
+        assert transfer.run(until=lambda: transfer.ends[1].transfers[0].done_octets)
+    assert transfer.run()
+    assert [end.condition for side in (0, 1) for end in transfer.finished(side)] == [ConditionCode.NO_ERROR] * 2
+    assert transfer.stores[1].read("copy") == CONTENT
+
+
+def test_what_was_in_a_part_file_that_is_gone_is_not_believed_once_a_new_one_is_begun():
+    transfer = Transfer(Outage(), 1)
+    transfer.put(CONTENT)
+    assert transfer.run(until=lambda: transfer.ends[1].running and transfer.ends[1].transfers[0].done_octets)
+    transfer.ends[1].contact(False, transfer.now_ns)
+    (part,) = transfer.stores[1].list()
+    transfer.stores[1].remove(part)
+    require_it_to_come_though_killed_again_after_the_first_new_segment(transfer)
+
+
+@pytest.mark.parametrize("ends_by", ["begun anew", "abandoned"])
+def test_a_part_file_is_removed_only_when_the_journal_says_that_nothing_is_in_it(ends_by):
+    transfer = Transfer(Outage(), 1)
+    transfer.put(CONTENT)
+    assert transfer.run(until=lambda: transfer.ends[1].running and transfer.ends[1].transfers[0].done_octets)
+    for up in (False, True):
+        transfer.ends[1].contact(up, transfer.now_ns)
+    assert decode_record(transfer.journals[1].records[-1]).runs
+    remove, told = transfer.stores[1].remove, []
+
+    def removing(path):
+        told.append(decode_record(transfer.journals[1].records[-1]))
+        remove(path)
+
+    transfer.stores[1].remove = removing
+    if ends_by == "abandoned":
+        receiver = transfer.ends[1]._transactions.receivers[transfer.ends[1].running[0][0]]
+        receiver.abandon(ConditionCode.INACTIVITY_DETECTED, transfer.now_ns)
+        assert [type(record) for record in told] == [ClosedRecord]
+        return
+    (part,) = (path for path in transfer.stores[1].list() if path.endswith(".part"))
+    transfer.stores[1].pwrite(part, 0, b"?")
+    assert transfer.run()
+    assert [record.runs for record in told] == [()]
     assert transfer.stores[1].read("copy") == CONTENT
 
 
