@@ -55,11 +55,11 @@ class Autonomy:
         now_ns: int,
     ) -> None:
         acceptance = Acceptance(dictionary, procedures=ledger.procedures.loaded)
-        self._timeline = Timeline(ledger, reporter, tai_of, release, now_ns)
+        self._timeline = Timeline(ledger, reporter, causes, tai_of, release, now_ns)
         self._runner = ProcedureRunner(ledger, dictionary, reporter, pool, causes, release)
         self._monitoring = Monitoring(ledger, reporter, pool, tai_of)
         self._reacting = Reacting(ledger, reporter, pool, causes, release)
-        schedule = ScheduleService(ledger, reporter, acceptance, tai_of)
+        schedule = ScheduleService(ledger, reporter, acceptance, causes, tai_of)
         procedures = ProcedureService(ledger, dictionary, reporter, disk, causes, self._runner)
         monitoring = MonitoringService(ledger, reporter, pool, self._monitoring)
         reactions = ReactionService(ledger, dictionary, reporter, acceptance, self._reacting)

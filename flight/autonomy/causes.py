@@ -1,7 +1,8 @@
 """Causes: how long the chain is that led to what is done right now, so that no reaction feeds on itself for ever.
 
-A command of the ground or of the schedule has no cause on board. One of a procedure or of a reaction has, and so has
-whatever it starts, and every event that is told while it is dealt with.
+A command of the ground has no cause on board, nor one that the ground put into the schedule. One of a procedure or of a
+reaction has, and so has whatever it starts or puts into the schedule, and every event that is told while it is dealt
+with.
 """
 
 from collections.abc import Iterator

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from itertools import takewhile
 
 from ccsds.deadline import earliest
+from flight.autonomy.causes import Causes
 from flight.autonomy.passes import Passes
 from flight.autonomy.release import Release
 from flight.books.schedule import ActivitiesSkipped, Activity, ActivityBegun, ActivityEnded, AnchorPassed
@@ -35,6 +36,7 @@ class Timeline:
     Args:
         ledger: The schedule.
         reporter: Where it says what it did.
+        causes: The chain of causes at hand.
         tai_of: Gives on-board TAI for ``now_ns``.
         release: Takes a telecommand through acceptance and execution; see `flight.router.Router.release`.
         now_ns: When it starts.
@@ -44,6 +46,7 @@ class Timeline:
         self,
         ledger: Ledger,
         reporter: Reporter,
+        causes: Causes,
         tai_of: Callable[[int], int],
         release: Callable[[Release, int], Fate],
         now_ns: int,
@@ -51,6 +54,7 @@ class Timeline:
         self._ledger = ledger
         self._book = ledger.schedule
         self._reporter = reporter
+        self._causes = causes
         self._tai_of = tai_of
         self._release = release
         self._passes = Passes(now_ns)
@@ -125,15 +129,17 @@ class Timeline:
 
     def _release_one(self, activity: Activity, has_begun: bool, now_ns: int) -> None:
         tai_ns = self._tai_of(now_ns)
-        fate = self._release(
-            Release(
-                packet=activity.packet,
-                begun=ActivityBegun(activity.key),
-                ended=lambda fate: ActivityEnded(activity.key, fate, tai_ns),
-                has_begun=has_begun,
-            ),
-            now_ns,
-        )
+        # One cause, however many there were: what puts itself there anew, each time it is due, may go on for ever.
+        with self._causes.at(int(activity.has_cause)):
+            fate = self._release(
+                Release(
+                    packet=activity.packet,
+                    begun=ActivityBegun(activity.key),
+                    ended=lambda fate: ActivityEnded(activity.key, fate, tai_ns),
+                    has_begun=has_begun,
+                ),
+                now_ns,
+            )
         if fate is not Fate.EXECUTED:
             self._reporter.event(ACTIVITY_FAILED, request=activity.key, fate=fate)
 

@@ -30,7 +30,7 @@ class ProcedureStarted(msgspec.Struct, frozen=True, tag=True):
     name: str
     priority: int
     depth: int
-    """How many causes on board there were before it; 0 if the ground or the schedule started it."""
+    """How many causes on board there were before it; 0 if the ground started it, at once or by the schedule."""
     number: int
     """Of the run, counted up."""
 

@@ -30,6 +30,8 @@ class Activity(msgspec.Struct, frozen=True, array_like=True):
     late: Late = Late.SKIP
     limit_ns: int = 0
     """How late it may be."""
+    has_cause: bool = False
+    """Whether something on board put it there: then its release has a cause on board too (`flight.autonomy.causes`)."""
 
 
 class ActivitiesInserted(msgspec.Struct, frozen=True, tag=True):

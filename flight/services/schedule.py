@@ -11,6 +11,7 @@ from typing import Any
 
 from ccsds.errors import MisuseError
 from flight.acceptance import Acceptance, RefusedError
+from flight.autonomy.causes import Causes
 from flight.books.schedule import (
     ActivitiesDeleted,
     ActivitiesInserted,
@@ -61,17 +62,24 @@ class ScheduleService:
         ledger: Where it is kept.
         reporter: Where reports go.
         acceptance: What a request in the schedule must pass.
+        causes: The chain of causes at hand.
         tai_of: Gives on-board TAI for ``now_ns``.
     """
 
     number = 11
 
     def __init__(
-        self, ledger: Ledger, reporter: Reporter, acceptance: Acceptance, tai_of: Callable[[int], int]
+        self,
+        ledger: Ledger,
+        reporter: Reporter,
+        acceptance: Acceptance,
+        causes: Causes,
+        tai_of: Callable[[int], int],
     ) -> None:
         self._book = ledger.schedule
         self._reporter = reporter
         self._acceptance = acceptance
+        self._causes = causes
         self._tai_of = tai_of
         self._handlers: dict[str, Handler] = {
             "schedule.enable": lambda *_: Outcome((ScheduleSwitched(True),)),
@@ -169,6 +177,7 @@ class ScheduleService:
             offset_ns=offset_ns,
             late=late,
             limit_ns=row.get("limit", 0) * _NS_PER_S,
+            has_cause=self._causes.depth > 0,
         )
 
     def _due(self, anchor: Anchor, release_time: int, offset_ns: int, orbit_event: int) -> int | None:

@@ -1,5 +1,7 @@
 """Boots: why each was, when they are too many, what the software died of, and a reset by command."""
 
+import json
+
 import pytest
 
 from ccsds.pus.telecommand import Telecommand
@@ -162,6 +164,34 @@ def test_a_spacecraft_that_resets_itself_at_each_start_ends_in_safe(operator, wa
     assert (reason(operator), operator.mode) == (ResetReason.RELEASED, Mode.SAFE)
     operator.run(2 * seconds)
     assert operator.resets == ["RELEASED"] * resets_max
+
+
+@pytest.mark.parametrize("is_rebooted", [False, True])
+@pytest.mark.parametrize("is_by_itself", [False, True])
+def test_a_reset_out_of_the_schedule_counts_if_the_spacecraft_put_it_there(tmp_path, is_by_itself, is_rebooted):
+    operator = Operator(RealDisk(tmp_path), clock_id="the same")
+    at_tai_ns = operator.spacecraft._clock.tai_ns(operator.now_ns) + 100 * SECOND
+    rows = []
+    for number, (name, arguments) in enumerate(
+        [("command.arm", {"service": 132, "subtype": 1}), ("spacecraft.reset", {})], 1
+    ):
+        declared = DICTIONARY.command(name)
+        data = declared.arguments.encode(arguments)
+        packet = Telecommand(Apid.CORE, number, declared.service, declared.subtype, 77, data=data).encode()
+        rows.append({"release_time": at_tai_ns, "request": packet.hex()})
+    assert operator.command("schedule.enable") is None
+    if is_by_itself:
+        text = f"send schedule.insert 'activities={json.dumps(rows)}'"
+        assert operator.command("procedure.load_direct", procedure="later", text=text) is None
+        assert operator.command("procedure.start", procedure="later") is None
+    else:
+        assert operator.command("schedule.insert", activities=rows) is None
+    operator.run(10)
+    if is_rebooted:
+        operator.spacecraft.stop()
+        operator.boot()
+    operator.run(200)
+    assert operator.resets == ["RELEASED" if is_by_itself else "COMMANDED"]
 
 
 def test_a_reset_by_command_comes_once_after_its_answers_and_never_again(operator):
