@@ -25,7 +25,7 @@ class ResetReason(IntEnum):
     TRIAL = 8
     """A slot on trial was not confirmed in time."""
     RELEASED = 9
-    """A procedure, a reaction or what they put into the schedule asked for it: it may come again and again by itself."""
+    """A procedure, a reaction or what they put into the schedule asked for it: it may come again and again."""
 
 
 ASKED_FOR = frozenset({ResetReason.FIRST, ResetReason.COMMANDED, ResetReason.STOPPED, ResetReason.TRIAL})

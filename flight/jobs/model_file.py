@@ -76,7 +76,9 @@ def save_model(disk: Disk, identity: Identity, job: Finished, inexact: tuple[str
     beside = job.beside_weights()
     if beside:
         about["beside_sha256"] = weights_sha256(beside)
-    data = safetensors.torch.save({**job.weights(), **beside}, metadata={"starloop": msgspec.json.encode(about).decode()})
+    data = safetensors.torch.save(
+        {**job.weights(), **beside}, metadata={"starloop": msgspec.json.encode(about).decode()}
+    )
     path = f"jobs/{identity.job_id}/model.safetensors"
     partial = f"{path}.new"
     with contextlib.suppress(FileNotFoundError):
