@@ -99,7 +99,8 @@ class StationService:
         self.config = config
         self.plan = PassPlan() if config.passes_path is None else read_pass_plan(config.passes_path)
         self._say = say
-        self.operations = Operations(self, needs_two=config.users_path is not None)
+        self._guard = Guard(None if config.users_path is None else Users(config.users_path), _draw_token)
+        self.operations = Operations(self, self._guard)
         self._stopped = asyncio.Event()
         self._wake = asyncio.Event()
         self.started_unix_ns = time.time_ns()
@@ -429,8 +430,7 @@ class StationService:
 
     def _application(self) -> Callable[[str], Any]:
         """Give what makes the application for each door: one application behind both gates."""
-        users = None if self.config.users_path is None else Users(self.config.users_path)
-        guard = Guard(users, _draw_token)
+        guard = self._guard
         self.operations.procedures = Procedures(
             self.config.procedures_path, self.config.socket_path, guard, self.note_action
         )

@@ -26,7 +26,8 @@ class Guard:
 
     def __init__(self, users: Users | None, draw_token: Callable[[], str]) -> None:
         self._users = users
-        self._stamp = (0, 0) if users is None else users.stamp()
+        self._stamp: tuple[int, int] | None = None
+        self._roles: dict[str, Role] = {}
         self._draw_token = draw_token
         self._sessions = Sessions()
         self._lent: dict[str, Principal] = {}
@@ -53,10 +54,17 @@ class Guard:
             return
         self._stamp = stamp
         try:
-            roles = {name: Role[each.role] for name, each in users.all().items()}
+            self._roles = {name: Role[each.role] for name, each in users.all().items()}
         except MalformedError:
-            roles = {}  # Who may come in is not known any more: nobody.
-        self._sessions.keep(roles)
+            self._roles = {}  # Who may come in is not known any more: nobody.
+        self._sessions.keep(self._roles)
+
+    def is_as_before(self, principal: Principal) -> bool:
+        """Tell whether somebody who was let in before would be let in now, with the same role."""
+        if self._users is None or principal.door is not Door.WEB:
+            return True
+        self._follow_users(self._users)
+        return self._roles.get(principal.name) is principal.role
 
     def count(self, address: str, is_action: bool, now_ns: int) -> None:
         """Take note of a request.
@@ -115,8 +123,12 @@ class Guard:
         self._lent.pop(token, None)
 
     def lent_to(self, token: str) -> Principal | None:
-        """Give for whom a program works that comes by the local socket with a session; None if it has none of ours."""
-        return self._lent.get(token)
+        """Give for whom a program works that comes by the local socket with a session.
+
+        None if it has none of ours, or that person has not the role any more that the session was lent with.
+        """
+        person = self._lent.get(token)
+        return person if person is not None and self.is_as_before(person) else None
 
     def log_out(self, token: str) -> None:
         """End a session."""

@@ -98,6 +98,17 @@ class Commanding:
             self._arming.arm(armed, command_id)
         return command_id
 
+    def check_one_is_enough(self, name: str, arguments: Mapping[str, Any]) -> None:
+        """Refuse a command that needs a second person at this station, before it is sent.
+
+        Raises:
+            HazardError: It does.
+            MisuseError: The dictionary has no such command, or it does not take these arguments.
+        """
+        command = DICTIONARY.command(name)
+        complete = command.arguments.complete(typed_arguments(command, arguments))
+        self._require_second(hazards_in(DICTIONARY, command, complete))
+
     def telecommand(
         self, by: Principal, service_type: int, subtype: int, data: bytes, *, service: Service = Service.AD
     ) -> int:
@@ -254,12 +265,16 @@ class Commanding:
         Raises:
             HazardError: One is not armed, or needs a second person.
         """
+        self._require_second(hazards)
         for each in hazards:
-            if self.needs_two:
+            self._arming.take(each, time.monotonic_ns())
+
+    def _require_second(self, hazards: list[Command]) -> None:
+        if self.needs_two:
+            for each in hazards:
                 raise HazardError(
                     f"{each.name} {each.hazard.value}: expected it to be asked for, and approved by another"
                 )
-            self._arming.take(each, time.monotonic_ns())
 
     def _issue(self, by: Principal, command: Command, arguments: Mapping[str, Any], service: Service) -> int:
         self._issuer.note_action(by, "send", {"name": command.name, "arguments": arguments, "service": service})

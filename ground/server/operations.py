@@ -15,6 +15,7 @@ from ccsds.errors import MisuseError
 from ccsds.sdls.key_state import KeyOperation
 from ccsds.sdls.security import KeyStatus
 from ground.access.audit import read_audit
+from ground.access.guard import Guard
 from ground.access.principal import Principal, Role
 from ground.archive.history import History
 from ground.events import KeyChanged, plain
@@ -43,16 +44,16 @@ class Operations:
 
     Args:
         host: The station in service.
-        needs_two: Whether hazardous commands need a second person.
+        guard: Knows who may come in. Where people have to log in, hazardous commands need a second person.
     """
 
-    def __init__(self, host: "StationService", *, needs_two: bool) -> None:
+    def __init__(self, host: "StationService", guard: Guard) -> None:
         self._host = host
         self.procedures: Procedures
         self.parameters = LatestParameters()
         self.subscriptions = Subscriptions(self.parameters)
-        self.commanding = Commanding(host, host.config.archive_path, needs_two=needs_two)
-        self.stacks = Stacks(self.commanding, host.note_action)
+        self.commanding = Commanding(host, host.config.archive_path, needs_two=guard.has_users)
+        self.stacks = Stacks(self.commanding, guard, host.note_action)
         self.filing = Filing(host, host.config.archive_path)
         self.alarming = Alarming(host)
         self.archiving = Archiving(host)

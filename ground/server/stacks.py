@@ -1,7 +1,9 @@
 """Stacks: commands that the station sends one after another, each once the one before has completed.
 
 What fails stops it. A stack is read whole before anything of it is sent. It belongs to the station: it goes on if who
-started it looks no longer. What is hazardous in it needs its arming or its second person, as anywhere.
+started it looks no longer. What is hazardous in it needs its arming, as anywhere; where two have to agree, a stack with
+such a command is refused as a whole: it is asked for by itself. Who started a stack and may not command any more stops
+it so.
 """
 
 import asyncio
@@ -12,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ccsds.errors import MisuseError, StarloopError
-from ground.access.principal import Principal, Role
+from ground.access.guard import Guard
+from ground.access.principal import HazardError, Principal, Role
 from ground.events import FINAL, CommandStaged, Stage, StationEvent
 from ground.server.commanding import Commanding
 from mission.definition import DICTIONARY
@@ -55,13 +58,15 @@ class Stacks:
 
     Args:
         commanding: Sends.
+        guard: Knows who may still command.
         note_action: Keeps what somebody does.
     """
 
     def __init__(
-        self, commanding: Commanding, note_action: Callable[[Principal, str, Mapping[str, Any]], None]
+        self, commanding: Commanding, guard: Guard, note_action: Callable[[Principal, str, Mapping[str, Any]], None]
     ) -> None:
         self._commanding = commanding
+        self._guard = guard
         self._note_action = note_action
         self._stacks: dict[int, Stack] = {}
         self._next_id = 1
@@ -75,12 +80,17 @@ class Stacks:
 
         Raises:
             DeniedError: Who asks may not.
+            HazardError: A line needs a second person here, and nothing was sent.
             MisuseError: A line is no command, and nothing was sent; or too many stacks are under way.
         """
         by.require(Role.COMMANDER, "stack")
         if not 1 <= len(lines) <= STACK_MAX:
             raise MisuseError(f"stack: expected 1 to {STACK_MAX} commands, found {len(lines)}")
-        read_stack(lines)
+        for number, (name, arguments) in enumerate(read_stack(lines), start=1):
+            try:
+                self._commanding.check_one_is_enough(name, arguments)
+            except HazardError as error:
+                raise HazardError(f"line {number}: {error}") from None
         if sum(each.verdict == "RUNNING" for each in self._stacks.values()) >= RUNNING_MAX:
             raise MisuseError(f"stack: expected fewer than {RUNNING_MAX} at once, found as many")
         self._note_action(by, "run stack", {"lines": list(lines)})
@@ -141,6 +151,9 @@ class Stacks:
         place = len(stack.sent)
         if place == len(stack.lines):
             stack.verdict = "DONE"
+            return
+        if not self._guard.is_as_before(stack.by):
+            self._end(stack, f"expected {stack.by.name} to be {stack.by.role.name.lower()} still, found another role")
             return
         try:
             name, arguments = parse_line(stack.lines[place])

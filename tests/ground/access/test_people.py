@@ -8,7 +8,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from ground.access import sessions
-from ground.access.users import Users
+from ground.access.guard import Guard
+from ground.access.principal import LOCAL_USER, Door, Principal, Role
+from ground.access.users import User, Users
 
 TIMEOUT_S = 60
 CANCEL = {"name": "job.cancel", "arguments": {"job_id": 5}}
@@ -181,9 +183,20 @@ def test_who_is_taken_out_is_out(log_in, users_path):
     assert carl.get("/api/me").status_code == 401
 
 
-def test_sessions_end_by_time():
-    from ground.access.principal import Role
+def test_a_program_of_who_was_taken_out_or_has_another_role_now_has_no_powers(users_path):
+    guard = Guard(Users(users_path), lambda: "token")
+    carl = Principal(name="carl", role=Role.COMMANDER, door=Door.WEB)
+    token = guard.lend(carl)
+    assert guard.lent_to(token) == carl
+    Users(users_path).put(User.make("carl", Role.VIEWER, PASSWORDS["carl"]))
+    assert guard.lent_to(token) is None
+    Users(users_path).remove("carl")
+    assert guard.lent_to(token) is None
+    local = guard.lend(LOCAL_USER)
+    assert guard.lent_to(local) == LOCAL_USER
 
+
+def test_sessions_end_by_time():
     known = sessions.Sessions()
     known.begin("carl", Role.COMMANDER, "token", 0)
     for now_ns in range(0, sessions.LIFE_NS_MAX, sessions.IDLE_NS_MAX - 1):

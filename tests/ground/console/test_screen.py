@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+pytest.importorskip("nicegui", reason="the console needs nicegui, which is missing")
+
 from ground.access.principal import LOCAL_USER
 from ground.archive.history import PacketRecord
 from ground.console.console import Console

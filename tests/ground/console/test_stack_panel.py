@@ -3,6 +3,9 @@
 import time
 
 import pytest
+
+pytest.importorskip("nicegui", reason="the console needs nicegui, which is missing")
+
 from nicegui import ui
 from nicegui.client import Client as Browser
 from nicegui.page import page

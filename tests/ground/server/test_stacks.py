@@ -2,12 +2,15 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 from ccsds.pus.verification import VerificationReport, VerificationStage
 from ground.__main__ import main
+from ground.access.principal import Door, Principal, Role
+from ground.access.users import User, Users
 from ground.client import Client, RefusalError
 from ground.server import stacks
 from tests.ground.conftest import complete
@@ -112,6 +115,54 @@ def test_only_so_many_are_under_way_at_once(served, client, monkeypatch):
         client.stacks.start(["test.connection"])
     with pytest.raises(RefusalError, match="expected fewer than 2 at once"):
         client.stacks.start(["test.connection"])
+
+
+class TestWithUsers:
+    """Where people log in, and two have to agree."""
+
+    CARL = Principal(name="carl", role=Role.COMMANDER, door=Door.WEB)
+
+    @pytest.fixture
+    def people(self, tmp_path):
+        people = Users(tmp_path / "users.json")
+        for name in ("anna", "carl"):
+            people.put(User.make(name, Role.COMMANDER, "a-long-password"))
+        return people
+
+    @pytest.fixture
+    def config(self, config, people, tmp_path):
+        return replace(config, users_path=tmp_path / "users.json")
+
+    def test_a_line_that_needs_a_second_person_has_the_whole_refused(self, served, client):
+        with pytest.raises(RefusalError, match=r"^line 2: job\.cancel .*: expected it to be asked for"):
+            client.stacks.start(["test.connection", "job.cancel job_id=7"])
+        assert (client.stacks.all(), client.commands(), names(served)) == ([], [], [])
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda people: people.remove("carl"),
+            lambda people: people.put(User.make("carl", Role.VIEWER, "a-long-password")),
+        ],
+        ids=["removed", "demoted"],
+    )
+    def test_who_may_not_command_any_more_has_nothing_more_sent(self, served, client, people, change):
+        served.spacecraft.answer = lambda telecommand: []
+        started = []
+        operations = served.service.operations
+        served.call(lambda: started.append(operations.stacks.start(self.CARL, ["test.connection"] * 2)))
+        change(people)
+        served.spacecraft.answer = complete
+        told = ended(client, started[0])
+        assert (told["verdict"], len(told["sent"])) == ("STOPPED", 1)
+        assert told["reason"] == "expected carl to be commander still, found another role"
+
+    def test_who_may_still_command_has_all_of_it_sent(self, served, client, people):
+        started = []
+        operations = served.service.operations
+        served.call(lambda: started.append(operations.stacks.start(self.CARL, ["test.connection"] * 2)))
+        people.remove("anna")
+        assert ended(client, started[0])["verdict"] == "DONE"
 
 
 class TestFromTheCommandLine:
