@@ -19,7 +19,7 @@ _STYLES = {"CRITICAL": "bold red", "WARNING": "yellow", "NORMAL": "none"}
 @json_option
 @socket_option
 @click.pass_context
-def alarms(context: click.Context, as_json: bool, socket_path: Path) -> None:
+def alarms(context: click.Context, as_json: bool, socket_path: str | Path) -> None:
     """Show the alarms, the worst first; acknowledge or shelve one."""
     context.obj = socket_path
     if context.invoked_subcommand is not None:
@@ -52,7 +52,7 @@ def alarms(context: click.Context, as_json: bool, socket_path: Path) -> None:
 @click.argument("parameter")
 @json_option
 @click.pass_obj
-def ack(socket_path: Path, parameter: str, as_json: bool) -> None:
+def ack(socket_path: str | Path, parameter: str, as_json: bool) -> None:
     """Say that you know of an alarm."""
     _do(socket_path, lambda client: client.acknowledge_alarm(parameter), as_json=as_json)
 
@@ -62,7 +62,7 @@ def ack(socket_path: Path, parameter: str, as_json: bool) -> None:
 @click.option("--for", "minutes", default=60.0, show_default=True, type=click.FloatRange(min=0.01), help="Minutes.")
 @json_option
 @click.pass_obj
-def shelve(socket_path: Path, parameter: str, minutes: float, as_json: bool) -> None:
+def shelve(socket_path: str | Path, parameter: str, minutes: float, as_json: bool) -> None:
     """Put an alarm away for a time; then it is back if its value is still beyond its limits."""
     _do(socket_path, lambda client: client.shelve_alarm(parameter, minutes * 60), as_json=as_json)
 
@@ -71,7 +71,7 @@ def shelve(socket_path: Path, parameter: str, minutes: float, as_json: bool) -> 
 @click.argument("parameter")
 @json_option
 @click.pass_obj
-def unshelve(socket_path: Path, parameter: str, as_json: bool) -> None:
+def unshelve(socket_path: str | Path, parameter: str, as_json: bool) -> None:
     """Take an alarm off the shelf."""
     _do(socket_path, lambda client: client.unshelve_alarm(parameter), as_json=as_json)
 
@@ -79,12 +79,12 @@ def unshelve(socket_path: Path, parameter: str, as_json: bool) -> None:
 @alarms.command()
 @json_option
 @click.pass_obj
-def reload(socket_path: Path, as_json: bool) -> None:
+def reload(socket_path: str | Path, as_json: bool) -> None:
     """Have the station read its file of limits and derived parameters again."""
     _do(socket_path, lambda client: client.reload_rules(), as_json=as_json)
 
 
-def _do(socket_path: Path, act: Callable[[Client], None], *, as_json: bool) -> None:
+def _do(socket_path: str | Path, act: Callable[[Client], None], *, as_json: bool) -> None:
     """Do something, and print for programs which alarms there are then."""
     with plain_errors(), Client.connect(socket_path) as client:
         act(client)

@@ -52,7 +52,7 @@ def add_monitor(
     interval_s: float,
     repetition: int,
     as_json: bool,
-    socket_path: Path,
+    socket_path: str | Path,
 ) -> None:
     """Have monitor NUMBER look at PARAMETER every few seconds, from now on.
 
@@ -80,7 +80,9 @@ def add_monitor(
 @click.option("--about", type=click.IntRange(min=0), default=0, help="Only when it is about this monitor, job, ...")
 @json_option
 @socket_option
-def react(event: str, name: str, arguments: tuple[str, ...], about: int, as_json: bool, socket_path: Path) -> None:
+def react(
+    event: str, name: str, arguments: tuple[str, ...], about: int, as_json: bool, socket_path: str | Path
+) -> None:
     """Have the spacecraft give itself the command NAME whenever EVENT happens, from now on."""
     with plain_errors():
         if event not in DICTIONARY.events:

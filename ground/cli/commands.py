@@ -65,7 +65,7 @@ def send(
     no_wait: bool,
     timeout_s: float | None,
     as_json: bool,
-    socket_path: Path,
+    socket_path: str | Path,
 ) -> None:
     """Send the command NAME and print each verification stage as it comes.
 
@@ -99,7 +99,7 @@ def send(
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds to wait for its end.")
 @json_option
 @socket_option
-def arm(name: str, timeout_s: float | None, as_json: bool, socket_path: Path) -> None:
+def arm(name: str, timeout_s: float | None, as_json: bool, socket_path: str | Path) -> None:
     """Arm the hazardous command NAME on board, for one use within two minutes."""
     with plain_errors(), Client.connect(socket_path) as client:
         arm_command(client, DICTIONARY.command(name), service=Service.AD, timeout_s=timeout_s, as_json=as_json)
@@ -110,7 +110,7 @@ def arm(name: str, timeout_s: float | None, as_json: bool, socket_path: Path) ->
 @click.option("--wait", is_flag=True, help="With JOB_ID, show how far it is until it has ended.")
 @json_option
 @socket_option
-def jobs(job_id: int | None, wait: bool, as_json: bool, socket_path: Path) -> None:
+def jobs(job_id: int | None, wait: bool, as_json: bool, socket_path: str | Path) -> None:
     """Show the jobs on board, as far as they were heard of; with JOB_ID, all that is known of that one.
 
     What is known comes from telemetry; ``ground send job.report job_id=N`` asks for it.
@@ -145,7 +145,7 @@ def jobs(job_id: int | None, wait: bool, as_json: bool, socket_path: Path) -> No
 )
 @json_option
 @socket_option
-def commands(limit: int, archive_path: Path | None, as_json: bool, socket_path: Path) -> None:
+def commands(limit: int, archive_path: Path | None, as_json: bool, socket_path: str | Path) -> None:
     """Show the latest commands with all their stages, from the archive."""
     with plain_errors():
         known = _commands(limit, archive_path, socket_path)
@@ -155,7 +155,7 @@ def commands(limit: int, archive_path: Path | None, as_json: bool, socket_path: 
         Console().print(presentation.commands_history(known), soft_wrap=True)
 
 
-def _commands(limit: int, archive_path: Path | None, socket_path: Path) -> list[dict[str, Any]]:
+def _commands(limit: int, archive_path: Path | None, socket_path: str | Path) -> list[dict[str, Any]]:
     if archive_path is None:
         with Client.connect(socket_path) as client:
             return client.commands(limit)

@@ -24,7 +24,7 @@ def cop1(
     unlock: bool,
     set_vr: int | None,
     as_json: bool,
-    socket_path: Path,
+    socket_path: str | Path,
 ) -> None:
     """Show COP-1, or give FOP-1 a directive.
 

@@ -68,7 +68,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--keys", "keys_path", type=click.Path(path_type=Path, dir_okay=False), help="Key file to look at.")
 @json_option
 @socket_option
-def doctor(web: str, keys_path: Path | None, as_json: bool, socket_path: Path) -> None:
+def doctor(web: str, keys_path: Path | None, as_json: bool, socket_path: str | Path) -> None:
     """Look whether this computer has what a station needs: packages, ports, keys, accelerators, clock, disk."""
     with plain_errors():
         looks = [
@@ -131,7 +131,7 @@ def _serial_ports() -> Look:
     return Look(what="serial ports", finding=Finding.GOOD, text=", ".join(ports))
 
 
-def _station(socket_path: Path) -> Look:
+def _station(socket_path: str | Path) -> Look:
     try:
         with Client.connect(socket_path) as client:
             state = client.state()

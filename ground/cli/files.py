@@ -97,7 +97,7 @@ def put(
     no_wait: bool,
     timeout_s: float | None,
     as_json: bool,
-    socket_path: Path,
+    socket_path: str | Path,
 ) -> None:
     """Send the file LOCAL to the spacecraft, under the name REMOTE.
 
@@ -149,7 +149,7 @@ def get(
     no_wait: bool,
     timeout_s: float | None,
     as_json: bool,
-    socket_path: Path,
+    socket_path: str | Path,
 ) -> None:
     """Fetch the file REMOTE from the spacecraft; the station keeps it, and LOCAL is a copy.
 
@@ -204,7 +204,7 @@ def get(
 @click.argument("directory", default="")
 @json_option
 @socket_option
-def ls(directory: str, as_json: bool, socket_path: Path) -> None:
+def ls(directory: str, as_json: bool, socket_path: str | Path) -> None:
     """List what is in DIRECTORY of the spacecraft's files."""
     with plain_errors(), Client.connect(socket_path) as client:
         entries = _listed(client, directory.strip("/"))
@@ -222,7 +222,7 @@ def ls(directory: str, as_json: bool, socket_path: Path) -> None:
 @click.option("--directory", "-d", is_flag=True, help="Remove an empty directory.")
 @json_option
 @socket_option
-def rm(name: str, directory: bool, as_json: bool, socket_path: Path) -> None:
+def rm(name: str, directory: bool, as_json: bool, socket_path: str | Path) -> None:
     """Delete the file NAME on board."""
     _act("directory.remove" if directory else "file.delete", {"name": name.rstrip("/")}, as_json, socket_path)
 
@@ -231,7 +231,7 @@ def rm(name: str, directory: bool, as_json: bool, socket_path: Path) -> None:
 @click.argument("name")
 @json_option
 @socket_option
-def mkdir(name: str, as_json: bool, socket_path: Path) -> None:
+def mkdir(name: str, as_json: bool, socket_path: str | Path) -> None:
     """Make the directory NAME on board."""
     _act("directory.make", {"name": name.rstrip("/")}, as_json, socket_path)
 
@@ -241,7 +241,7 @@ def mkdir(name: str, as_json: bool, socket_path: Path) -> None:
 @click.argument("destination")
 @json_option
 @socket_option
-def mv(name: str, destination: str, as_json: bool, socket_path: Path) -> None:
+def mv(name: str, destination: str, as_json: bool, socket_path: str | Path) -> None:
     """Give the file NAME on board the name DESTINATION."""
     destination = _named(destination, PurePosixPath(name).name)
     _act("file.move", {"name": name, "destination": destination}, as_json, socket_path)
@@ -257,7 +257,7 @@ def mv(name: str, destination: str, as_json: bool, socket_path: Path) -> None:
 )
 @json_option
 @socket_option
-def transfers(limit: int, archive_path: Path | None, as_json: bool, socket_path: Path) -> None:
+def transfers(limit: int, archive_path: Path | None, as_json: bool, socket_path: str | Path) -> None:
     """Show the latest transfers and how far they are."""
     with plain_errors():
         if archive_path is None:
@@ -287,7 +287,7 @@ def transfers(limit: int, archive_path: Path | None, as_json: bool, socket_path:
 )
 @json_option
 @socket_option
-def transfer(action: str, transaction: str, response: str, as_json: bool, socket_path: Path) -> None:
+def transfer(action: str, transaction: str, response: str, as_json: bool, socket_path: str | Path) -> None:
     """Act on TRANSFER, by the number that ``ground transfers`` shows.
 
     \b
@@ -410,7 +410,7 @@ def _page(client: Client, directory: str, first: int) -> dict[str, Any] | None:
     return None
 
 
-def _act(name: str, arguments: Mapping[str, Any], as_json: bool, socket_path: Path) -> None:
+def _act(name: str, arguments: Mapping[str, Any], as_json: bool, socket_path: str | Path) -> None:
     """Send a command, armed first if it is hazardous, and show how it ends."""
     command = DICTIONARY.command(name)
     with plain_errors(), Client.connect(socket_path) as client:

@@ -46,7 +46,7 @@ def chat(
     no_wait: bool,
     timeout_s: float | None,
     as_json: bool,
-    socket_path: Path,
+    socket_path: str | Path,
     **sampling: Any,
 ) -> None:
     """Say TEXT to the model on board, and print its reply as it comes; without TEXT, each line of standard input."""
@@ -66,7 +66,7 @@ def chat(
 @click.argument("conversation", required=False, type=click.IntRange(min=1))
 @json_option
 @socket_option
-def conversations(conversation: int | None, as_json: bool, socket_path: Path) -> None:
+def conversations(conversation: int | None, as_json: bool, socket_path: str | Path) -> None:
     """Show the conversations that the station knows, or one of them."""
     with plain_errors(), Client.connect(socket_path) as client:
         known = client.state()["conversations"]
@@ -94,7 +94,7 @@ def model() -> None:
 def _model_command(name: str, word: str, text: str) -> None:
     """Make a command of the group that sends one without arguments."""
 
-    def run(as_json: bool, socket_path: Path) -> None:
+    def run(as_json: bool, socket_path: str | Path) -> None:
         with plain_errors(), Client.connect(socket_path) as client:
             _send(client, word, {}, as_json)
 
@@ -114,7 +114,7 @@ _model_command("roll-back", "model.roll_back", "Serve the model of the other slo
 @click.option("--answer", default="", help="How its answer to the canary begins.")
 @json_option
 @socket_option
-def activate(name: str, sha256: str, canary: str, answer: str, as_json: bool, socket_path: Path) -> None:
+def activate(name: str, sha256: str, canary: str, answer: str, as_json: bool, socket_path: str | Path) -> None:
     """Have the model NAME of the store loaded, and served if it answers as it should."""
     with plain_errors(), Client.connect(socket_path) as client:
         arguments = {"name": name, "sha256": sha256, "canary": canary, "answer": answer}
@@ -125,7 +125,7 @@ def activate(name: str, sha256: str, canary: str, answer: str, as_json: bool, so
 @click.argument("name")
 @json_option
 @socket_option
-def verify(name: str, as_json: bool, socket_path: Path) -> None:
+def verify(name: str, as_json: bool, socket_path: str | Path) -> None:
     """Have the spacecraft tell the length and the SHA-256 of a file of a model."""
     with plain_errors(), Client.connect(socket_path) as client:
         command_id = client.send("file.attributes", {"name": name})
@@ -148,7 +148,7 @@ def verify(name: str, as_json: bool, socket_path: Path) -> None:
 @click.argument("name")
 @json_option
 @socket_option
-def upload(local: Path, name: str, as_json: bool, socket_path: Path) -> None:
+def upload(local: Path, name: str, as_json: bool, socket_path: str | Path) -> None:
     """Send a model, a file or a directory of files, to NAME in the store on board."""
     with plain_errors(), Client.connect(socket_path) as client:
         files = sorted(path for path in local.iterdir() if path.is_file()) if local.is_dir() else [local]
@@ -162,7 +162,7 @@ def upload(local: Path, name: str, as_json: bool, socket_path: Path) -> None:
 @click.argument("conversation", type=click.IntRange(min=1))
 @json_option
 @socket_option
-def forget(conversation: int, as_json: bool, socket_path: Path) -> None:
+def forget(conversation: int, as_json: bool, socket_path: str | Path) -> None:
     """Have the spacecraft forget a conversation."""
     with plain_errors(), Client.connect(socket_path) as client:
         arm_command(client, DICTIONARY.command("chat.forget"), as_json=as_json, only_end=True)

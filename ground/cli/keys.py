@@ -86,7 +86,7 @@ def keys_new(
 @keys.command("list")
 @json_option
 @socket_option
-def keys_list(as_json: bool, socket_path: Path) -> None:
+def keys_list(as_json: bool, socket_path: str | Path) -> None:
     """Show the keys of the ground and how far their counters are."""
     with plain_errors(), Client.connect(socket_path) as client:
         known = client.keys()
@@ -100,7 +100,7 @@ def keys_list(as_json: bool, socket_path: Path) -> None:
 @click.argument("spi", type=int)
 @json_option
 @socket_option
-def keys_activate(spi: int, as_json: bool, socket_path: Path) -> None:
+def keys_activate(spi: int, as_json: bool, socket_path: str | Path) -> None:
     """Take key SPI into use at the ground: send under it, or accept telemetry under it."""
     _operate_key("activate", spi, as_json, socket_path)
 
@@ -109,7 +109,7 @@ def keys_activate(spi: int, as_json: bool, socket_path: Path) -> None:
 @click.argument("spi", type=int)
 @json_option
 @socket_option
-def keys_deactivate(spi: int, as_json: bool, socket_path: Path) -> None:
+def keys_deactivate(spi: int, as_json: bool, socket_path: str | Path) -> None:
     """Take key SPI out of use at the ground; it can be activated again."""
     _operate_key("deactivate", spi, as_json, socket_path)
 
@@ -118,12 +118,12 @@ def keys_deactivate(spi: int, as_json: bool, socket_path: Path) -> None:
 @click.argument("spi", type=int)
 @json_option
 @socket_option
-def keys_destroy(spi: int, as_json: bool, socket_path: Path) -> None:
+def keys_destroy(spi: int, as_json: bool, socket_path: str | Path) -> None:
     """Erase key SPI at the ground, for ever; it must not be active."""
     _operate_key("destroy", spi, as_json, socket_path)
 
 
-def _operate_key(operation: str, spi: int, as_json: bool, socket_path: Path) -> None:
+def _operate_key(operation: str, spi: int, as_json: bool, socket_path: str | Path) -> None:
     with plain_errors(), Client.connect(socket_path) as client:
         known = client.keys(operation, spi)
     row = next(each for each in known["keys"] if each["spi"] == spi)

@@ -7,7 +7,7 @@ import click
 from ccsds.errors import MisuseError
 from ground.cli.options import json_option, plain_errors, tell
 from ground.client import Client
-from ground.client.place import Place
+from ground.client.place import Place, is_loopback
 from ground.client.sessions import log_in, log_out, remember, session_at
 
 
@@ -55,4 +55,6 @@ def _web(address: str) -> Place:
     place = Place.of(address)
     if place.socket_path is not None:
         raise MisuseError(f"expected https://HOST:PORT, found {address!r}; a local socket needs no log-in")
+    if place.scheme == "http" and not is_loopback(place.host):
+        raise MisuseError(f"expected https://HOST:PORT, found {address!r}: password and session would travel readable")
     return place

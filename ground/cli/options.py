@@ -19,12 +19,24 @@ from ground.client import NoStationError, RefusalError, default_socket_path
 FAILED_STATUS = 1
 BAD_INPUT_STATUS = 2
 
+SOCKET_DEFAULT = "the user's runtime directory, or ~/.cache"
 
-class _Where(click.Path):
-    """A path of a socket, or an address of the web, which is left as it is."""
+
+class SocketPath(click.Path):
+    """A path of a socket, and no address."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Give a path."""
+        if "://" in str(value):
+            self.fail(f"expected a path, found {value!r}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Where(SocketPath):
+    """A path of a socket, or an address of the web, which is left as it is."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Give a path, or the address."""
@@ -36,7 +48,7 @@ socket_option = click.option(
     "socket_path",
     type=_Where(),
     default=default_socket_path,
-    show_default="the user's runtime directory, or ~/.cache",
+    show_default=SOCKET_DEFAULT,
     help="Where the station listens; or https://HOST:PORT of one that you have logged in at (ground login).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

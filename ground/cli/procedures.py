@@ -23,7 +23,7 @@ _STYLES = {"step": "bold", "step failed": "red", "failed": "red", "done": "green
 @json_option
 @socket_option
 def run_procedure(
-    path: Path, arguments: tuple[str, ...], report_path: Path | None, as_json: bool, socket_path: Path
+    path: Path, arguments: tuple[str, ...], report_path: Path | None, as_json: bool, socket_path: str | Path
 ) -> None:
     """Run the procedure PATH, a Python file with a function of the name run.
 

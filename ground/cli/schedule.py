@@ -49,7 +49,7 @@ def add(
     sub_schedule: int,
     count: int | None,
     as_json: bool,
-    socket_path: Path,
+    socket_path: str | Path,
 ) -> None:
     """Have the command NAME released on board at TIME.
 
@@ -71,7 +71,7 @@ def add(
 @schedule.command(name="list")
 @json_option
 @socket_option
-def list_activities(as_json: bool, socket_path: Path) -> None:
+def list_activities(as_json: bool, socket_path: str | Path) -> None:
     """Show what waits in the schedule, in order of time."""
     with plain_errors(), Client.connect(socket_path) as client:
         rows = list(_activities(client))

@@ -11,8 +11,16 @@ from rich.live import Live
 
 from ground import presentation
 from ground.cli.archive import read_rule
-from ground.cli.options import default_archive_path, json_option, plain_errors, socket_option, to_json
-from ground.client import Client
+from ground.cli.options import (
+    SOCKET_DEFAULT,
+    SocketPath,
+    default_archive_path,
+    json_option,
+    plain_errors,
+    socket_option,
+    to_json,
+)
+from ground.client import Client, default_socket_path
 from mission.profile_file import open_profile
 from mission.profiles import PROFILES
 from mission.words.link import LINK_STRUCTURE
@@ -106,7 +114,14 @@ _UNINTERESTING = frozenset({"FrameReceived", "ReportReceived", "HousekeepingRece
 @click.option("--keep-telemetry", help="Each hour, remove reports made longer ago: 5y. Plots of them stay.")
 @click.option("--keep-size", help="Each hour, remove the oldest frames, then reports, of what is more: 20GB.")
 @click.option("--insecure", is_flag=True, help="Believe every frame. For a bench, never for a radio.")
-@socket_option
+@click.option(
+    "--socket",
+    "socket_path",
+    type=SocketPath(),
+    default=default_socket_path,
+    show_default=SOCKET_DEFAULT,
+    help="Where to listen for this computer's programs.",
+)
 def serve(
     link: str,
     profile: str,
@@ -162,7 +177,7 @@ def serve(
 @click.command()
 @json_option
 @socket_option
-def link(as_json: bool, socket_path: Path) -> None:
+def link(as_json: bool, socket_path: str | Path) -> None:
     """Show what came and what was lost on each virtual channel since the station and the spacecraft started."""
     with plain_errors(), Client.connect(socket_path) as client:
         state = client.subscribe()
@@ -176,7 +191,7 @@ def link(as_json: bool, socket_path: Path) -> None:
 @click.command()
 @json_option
 @socket_option
-def stores(as_json: bool, socket_path: Path) -> None:
+def stores(as_json: bool, socket_path: str | Path) -> None:
     """Show what is known of the packet stores on board: what came, what is missing, what was overwritten."""
     with plain_errors(), Client.connect(socket_path) as client:
         known = client.state()["stores"]
@@ -189,7 +204,7 @@ def stores(as_json: bool, socket_path: Path) -> None:
 @click.command()
 @json_option
 @socket_option
-def watch(as_json: bool, socket_path: Path) -> None:
+def watch(as_json: bool, socket_path: str | Path) -> None:
     """Show the link, housekeeping, jobs, files and events live, until stopped."""
     console = Console()
     with plain_errors(), Client.connect(socket_path) as client, contextlib.suppress(KeyboardInterrupt):

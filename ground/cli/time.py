@@ -13,7 +13,7 @@ from ground.client import Client
 @click.command()
 @json_option
 @socket_option
-def time(as_json: bool, socket_path: Path) -> None:
+def time(as_json: bool, socket_path: str | Path) -> None:
     """Show on-board time beside UTC: offset, drift, light time, and how well each is known.
 
     It takes time reports: ``ground send time.report_rate exponent=0``. To set the clock right:

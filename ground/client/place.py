@@ -1,5 +1,6 @@
 """Where a station is: a local socket by its path, or an address of the web."""
 
+import ipaddress
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,14 @@ def default_socket_path() -> Path:
     """Give where a station listens unless told otherwise: the user's runtime directory, or else the cache."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     return (Path(runtime) if runtime else Path.home() / ".cache") / "starloop" / "ground.sock"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this computer reaches a host of this name or address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +48,15 @@ class Place:
         text = os.fspath(where)
         if "://" not in text:
             return cls(socket_path=Path(text))
-        parts = urlsplit(text)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise MisuseError(f"expected a path, http://HOST:PORT or https://HOST:PORT, found {text!r}")
-        return cls(socket_path=None, scheme=parts.scheme, host=parts.hostname, port=parts.port)
+        expected = "expected a path, http://HOST:PORT or https://HOST:PORT"
+        try:
+            parts = urlsplit(text)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise MisuseError(f"{expected}, found {text!r}: {error}") from None
+        if parts.scheme not in ("http", "https") or not host:
+            raise MisuseError(f"{expected}, found {text!r}")
+        return cls(socket_path=None, scheme=parts.scheme, host=host, port=port)
 
     @property
     def _authority(self) -> str:

@@ -5,7 +5,6 @@ station does without it meanwhile. Both ways lead to one application; which one 
 """
 
 import asyncio
-import ipaddress
 import os
 import socket
 import ssl
@@ -19,6 +18,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from ccsds.errors import MisuseError
+from ground.client.place import is_loopback
 from ground.server.routes.stream import ABORT
 
 # An address that another program has is tried again so often.
@@ -64,10 +64,7 @@ class WebAddress:
     @property
     def is_loopback(self) -> bool:
         """Whether only this computer reaches it."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_loopback(self.host)
 
     def __str__(self) -> str:
         scheme = "http" if self.certificate is None else "https"

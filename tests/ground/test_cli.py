@@ -326,3 +326,34 @@ def test_arm_alone_arms_and_refuses_what_needs_no_arming(ground, served):
     result = ground("arm", "test.connection", socket_path=served.config.socket_path)
     assert result.exit_code == 2
     assert "expected a hazardous command to arm" in result.output
+
+
+@pytest.mark.parametrize("address", ["https://h:99999", "https://h:many", "https://[::1", "ftp://h", "https://:80"])
+def test_an_address_that_is_none_is_refused_with_what_was_expected(address):
+    done = CliRunner().invoke(main, ["commands", "--socket", address])
+    assert (done.exit_code, done.exception.__class__) == (2, SystemExit)
+    assert done.stderr.startswith(f"ground: expected a path, http://HOST:PORT or https://HOST:PORT, found '{address}'")
+
+
+def test_a_station_listens_at_a_path_and_at_no_address():
+    done = CliRunner().invoke(main, ["serve", "--link", "tcp:127.0.0.1:1", "--insecure", "--socket", "https://x:1"])
+    assert (done.exit_code, done.exception.__class__) == (2, SystemExit)
+    assert "--socket': expected a path, found 'https://x:1'" in done.stderr
+
+
+@pytest.mark.parametrize("address", ["http://station.example:8180", "http://192.0.2.1"])
+@pytest.mark.parametrize("command", ["login", "logout"])
+def test_no_password_and_no_session_goes_out_where_anybody_reads_it(command, address):
+    named = ["--name", "carl", "--password-stdin"] if command == "login" else []
+    done = CliRunner().invoke(main, [command, address, *named], input="a-long-password\n")
+    assert done.exit_code == 2
+    assert done.stderr == (
+        f"ground: expected https://HOST:PORT, found '{address}': password and session would travel readable\n"
+    )
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"])
+def test_on_this_computer_nobody_reads_it(address):
+    done = CliRunner().invoke(main, ["login", address, "--name", "carl", "--password-stdin"], input="a-password\n")
+    assert done.exit_code == 2
+    assert "readable" not in done.stderr
