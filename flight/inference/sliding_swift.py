@@ -44,4 +44,4 @@ class SlidingSwift:
         if not tokens:
             raise MisuseError("read: expected at least one token, found none")
         self._tokens = [*self._tokens, *tokens][-self.context :]
-        return self._model(torch.tensor([self._tokens]))[0, -1]
+        return self._model.last(torch.tensor([self._tokens]))

@@ -68,15 +68,23 @@ class NgramCounts:
         }
 
     def mix(self, tokens_BT: Tensor, logits_NV: Tensor) -> Tensor:
-        """Give the logarithms of chances of which the counted ones have the recipe's share, (N, V)."""
-        share = self._recipe.share
-        return torch.logaddexp(
-            torch.log_softmax(logits_NV, -1) + math.log1p(-share), self.chances(tokens_BT).log() + math.log(share)
-        )
+        """Give the logarithms of chances of which the counted ones have the recipe's share, (N, V).
 
-    def chances(self, tokens_BT: Tensor) -> Tensor:
-        """Give the chances of the token after each position, (N, V), from it and those before it in its window."""
-        codes_N = self._codes(tokens_BT, self._before_window)
+        Where there are logits of fewer than all positions, they are those of the last.
+        """
+        share = self._recipe.share
+        # Not by logaddexp, which gives other bits where its array ends than in the middle.
+        chances_NV = self.chances(tokens_BT, len(logits_NV))
+        return (torch.softmax(logits_NV, -1) * (1 - share) + chances_NV * share).log()
+
+    def chances(self, tokens_BT: Tensor, last: int = 0) -> Tensor:
+        """Give the chances of the token after each position, (N, V), from it and those before it in its window.
+
+        Args:
+            tokens_BT: The windows.
+            last: How many of all positions are asked, from the end; 0 for all.
+        """
+        codes_N = self._codes(tokens_BT, self._before_window)[-last:]
         chances_NV = self._chances_V.expand(len(codes_N), -1)
         for length, (contexts_U, table_UV) in enumerate(self._tables, 1):
             place_N, is_known_N = _find(contexts_U, codes_N // self._unit(length))

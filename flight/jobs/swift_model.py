@@ -64,6 +64,21 @@ class SwiftModel(nn.Module):
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Give logits (B, T, V), in single precision, for token ids (B, T)."""
+        return self._mixed(tokens_BT, self._logits(tokens_BT)).view(*tokens_BT.shape, -1)
+
+    def last(self, tokens_1T: Tensor) -> Tensor:
+        """Give the logits (V) of the token after one window; bit for bit those of `forward` at its last position."""
+        return self._mixed(tokens_1T, self._logits(tokens_1T)[-1:])[0]
+
+    def loss(self, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
+        """Give the mean cross-entropy, in nats a token, of predicting ``targets_BT``."""
+        return F.cross_entropy(self(tokens_BT).flatten(0, 1), targets_BT.flatten())
+
+    def _mixed(self, tokens_BT: Tensor, logits_NV: Tensor) -> Tensor:
+        return logits_NV if self.counts is None or self.training else self.counts.mix(tokens_BT, logits_NV)
+
+    def _logits(self, tokens_BT: Tensor) -> Tensor:
+        """Give what the network itself says, (N, V)."""
         x_BTC = F.embedding(tokens_BT, self.tokens.weight.to(WORKING))
         if self._smear:
             x_BTC = x_BTC + self._smear * F.pad(x_BTC[:, :-1], (0, 0, 1, 0))
@@ -74,14 +89,7 @@ class SwiftModel(nn.Module):
         for layer in self.layers:
             x_NC = layer(x_NC, tokens_BT.shape)
         logits_NV = F.linear(_Norm.apply(x_NC), self.head.weight.to(WORKING)).float()
-        logits_NV = torch.tanh(logits_NV / self._logit_cap) * self._logit_cap
-        if self.counts is not None and not self.training:
-            logits_NV = self.counts.mix(tokens_BT, logits_NV)
-        return logits_NV.view(*tokens_BT.shape, -1)
-
-    def loss(self, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
-        """Give the mean cross-entropy, in nats a token, of predicting ``targets_BT``."""
-        return F.cross_entropy(self(tokens_BT).flatten(0, 1), targets_BT.flatten())
+        return torch.tanh(logits_NV / self._logit_cap) * self._logit_cap
 
     def _draw_weights(self, embedding_deviation: float, generator: torch.Generator) -> None:
         for name, weight in self.named_parameters():

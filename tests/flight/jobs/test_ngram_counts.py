@@ -100,6 +100,13 @@ def test_the_mixture_is_the_share_of_each(tokens, windows):
     torch.testing.assert_close(counts.mix(windows, logits).exp(), expected)
 
 
+@pytest.mark.parametrize("asked", [1, 5])
+def test_the_mixture_of_the_last_positions_alone_is_the_same_bit_for_bit(tokens, windows, asked):
+    counts = NgramCounts(tokens, VOCABULARY, RECIPE)
+    logits = torch.randn(12, VOCABULARY, generator=torch.Generator().manual_seed(8))
+    assert torch.equal(counts.mix(windows[:1], logits[-asked:]), counts.mix(windows[:1], logits)[-asked:])
+
+
 def test_training_knows_nothing_of_counts(recipe, text):
     bare, counted = TrainJob(recipe_without(recipe), text, 1), TrainJob(recipe.override(COUNTS), text, 1)
     for _ in range(6):
