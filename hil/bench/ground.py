@@ -217,7 +217,7 @@ class Ground:
                     self.commands[command_id].observe(event, seconds)
             case {"type": "ReportReceived" | "EventReported", "name": name, "values": {"job_id": int(job_id)}}:
                 job = self.jobs.setdefault(job_id, Job(job_id, self._clock))
-                job.observe(name, event["values"], seconds)
+                job.observe(event, seconds)
             case {"type": "HousekeepingReceived", "name": name, "values": values}:
                 self.housekeeping[name] = dict(values)
             case {"type": "TransferFinished" | "TransferFailed", "transaction": transaction}:

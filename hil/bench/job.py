@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hil.bench.waiting import WAIT_S, Clock, NotSeenError
-from mission.jobs import ENDED_STATES, JobState
-
-_ENDED = frozenset(state.name for state in ENDED_STATES)
+from hil.latest_word import ENDED, LatestWord
+from mission.jobs import JobState
 
 
 class Job:
@@ -31,11 +30,13 @@ class Job:
         """What the trained model wrote."""
         self.heard_s = clock.now_s
         self._clock = clock
+        self._latest = LatestWord()
+        self._reported = LatestWord()
 
     @property
     def has_ended(self) -> bool:
         """Whether it is over, and its last report is here."""
-        return self.report.get("state") in _ENDED
+        return self.report.get("state") in ENDED
 
     def wait(self, state: str = "DONE", timeout_s: float = WAIT_S) -> dict[str, Any]:
         """Wait until it has reached a state; give its latest report.
@@ -46,7 +47,7 @@ class Job:
         __tracebackhide__ = True
         wanted = JobState[state].name
         expected = f"job {self.job_id} to be {wanted}"
-        is_end = wanted in _ENDED
+        is_end = wanted in ENDED
         self._clock.wait_until(
             lambda: self.has_ended or (not is_end and self.state == wanted),
             timeout_s=timeout_s,
@@ -71,25 +72,33 @@ class Job:
         if self.step < step:
             raise NotSeenError(f"expected {expected}, found {self._found()}")
 
-    def observe(self, name: str, values: Mapping[str, Any], seconds: float) -> None:
-        """Take a report or an event of the job, by its name in the dictionary."""
+    def observe(self, event: Mapping[str, Any], seconds: float) -> None:
+        """Take a report or an event of the job, in the station's plain form."""
         self.heard_s = seconds
-        is_older = self.report.get("state") == JobState.DONE.name and values.get("state") != JobState.DONE.name
+        name, values = event["name"], event["values"]
         match name:
-            case "job_changed" | "job_progress" | "job_report" if is_older:
-                pass  # Nothing comes after DONE: what is heard later was played back.
             case "job_changed":
-                self.state = values["after"]
+                if self._latest.hear(self.job_id, values["after"], event):
+                    self.state = values["after"]
             case "job_sample":
                 self.sample = values["text"]
-            case "job_progress" | "job_report":
-                self.step = values["step"]
-                if name == "job_report":
-                    self.report, self.state = dict(values), values["state"]
-                elif self.state not in _ENDED:
-                    self.state = JobState.RUNNING.name
-                if values["loss"] is not None and (self.step, values["loss"]) not in self.losses[-1:]:
-                    self.losses.append((self.step, values["loss"]))
+            case "job_progress":
+                state = self.state if self.state in ENDED else JobState.RUNNING.name
+                self._take(state, event)
+            case "job_report":
+                self._take(values["state"], event)
+                # The change to the same state may have been heard before it.
+                if self._reported.hear(self.job_id, values["state"], event):
+                    self.report = dict(values)
+
+    def _take(self, state: str, event: Mapping[str, Any]) -> None:
+        step, loss = event["values"]["step"], event["values"]["loss"]
+        if self._latest.hear(self.job_id, state, event):
+            self.state, self.step = state, step
+        # What is played back may have come before.
+        heard = self.losses[-1:] if event["stored"] is None else self.losses
+        if loss is not None and (step, loss) not in heard:
+            self.losses.append((step, loss))
 
     def _found(self) -> str:
         failure = self.report.get("failure", "")

@@ -20,6 +20,7 @@ from flight.jobs.corpus import CorpusFile
 from ground.server.doors import WebAddress, check_free
 from hil.bridge.bridge import Bridge
 from hil.ends.keys import lay_keys
+from hil.latest_word import LatestWord
 from hil.link.lines import make_lines
 from hil.rig.desk import Desk
 from hil.rig.ports import far_url, open_plugs
@@ -94,6 +95,7 @@ class Showroom:
         write_passes(outlook, unix_ns, passes)
         self._surroundings = RealTimeSurroundings(outlook, showing.folder / "sensors")
         self._at_work: set[int] = set()
+        self._latest = LatestWord()
         self._programs = Programs.of(
             folder=showing.folder,
             profile=showing.profile,
@@ -146,7 +148,7 @@ class Showroom:
                 if event["state"] == "UP":
                     self._begin()
             if event["type"] == "EventReported" and event["name"] == "job_changed":
-                self._look_at_job(event["values"], now_ns)
+                self._look_at_job(event, now_ns)
         if self._desk.is_manned and not self._is_begun and self._desk.state().get("link") == "UP":
             self._begin()
 
@@ -162,9 +164,12 @@ class Showroom:
             with contextlib.suppress(MisuseError):
                 self._desk.send("job.submit", job)
 
-    def _look_at_job(self, values: Mapping[str, Any], now_ns: int) -> None:
+    def _look_at_job(self, event: Mapping[str, Any], now_ns: int) -> None:
         """Have the device draw power while a job works, and the model of the first job served once it is trained."""
-        job_id, state = values["job_id"], values["after"]
+        job_id, state = event["values"]["job_id"], event["values"]["after"]
+        before = self._latest.state(job_id)
+        if not self._latest.hear(job_id, state, event) or state == before:
+            return
         self._say(f"job {job_id} is {state}")
         if state == "RUNNING":
             self._at_work.add(job_id)

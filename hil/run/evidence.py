@@ -14,6 +14,7 @@ import msgspec
 
 from ccsds.pus.telecommand import Telecommand
 from hil.environment.environment import EnvironmentSample
+from hil.latest_word import LatestWord
 from hil.sky import LookSample, SkySpan
 
 NS_PER_S = 1_000_000_000
@@ -85,6 +86,7 @@ class Evidence:
         self.station_state: dict[str, Any] = {}
         """All that the station knows at the end, as `ground.station.Station.snapshot` gives it."""
         self._sees_on_board = False
+        self._latest = LatestWord()
         self.files: dict[str, tuple[str, str]] = {}
         """For each file that was laid before the run, its SHA-256 and that of what is at the other end."""
         self.line_counts: dict[str, dict[str, int]] = {}
@@ -173,8 +175,7 @@ class Evidence:
             case {"type": "ReportReceived", "name": "job_progress", "values": values}:
                 self._note_told_losses(seconds, values)
             case {"type": "ReportReceived", "name": "job_report", "values": values}:
-                # Nothing comes after DONE: what is heard later is older, and was played back.
-                if values["state"] == "DONE" or values["job_id"] not in self.jobs_done_s:
+                if self._latest.hear(values["job_id"], values["state"], event):
                     self.job_reports[values["job_id"]] = dict(values)
                 if values["state"] == "DONE":
                     self.jobs_done_s.setdefault(values["job_id"], seconds)

@@ -11,15 +11,15 @@ from typing import Any
 
 from ground.schedule_request import scheduled
 from hil.almanac import Almanac
+from hil.latest_word import ENDED, LatestWord
 from hil.link.contact_plan import ContactPlan
 from hil.scenario.procedure import StepTable
 from mission.definition import DICTIONARY
-from mission.jobs import ENDED_STATES, JobState
+from mission.jobs import JobState
 
 NS_PER_S = 1_000_000_000
 
 _ENDED = {"COMPLETED", "REFUSED", "FAILED", "LOST"}
-_JOB_ENDED = {state.name for state in ENDED_STATES}
 
 # Reports of a job may be lost on the link; the job is asked after when nothing was heard of it for this long.
 SILENCE_NS = 20 * NS_PER_S
@@ -60,7 +60,7 @@ class Procedure:
         # How often the command of the step at hand can still be given.
         self._attempts_left = 0
         self._is_due_again = False
-        self._job_states: dict[int, str] = {}
+        self._jobs = LatestWord()
         # By conversation, the latest turn that was given, and the latest whose reply has ended.
         self._prompted: dict[int, int] = {}
         self._replied: dict[int, int] = {}
@@ -119,19 +119,21 @@ class Procedure:
 
     def observe(self, event: Mapping[str, Any], now_ns: int) -> None:
         """Take one event of the station, in its plain form."""
+        self._jobs.note_live(event)
         match event:
             case {"type": "CommandStaged", "command_id": command_id, "stage": stage} if (
                 stage in _ENDED and command_id in self._given
             ):
                 may_fail = self._given.pop(command_id)
+                job_id = self._resumed.pop(command_id, None)
+                # One that was lost may have been executed.
+                if job_id is not None and stage in ("COMPLETED", "LOST") and self._jobs.state(job_id) != "DONE":
+                    self._jobs.forget(job_id)
                 if command_id == self._awaited_command:
                     self._awaited_command = None
                     if stage != "COMPLETED" and self._attempts_left:
                         self._is_due_again = True
                         return
-                if stage == "COMPLETED" and command_id in self._resumed:
-                    # What was heard of the job before is over, unless it was done.
-                    self._forget(self._resumed.pop(command_id))
                 if stage != "COMPLETED" and not may_fail:
                     self.failures.append(f"{event['name']} {stage}: {event['text']}")
             case {"type": "TransferFinished", "destination_name": name}:
@@ -144,19 +146,13 @@ class Procedure:
                 number = values["conversation"]
                 self._replied[number] = max(values["turn"], self._replied.get(number, 0))
             case {"type": "ReportReceived", "name": "job_report", "values": values}:
-                self._hear(values["job_id"], values["state"], now_ns)
+                self._hear(values["job_id"], values["state"], event, now_ns)
             case {"type": "ReportReceived", "name": "job_progress", "values": values}:
-                if self._job_states.get(values["job_id"]) not in _JOB_ENDED:
-                    self._hear(values["job_id"], JobState.RUNNING.name, now_ns)
+                if self._jobs.state(values["job_id"]) not in ENDED:
+                    self._hear(values["job_id"], JobState.RUNNING.name, event, now_ns)
 
-    def _forget(self, job_id: int) -> None:
-        if self._job_states.get(job_id) != JobState.DONE.name:
-            self._job_states.pop(job_id, None)
-
-    def _hear(self, job_id: int, state: str, now_ns: int) -> None:
-        # Nothing comes after DONE: what is heard later is older, and was played back.
-        if self._job_states.get(job_id) != JobState.DONE.name:
-            self._job_states[job_id] = state
+    def _hear(self, job_id: int, state: str, event: Mapping[str, Any], now_ns: int) -> None:
+        self._jobs.hear(job_id, state, event)
         self._heard_ns = now_ns
 
     def _has_ended(self, now_ns: int) -> bool:
@@ -166,7 +162,7 @@ class Procedure:
             return now_ns >= self._until_ns
         step = self._steps[self._position]
         if step.wait_for_job is not None:
-            return self._job_states.get(step.wait_for_job) in _JOB_ENDED
+            return self._jobs.state(step.wait_for_job) in ENDED
         if step.wait_for_reply is not None:
             wanted = self._prompted.get(step.wait_for_reply, 0)
             return self._replied.get(step.wait_for_reply, 0) >= wanted
@@ -198,7 +194,13 @@ class Procedure:
 
     def _attempt(self, step: StepTable, now_ns: int) -> None:
         self._attempts_left -= 1
+        self._awaited_command = None
         command, arguments = self._said(step, now_ns)
+        if step.send_orbit_events is not None and not arguments["events"]:
+            if not step.may_fail:
+                ahead_s = step.send_orbit_events.ahead_s
+                self.failures.append(f"{step.name}: none of its events comes in the {ahead_s:g} s ahead")
+            return
         command_id = self._give(command, arguments, step.may_fail)
         self._awaited_command = command_id if step.waits else None
 

@@ -62,3 +62,25 @@ def test_an_address_that_is_taken_is_said_before_anything_is_started(tmp_path):
         with pytest.raises(MisuseError, match=rf"expected a free address, found http://{web}: Address already in use"):
             Showroom(Showing(folder=tmp_path, web=web, socket_path=tmp_path / "s"), print)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_change_of_a_job_that_is_played_back_does_nothing_again(tmp_path):
+    job = {"job_id": 1, "recipe": "tiny", "corpus": "verses", "seed": 1}
+    with tempfile.TemporaryDirectory() as short:
+        lines: list[str] = []
+        showing = Showing(folder=tmp_path, web="none", socket_path=Path(short) / "s", jobs=[job])
+        showroom = Showroom(showing, lines.append)
+        try:
+            for after, tai_ns, stored in (
+                ("RUNNING", 10, None),
+                ("DONE", 20, None),
+                ("RUNNING", 10, {"store": 1, "sequence": 1}),
+                ("DONE", 20, {"store": 1, "sequence": 2}),
+            ):
+                values = {"job_id": 1, "before": "QUEUED", "after": after}
+                showroom._look_at_job({"values": values, "tai_ns": tai_ns, "stored": stored}, tai_ns)
+            assert not showroom._at_work
+            assert lines == ["job 1 is RUNNING", "job 1 is DONE"]
+        finally:
+            showroom._bridge.close()
+            showroom._desk.close()
