@@ -1,9 +1,9 @@
 """Which bits of some octets flip together: one, several of a word, several of a cache line, a burst over lines.
 
-Positions are drawn for a length, and wrap at its end, so that every part can be struck in every way.
+Positions are drawn for a length, within which they lie, so that every part can be struck in every way.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -34,9 +34,20 @@ class Flip:
     """Offset of an octet, and the bits that flip in it; each offset once."""
 
     def strike(self, octets: memoryview) -> None:
-        """Flip them; in fewer octets than they were drawn for, they wrap."""
+        """Flip them.
+
+        Raises:
+            IndexError: There are fewer octets than they were drawn for.
+        """
         for offset, mask in self.masks:
-            octets[offset % len(octets)] ^= mask
+            octets[offset] ^= mask
+
+    def within(self, length_octets: int) -> "Flip":
+        """Give the same in octets that may be fewer than it was drawn for: it wraps, and each bit flips once."""
+        masks: dict[int, int] = {}
+        for offset, mask in self.masks:
+            masks[offset % length_octets] = masks.get(offset % length_octets, 0) | mask
+        return replace(self, masks=tuple(sorted(masks.items())))
 
     def __str__(self) -> str:
         """Tell it in one line."""

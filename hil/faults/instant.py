@@ -63,7 +63,8 @@ class Operators(TorchDispatchMode):
 
         Args:
             operator: Its number, counted from 1 for the next one.
-            happens: It is given what the operator came to; if it returns False, it is tried again after the next.
+            happens: It is given what the operator came to; if it returns False, it is tried again after the next at
+                which nothing else is due.
         """
         self._due[self._count + operator] = happens
 
@@ -82,7 +83,11 @@ class Operators(TorchDispatchMode):
             self._last_ns = now_ns
         happens = self._due.pop(self._count, None)
         if happens is not None and happens(result) is False:
-            self._due[self._count + 1] = happens
+            # Something else may be due at the next.
+            free = self._count + 1
+            while free in self._due:
+                free += 1
+            self._due[free] = happens
         return result
 
 

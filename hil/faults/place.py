@@ -69,7 +69,9 @@ def strike_memory(guarded: GuardedJob, strike: MemoryStrike) -> bool:
     if strike.part in _BLOCKS and _is_at_work(guarded, strike):
         return False
     octets = _octets(guarded, strike.part, strike.name)
-    strike.flip.strike(octets)
+    # The stretch that is at work may be shorter than the longest, for which the strike was drawn.
+    flip = strike.flip.within(len(octets)) if strike.part is Part.PLACE else strike.flip
+    flip.strike(octets)
     match strike.part:
         case Part.STEP:
             job._step = int.from_bytes(octets, "little")

@@ -53,7 +53,11 @@ class StruckWorker(Worker):
                 with Operators() as operators:
                     # In the first step of the request: the others may be of another length.
                     set_strike(operators, self._open.guarded, strike, self._profile)
-                    return super().answer(request)
+                    reply = super().answer(request)
+                if not operators.is_over:
+                    # It did not fall in this request: it is drawn again for the next.
+                    self._next = strike
+                return reply
             case StarveStrike():
                 with _Starved():
                     return super().answer(request)
@@ -74,7 +78,7 @@ def set_strike(operators: Operators, guarded: GuardedJob, strike: FlipStrike, pr
     chance = Streams(strike.seed).block("strike", 0)
     operator = profile.draw(chance)
     if strike.part is Part.ACTIVATIONS:
-        operators.after(operator, lambda result: strike_outcome(result, chance, strike.spread))
+        operators.after(operator, lambda result: bool(strike_outcome(result, chance, strike.spread)))
         return
     drawn = draw_memory_strike(chance, guarded, strike.part, strike.spread)
     operators.after(operator, lambda _: strike_memory(guarded, drawn))

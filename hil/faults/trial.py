@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+import numpy as np
+
 from ccsds.errors import MalformedError
 from flight.disk import RealDisk
 from flight.jobs.checkpoint import load_checkpoint
@@ -30,6 +32,8 @@ class Verdict(Enum):
     """The guard gave the memory up; a new worker went on from the last checkpoint, to the same weights."""
     MISSED = "missed"
     """Weights came out other than they must."""
+    UNSTRUCK = "not struck"
+    """The job was over before the strike could fall."""
     BROKEN = "broken"
     """Something else was raised than the guard raises."""
 
@@ -69,21 +73,20 @@ def strike_part(guarded: GuardedJob, parts: Sequence[Part], end: End, profile: P
     """
     chance = streams.block("strike", 0)
     part, spread = parts[int(chance.integers(len(parts)))], list(Spread)[int(chance.integers(len(Spread)))]
-    told: list[str] = []
     when = f"from step {guarded.job.steps_done}"
     if part is Part.ACTIVATIONS:
         operator = profile.draw(chance)
         what = f"{part} after operator {operator} {when}"
         with Operators() as operators:
-            operators.after(operator, lambda result: told.append(strike_outcome(result, chance, spread)))
-            trial = _judge(guarded, end, streams.seed, what)
-        return replace(trial, what=", ".join((trial.what, *filter(None, told))))
+            told = _strike_outcome_after(operators, operator, chance, spread)
+            trial = _judged(guarded, end, streams.seed, what, operators)
+        return replace(trial, what=", ".join((trial.what, *told)))
     strike = draw_memory_strike(chance, guarded, part, spread)
     operator = profile.draw(chance)
     what = f"{strike.part} {strike.name}, {strike.flip}, after operator {operator} {when}"
     with Operators() as operators:
         operators.after(operator, lambda _: strike_memory(guarded, strike))
-        return _judge(guarded, end, streams.seed, what)
+        return _judged(guarded, end, streams.seed, what, operators)
 
 
 def strike_product(guarded: GuardedJob, end: End, products: int, streams: Streams) -> Trial:
@@ -98,11 +101,10 @@ def strike_product(guarded: GuardedJob, end: End, products: int, streams: Stream
     chance = streams.block("strike", 0)
     spread = list(Spread)[int(chance.integers(len(Spread)))]
     number = 1 + int(chance.integers(products))
-    told: list[str] = []
     with Operators(only=PRODUCTS) as operators:
-        operators.after(number, lambda result: told.append(strike_outcome(result, chance, spread)))
-        trial = _judge(guarded, end, streams.seed, f"product {number}")
-    return replace(trial, what=f"{trial.what}, {' '.join(told)}")
+        told = _strike_outcome_after(operators, number, chance, spread)
+        trial = _judged(guarded, end, streams.seed, f"product {number}", operators)
+    return replace(trial, what=", ".join((trial.what, *told)))
 
 
 def strike_checkpoint(
@@ -134,6 +136,25 @@ def strike_checkpoint(
         verdict, detail = Verdict.MISSED, f"the one before, too: {refusal}"
     strike_stored(disk.root, strike)
     return Trial(seed=streams.seed, what=str(strike), verdict=verdict, detail=detail)
+
+
+def _strike_outcome_after(operators: Operators, number: int, chance: np.random.Generator, spread: Spread) -> list[str]:
+    """Have what an operator comes to struck, or the next that comes to numbers; what it was is told in the list."""
+    told: list[str] = []
+
+    def strike(result: object) -> bool:
+        told.extend(filter(None, [strike_outcome(result, chance, spread)]))
+        return bool(told)
+
+    operators.after(number, strike)
+    return told
+
+
+def _judged(guarded: GuardedJob, end: End, seed: int, what: str, operators: Operators) -> Trial:
+    """Judge a job that is struck after one of the operators; a strike that did not fall did no good."""
+    trial = _judge(guarded, end, seed, what)
+    is_unstruck = trial.verdict is Verdict.HARMLESS and not operators.is_over
+    return replace(trial, verdict=Verdict.UNSTRUCK) if is_unstruck else trial
 
 
 def _judge(guarded: GuardedJob, end: End, seed: int, what: str) -> Trial:

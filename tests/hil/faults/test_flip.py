@@ -2,7 +2,7 @@
 
 import pytest
 
-from hil.faults.flip import BITS_MAX, Spread, draw_flip
+from hil.faults.flip import BITS_MAX, Flip, Spread, draw_flip
 from hil.streams import Streams
 
 
@@ -25,3 +25,16 @@ def test_the_bits_of_a_strike_lie_together_and_flip_back_when_struck_twice(sprea
 def test_every_octet_can_be_struck():
     struck = {draw_flip(Streams(seed).block("flip", 0), Spread.BIT, 5).masks[0][0] for seed in range(200)}
     assert struck == set(range(5))
+
+
+def test_a_strike_of_more_octets_than_there_are_is_refused_rather_than_laid_elsewhere():
+    octets = bytearray(4)
+    with pytest.raises(IndexError):
+        Flip(spread=Spread.BIT, masks=((5, 1),)).strike(memoryview(octets))
+    assert not any(octets)
+
+
+def test_within_fewer_octets_it_wraps_and_no_bit_flips_back():
+    octets = bytearray(4)
+    Flip(spread=Spread.LINE, masks=((1, 3), (5, 6), (7, 8))).within(4).strike(memoryview(octets))
+    assert list(octets) == [0, 7, 0, 8]

@@ -11,6 +11,7 @@ from flight.jobs.guard.guarded_job import GuardedJob
 from flight.jobs.guard.state_witness import StateWitness
 from flight.jobs.optimizer import AdamW
 from flight.jobs.recipe import load_recipe
+from flight.jobs.state import tensor_octets
 from flight.jobs.train import TrainJob
 from hil.faults.flip import Flip, Spread
 from hil.faults.instant import PRODUCTS, Operators, Profile
@@ -148,6 +149,53 @@ def test_what_flips_in_the_stretch_that_is_being_updated_is_not_covered_at_state
     # As the table in docs/guard.md says; where updates are done twice it is.
     struck, found, _ = strike_while_it_is_updated(Part.PLACE)
     assert (struck, found) == ([True], [])
+
+
+def test_a_strike_in_the_place_of_a_stretch_that_is_shorter_than_the_longest_wraps():
+    job = train(guarded(), 1)
+    stretches = job.job.optimizer._stretches
+    longest, shortest = (pick(stretches, key=lambda each: each.rows[1].nbytes) for pick in (max, min))
+    assert longest.rows[1].nbytes > shortest.rows[1].nbytes
+    before = bytes(tensor_octets(shortest.rows[1]))
+    job.job.optimizer.at_work = shortest
+    flip = Flip(spread=Spread.BIT, masks=((shortest.rows[1].nbytes + 2, 64),))
+    assert strike_memory(job, MemoryStrike(part=Part.PLACE, name="1", flip=flip))
+    after = bytes(tensor_octets(shortest.rows[1]))
+    assert [at for at, (old, new) in enumerate(zip(before, after, strict=True)) if old != new] == [2]
+
+
+def test_a_strike_of_another_part_that_lies_beyond_its_end_is_refused():
+    job = guarded()
+    flip = Flip(spread=Spread.BIT, masks=((1 << 30, 1),))
+    with pytest.raises(IndexError):
+        strike_memory(job, MemoryStrike(part=Part.NOISE, name="random/noise", flip=flip))
+
+
+def test_what_is_tried_again_takes_nothing_from_what_is_due_next():
+    happened = []
+    with Operators() as operators:
+        operators.after(1, lambda _: happened.append("first") or len(happened) > 1)
+        operators.after(2, lambda _: happened.append("second"))
+        for _ in range(3):
+            torch.ones(3)
+    assert happened == ["first", "second", "first"]
+    assert operators.is_over
+
+
+def test_a_strike_that_falls_after_the_last_operator_is_told_apart(clean):
+    late = Profile(durations_ns=(1,) * 10**7)
+    for parts in ([Part.WEIGHTS], [Part.ACTIVATIONS]):
+        trial = strike_part(guarded(), parts, end_of(clean), late, Streams(1))
+        assert trial.verdict is Verdict.UNSTRUCK
+
+
+def test_an_operator_that_comes_to_no_numbers_leaves_the_strike_to_the_next(clean):
+    # Of the first operators of a step some draw the batch, in whole numbers.
+    trials = [
+        strike_part(guarded("double"), [Part.ACTIVATIONS], end_of(clean), Profile(durations_ns=(1,) * 3), Streams(seed))
+        for seed in range(6)
+    ]
+    assert [trial for trial in trials if " of (" not in trial.what] == []
 
 
 def test_no_stretch_is_being_updated_but_during_an_update():

@@ -75,11 +75,13 @@ def test_a_loss_that_is_too_high_or_missing_is_seen(evidence, loss, count):
     assert len(failed(evidence)) == count
 
 
-def test_the_report_of_a_job_that_is_done_is_not_replaced_by_an_older_one_that_is_played_back(tmp_path):
+@pytest.mark.parametrize("latest", ["DONE", "RUNNING"])
+def test_the_latest_report_of_a_job_is_not_replaced_by_an_older_one_that_is_played_back(tmp_path, latest):
     evidence = Evidence(tmp_path / "log.jsonl")
-    for seconds, state in ((1, "STARTING"), (2, "FAILED"), (3, "RUNNING"), (4, "DONE"), (5, "STARTING")):
-        values = {"job_id": 1, "state": state, "step": seconds, "loss": None, "validation_loss": None}
+    heard = [(1, "STARTING", None), (2, "FAILED", None), (4, latest, None), (2, "FAILED", {"store": 1, "sequence": 9})]
+    for seconds, (tai_s, state, stored) in enumerate(heard, start=1):
+        values = {"job_id": 1, "state": state, "step": tai_s, "loss": None, "validation_loss": None}
         event = {"type": "ReportReceived", "name": "job_report", "time_ns": seconds * 10**9, "values": values}
-        evidence.note("station", event)
+        evidence.note("station", {**event, "tai_ns": tai_s * 10**9, "stored": stored})
     evidence.close()
-    assert (evidence.job_reports[1]["state"], evidence.job_reports[1]["step"]) == ("DONE", 4)
+    assert (evidence.job_reports[1]["state"], evidence.job_reports[1]["step"]) == (latest, 4)
