@@ -17,6 +17,7 @@ from rich.console import Console
 from ccsds.errors import MisuseError, StarloopError
 from ccsds.time import tai_ns_from_unix
 from ground.client import default_socket_path
+from ground.pass_plan import PASSES_MAX
 from hil.bridge.display import BridgeDisplay
 from hil.bridge.service import BridgeService, bridge_link
 from hil.orbit.pass_list import pass_list
@@ -306,6 +307,10 @@ def passes(scenario: str, begin: datetime | None, days: float, path: Path) -> No
             raise MisuseError(f"{scenario}: expected an [orbit] and [[stations]], found none")
         tai_s = tai_ns_from_unix(round(begin_unix_s * 1e9)) / 1e9
         outlook = outlook_of(loaded.orbit, loaded.stations, tai_s, days * 86_400)
+        if len(outlook.passes) > PASSES_MAX:
+            raise MisuseError(
+                f"--days: expected at most {PASSES_MAX} passes, as a station takes, found {len(outlook.passes)}"
+            )
         path.write_text(pass_list(outlook, begin_unix_s))
     except (MisuseError, OSError) as error:
         click.echo(f"hil: {error}", err=True)

@@ -20,8 +20,9 @@ NS_PER_S = 1_000_000_000
 INSTANTS = (*CONTACT_INSTANTS, *ORBIT_INSTANTS)
 """Whatever an almanac can hold; their order is part of the numbers on board."""
 
-# Numbers are of 16 bits and shared by eight kinds; the lowest orbit comes to a node 6,000 times in the longest mission.
-EVENTS_A_KIND = 8_000
+EVENTS_A_KIND_MAX = 8_000
+"""Numbers on board are of 16 bits and shared by eight kinds. The lowest orbit comes to a node 6,000 times in the
+longest mission; contacts over several stations can be more."""
 
 _WHEN = re.compile(rf"({'|'.join(INSTANTS)})(\d+)([+-].*)?")
 
@@ -32,8 +33,15 @@ def event_number(name: str, place: int) -> int:
     Args:
         name: One of `INSTANTS`.
         place: Its place among those of its name, the first of the mission being 1.
+
+    Raises:
+        MisuseError: There is no number for one so late.
     """
-    return INSTANTS.index(name) * EVENTS_A_KIND + place
+    if place > EVENTS_A_KIND_MAX:
+        raise MisuseError(
+            f"expected at most {name}{EVENTS_A_KIND_MAX}, as far as numbers go on board, found {name}{place}"
+        )
+    return INSTANTS.index(name) * EVENTS_A_KIND_MAX + place
 
 
 def is_instant(when: str) -> bool:
@@ -48,9 +56,16 @@ class Almanac:
         plan: When there is contact.
         outlook: The orbit, if there is one.
         tai_offset_ns: On-board TAI at mission time zero.
+        duration_s: Of the mission; what comes later is not in it. None if it has no end.
     """
 
-    def __init__(self, plan: ContactPlan, outlook: Outlook | None = None, tai_offset_ns: int = 0) -> None:
+    def __init__(
+        self,
+        plan: ContactPlan,
+        outlook: Outlook | None = None,
+        tai_offset_ns: int = 0,
+        duration_s: float | None = None,
+    ) -> None:
         self._tai_offset_ns = tai_offset_ns
         times: dict[str, list[int]] = {name: [] for name in INSTANTS}
         times["aos"] = [each.start_ns for each in plan.passes]
@@ -58,6 +73,9 @@ class Almanac:
         for change in sky_changes(outlook) if outlook is not None else ():
             if change.instant:
                 times[change.instant].append(change.time_ns)
+        if duration_s is not None:
+            end_ns = round(duration_s * NS_PER_S)
+            times = {name: [each for each in times_ns if each <= end_ns] for name, times_ns in times.items()}
         self.times_ns: Mapping[str, Sequence[int]] = times
         """When each comes, by name, in mission time and in order."""
 
@@ -89,7 +107,7 @@ class Almanac:
             when: Such a time, or an instant of `INSTANTS` by its place, such as ``eclipse_exit2+30s``.
 
         Raises:
-            MisuseError: There is no such instant in the mission.
+            MisuseError: There is no such instant in the mission, or no number for it.
         """
         match = _WHEN.fullmatch(when)
         if match is None:

@@ -135,7 +135,7 @@ class World:
         for root, files in zip(self.file_roots, (scenario.spacecraft.files, scenario.station.files), strict=True):
             lay_files(root, files, streams, corpora)
         self._plan = contact_plan(outlook, link.passes)
-        almanac = Almanac(self._plan, outlook, tai_offset_ns)
+        almanac = Almanac(self._plan, outlook, tai_offset_ns, scenario.duration_s)
         self.procedure = Procedure(scenario.procedure, self.send, self._before, self._put, almanac)
         self._has_contact = False
         self._is_over = False

@@ -26,7 +26,9 @@ def _table(outlook: Outlook, each: SitePass, begin_unix_s: float) -> str:
     times_s = np.linspace(span.start_s, span.end_s, max(2, int(span.duration_s / _LOOK_STEP_S) + 1))
     elevation_deg = float(np.max(each.site.look(outlook.satellite, times_s).elevation_deg))
     # A name is written as TOML has text in quotation marks, which is as JSON has it but for what cannot be printed.
-    name = "".join(f"\\u{ord(letter):04x}" if letter in '"\\' or letter < " " else letter for letter in each.site.name)
+    name = "".join(
+        f"\\u{ord(letter):04x}" if letter in '"\\\x7f' or letter < " " else letter for letter in each.site.name
+    )
     return (
         f'[[pass]]\nstation = "{name}"\nbegin = {_utc(begin_unix_s + span.start_s)}\n'
         f"end = {_utc(begin_unix_s + span.end_s)}\nelevation_deg = {elevation_deg:.1f}\n"

@@ -99,7 +99,7 @@ class Rig:
         self._stack.callback(recording.close)
         self.up, self.down = make_lines(scenario.link, profile, streams, outlook, recording)
         self._plan = contact_plan(outlook, scenario.link.passes)
-        almanac = Almanac(self._plan, outlook)
+        almanac = Almanac(self._plan, outlook, duration_s=scenario.duration_s)
         self.procedure = Procedure(scenario.procedure, self.send, self._before, self._put, almanac)
         self.now_ns = 0
         self._end_ns = _ns(scenario.duration_s)

@@ -6,12 +6,13 @@ the programs run on is the computer's. So the spacecraft is one whose array can 
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import msgspec
 
 from ccsds.time import tai_ns_from_unix
+from flight.sensors import Readings
 from hil.environment.activity import Activity
 from hil.environment.environment import Environment
 from hil.environment.sensors import EnvironmentSensors
@@ -40,6 +41,10 @@ _ANOMALIES_DEG = range(0, 360, 15)
 _SEEN_AT_S = 60.0
 
 
+NAMES = tuple(each.name for each in fields(Readings) if each.name != "taken_ns")
+"""Of what is measured, whether it is known at first or not."""
+
+
 class RealTimeSurroundings:
     """Surroundings of one spacecraft; their time begins with `outlook`'s.
 
@@ -56,11 +61,11 @@ class RealTimeSurroundings:
         self._sensors = EnvironmentSensors(self._environment, outlook.shadows)
         self._is_working = False
         self._worked_ns = 0
-        names = self._write()
+        self._write()
         self.sensors_path = folder / "sensors.toml"
         """What `flight --sensors` is told."""
         self.sensors_path.write_text(
-            "".join(f"[{name}]\npath = {msgspec.json.encode(str(folder / name)).decode()}\n" for name in names)
+            "".join(f"[{name}]\npath = {msgspec.json.encode(str(folder / name)).decode()}\n" for name in NAMES)
         )
 
     def work(self, is_working: bool, now_ns: int) -> None:
@@ -86,15 +91,17 @@ class RealTimeSurroundings:
             self._activity.work(self._worked_ns, now_ns)
         self._worked_ns = now_ns
 
-    def _write(self) -> list[str]:
-        """Write each reading into its file, which always holds one whole number; give the names of all."""
-        readings = {name: value for name, value in asdict(self._sensors.read(0)).items() if name != "taken_ns"}
-        known = {name: value for name, value in readings.items() if value is not None}
-        for name, value in known.items():
+    def _write(self) -> None:
+        """Write each reading into its file, which always holds one whole number; one that is not known has no file."""
+        readings = asdict(self._sensors.read(0))
+        for name in NAMES:
+            value = readings[name]
+            if value is None:
+                (self._folder / name).unlink(missing_ok=True)
+                continue
             unfinished = self._folder / f"{name}.unfinished"
             unfinished.write_text(f"{value:.9g}")
             unfinished.replace(self._folder / name)
-        return list(known)
 
 
 def outlook_from(unix_ns: int, sites: Sequence[str] = SITES) -> Outlook:

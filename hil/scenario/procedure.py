@@ -1,5 +1,6 @@
 """What the ground does, step by step."""
 
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -7,7 +8,7 @@ from msgspec import Meta
 
 from ccsds.errors import MisuseError
 from ground.schedule_request import parse_time
-from hil.almanac import NS_PER_S, Almanac
+from hil.almanac import NS_PER_S, Almanac, event_number
 from hil.scenario.table import Label, Seconds, Table
 from mission.definition import DICTIONARY
 from mission.dictionary import Command
@@ -145,12 +146,12 @@ def check_instants(procedure: list[StepTable], almanac: Almanac) -> None:
     Raises:
         MisuseError: Naming the key, what was expected and what was found.
     """
+    waits: Counter[str] = Counter()
     for number, step in enumerate(procedure):
         key = f"procedure[{number}]"
-        if step.wait_for_instant is not None and not almanac.times_ns[step.wait_for_instant]:
-            raise MisuseError(
-                f"{key}.wait_for_instant: expected one that the mission has, found {step.wait_for_instant}"
-            )
+        if step.wait_for_instant is not None:
+            waits[step.wait_for_instant] += 1
+            _check_wait(step.wait_for_instant, waits[step.wait_for_instant], almanac, f"{key}.wait_for_instant")
         if step.send_orbit_events is not None:
             _check_orbit_events(step.send_orbit_events, almanac, f"{key}.send_orbit_events")
         if step.release is not None:
@@ -160,10 +161,23 @@ def check_instants(procedure: list[StepTable], almanac: Almanac) -> None:
                 raise MisuseError(f"{key}.release: {error}") from None
 
 
+def _check_wait(name: str, waits: int, almanac: Almanac, key: str) -> None:
+    # One that is there as the mission begins has come, and each wait takes the next.
+    count = sum(time_ns > 0 for time_ns in almanac.times_ns[name])
+    if not count:
+        raise MisuseError(f"{key}: expected one that the mission has, found {name}")
+    if waits > count:
+        raise MisuseError(f"{key}: expected at most {count} waits for {name}, as often as it comes, found one more")
+
+
 def _check_orbit_events(table: OrbitEventsTable, almanac: Almanac, key: str) -> None:
     for name in table.events:
         if not almanac.times_ns[name]:
             raise MisuseError(f"{key}.events: expected events that the mission has, found {name}")
+        try:
+            event_number(name, len(almanac.times_ns[name]))
+        except MisuseError as error:
+            raise MisuseError(f"{key}.events: {error}") from None
     count = almanac.densest(table.events, round(table.ahead_s * NS_PER_S))
     if count > INSERTED_MAX:
         raise MisuseError(

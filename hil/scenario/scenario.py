@@ -147,7 +147,7 @@ def _check(scenario: Scenario) -> None:
     passes_s = [each.start_ns / NS_PER_S for each in plan.passes]
     check_faults(scenario.faults, duration_s=scenario.duration_s, passes_s=passes_s, has_orbit=outlook is not None)
     check_procedure(scenario.procedure, scenario.duration_s)
-    check_instants(scenario.procedure, Almanac(plan, outlook))
+    check_instants(scenario.procedure, Almanac(plan, outlook, duration_s=scenario.duration_s))
     check_attacker(scenario.attacker, scenario.duration_s)
     check_goals(scenario.expect.goals, scenario.duration_s)
     _check_dropouts(scenario)

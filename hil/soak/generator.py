@@ -23,7 +23,7 @@ NS_PER_S = 1_000_000_000
 # How long a mission may go on once it is quiet: a backlog over the thinnest link, with retries and back-offs.
 QUIET_S_MAX = 6_000.0
 
-# The same over an orbit, where contact is a few minutes of an hour or more.
+# The same over an orbit, where contact is a few minutes at a time and then none for up to 8.2 hours.
 QUIET_IN_ORBIT_S_MAX = 43_200.0
 # Of the missions that much are flown in an orbit.
 ORBIT_SHARE = 0.25
@@ -137,7 +137,10 @@ def _link(chance: np.random.Generator) -> tuple[dict[str, Any], float]:
 def _sky(chance: np.random.Generator) -> dict[str, Any]:
     """Give orbit, stations and environment, and when the mission becomes quiet; nothing for a mission without an orbit.
 
-    The polar stations see every orbit. The device is an edge module, which the array feeds outside of eclipses alone.
+    Not every orbit comes within sight of a station. The longest gap between contacts, in hours, over svalbard_78 and
+    over inuvik_68: starcloud_325 7.6 and 2.9, sso_500 6.3 and 1.5, dawn_dusk_650 1.6 and 8.2.
+
+    The device is an edge module, which the array feeds outside of eclipses alone.
     """
     if chance.random() >= ORBIT_SHARE:
         return {}

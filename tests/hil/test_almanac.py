@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ccsds.errors import MisuseError
-from hil.almanac import EVENTS_A_KIND, INSTANTS, Almanac, event_number, is_instant
+from hil.almanac import EVENTS_A_KIND_MAX, INSTANTS, Almanac, event_number, is_instant
 from hil.faults.instants import CONTACT_INSTANTS, ORBIT_INSTANTS
 from hil.link.contact_plan import ContactPlan, Pass
 from hil.scenario.scenario import parse_scenario
@@ -37,7 +37,7 @@ def fly(folder, procedure):
 
 def test_numbers_of_kinds_are_apart_and_fit_their_field():
     assert INSTANTS == (*CONTACT_INSTANTS, *ORBIT_INSTANTS)
-    numbers = [event_number(name, place) for name in INSTANTS for place in (1, EVENTS_A_KIND)]
+    numbers = [event_number(name, place) for name in INSTANTS for place in (1, EVENTS_A_KIND_MAX)]
     assert numbers == sorted(numbers) and len(set(numbers)) == len(numbers)
     assert 1 <= numbers[0] and numbers[-1] < 1 << 16
 
@@ -156,3 +156,37 @@ def test_steps_that_hang_on_no_instant_get_one_line(text, message):
 def test_without_contact_that_comes_and_goes_nobody_waits_for_it():
     with pytest.raises(MisuseError, match="wait_for_instant: expected one that the mission has, found aos"):
         parse_scenario('name = "x"\nprocedure = [{ wait_for_instant = "aos" }]', "x")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        f'command = "test.connection"\nrelease = "aos{EVENTS_A_KIND_MAX + 1}"',
+        'send_orbit_events = { events = ["aos"], ahead_s = 1000 }',
+    ],
+)
+def test_an_event_beyond_the_numbers_of_its_kind_is_refused_rather_than_taken_for_another(step):
+    passes = f"[[link.passes]]\nat_s = 10\nduration_s = 5\nevery_s = 100\ncount = {EVENTS_A_KIND_MAX + 1}\n"
+    text = f'name = "x"\nduration_s = {100 * (EVENTS_A_KIND_MAX + 2)}\n{passes}{STEP}{step}'
+    with pytest.raises(MisuseError, match=f"expected at most aos{EVENTS_A_KIND_MAX}, as far as numbers go on board"):
+        parse_scenario(text, "x")
+    with pytest.raises(MisuseError):
+        event_number("aos", EVENTS_A_KIND_MAX + 1)
+
+
+def test_what_comes_after_the_end_of_a_mission_is_not_in_it():
+    plan = ContactPlan([Pass(10 * NS_PER_S, 20 * NS_PER_S), Pass(90 * NS_PER_S, 120 * NS_PER_S)])
+    almanac = Almanac(plan, duration_s=100)
+    assert [len(almanac.times_ns[name]) for name in ("aos", "los")] == [2, 1]
+    assert almanac.next_ns("los", 20 * NS_PER_S) is None
+
+
+@pytest.mark.parametrize(("begin_s", "waits", "is_fit"), [(10, 1, True), (10, 2, False), (0, 1, False)])
+def test_nobody_waits_for_an_instant_more_often_than_it_comes(begin_s, waits, is_fit):
+    text = f'name = "x"\nduration_s = 100\n[[link.passes]]\nat_s = {begin_s}\nduration_s = 5\n'
+    text += '[[procedure]]\nwait_for_instant = "aos"\n' * waits
+    if is_fit:
+        parse_scenario(text, "x")
+        return
+    with pytest.raises(MisuseError, match=rf"procedure\[{waits - 1}\]\.wait_for_instant: expected"):
+        parse_scenario(text, "x")

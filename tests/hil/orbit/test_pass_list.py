@@ -8,6 +8,8 @@ from click.testing import CliRunner
 
 from ground.pass_plan import read_pass_plan
 from hil.__main__ import main
+from hil.orbit.pass_list import pass_list
+from hil.scenario.orbit import OrbitTable, SiteTable, outlook_of
 from hil.scenario.scenario import load_scenario
 
 BEGIN = "2027-03-01T12:00"
@@ -61,3 +63,20 @@ def test_what_has_no_passes_is_refused_and_nothing_is_written(tmp_path, argument
     assert done.exit_code == 2
     assert re.search(reason, done.output), done.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_more_passes_than_a_station_takes_are_refused_and_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("hil.__main__.PASSES_MAX", 3)
+    done = passes("starcloud", "--begin", BEGIN, "--days", "1", "--out", str(tmp_path / "passes.toml"))
+    assert done.exit_code == 2
+    assert re.search(r"--days: expected at most 3 passes, as a station takes, found \d+", done.output), done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_station_may_have_any_name(tmp_path):
+    path = tmp_path / "passes.toml"
+    name = 'a"b\\c\x7f\u00e4'
+    site = SiteTable(name=name, latitude_deg=78.0, longitude_deg=15.0)
+    outlook = outlook_of(OrbitTable(name="sso_500"), [site], BEGIN_UNIX_S + 378_691_237, 86_400)
+    path.write_text(pass_list(outlook, BEGIN_UNIX_S))
+    assert {each.station for each in read_pass_plan(path).passes} == {name}

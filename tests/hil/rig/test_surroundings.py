@@ -1,8 +1,12 @@
 """Power and heat in real time: the flight software reads, as sensors of a board, what the orbit and the work make."""
 
+from dataclasses import asdict, fields, replace
+
 import pytest
 
 from flight.board.mapping import read_mapping
+from flight.board.sensors import BoardSensors
+from flight.sensors import Readings
 from hil.orbit.pass_list import pass_list
 from hil.rig.surroundings import SITES, TABLE, RealTimeSurroundings, outlook_from
 
@@ -16,7 +20,8 @@ def outlook():
 
 
 def read(surroundings):
-    return {probe.field: probe.read() for probe in read_mapping(surroundings.sensors_path)}
+    readings = asdict(BoardSensors(read_mapping(surroundings.sensors_path)).read(0))
+    return {name: value for name, value in readings.items() if value is not None}
 
 
 def test_the_flight_software_reads_every_sensor_from_the_start(outlook, tmp_path):
@@ -25,6 +30,35 @@ def test_the_flight_software_reads_every_sensor_from_the_start(outlook, tmp_path
     assert values["battery_capacity_j"] == TABLE.battery.capacity_wh * 3_600
     assert values["bus_load_w"] == TABLE.loads.bus_w + TABLE.loads.device_off_w
     assert {"solar_w", "device_w", "device_c", "radiator_c", "battery_c", "eclipse_in_s", "eclipse_s"} <= values.keys()
+
+
+def test_every_reading_has_a_sensor_also_one_that_is_not_known_at_first(outlook, tmp_path):
+    surroundings = RealTimeSurroundings(outlook, tmp_path)
+    named = {probe.field for probe in read_mapping(surroundings.sensors_path)}
+    assert named == {each.name for each in fields(Readings)} - {"taken_ns"}
+    known = {name for name, value in asdict(surroundings._sensors.read(0)).items() if value is not None}
+    assert set(read(surroundings)) | {"taken_ns"} == known
+
+
+def test_what_is_known_no_more_is_read_no_more(outlook, tmp_path):
+    surroundings = RealTimeSurroundings(outlook, tmp_path)
+    assert "eclipse_in_s" in read(surroundings)
+    surroundings._sensors = UnknownSky(surroundings._sensors)
+    surroundings.advance(60 * SECOND)
+    assert "eclipse_in_s" not in read(surroundings)
+    assert "battery_charge" in read(surroundings)
+
+
+class UnknownSky:
+    """Sensors as they are when no eclipse is reckoned ahead any more."""
+
+    def __init__(self, sensors):
+        self._sensors = sensors
+        self.now_ns = 0
+
+    def read(self, now_ns):
+        self._sensors.now_ns = self.now_ns
+        return replace(self._sensors.read(now_ns), eclipse_in_s=None, eclipse_s=None)
 
 
 def test_work_draws_power_and_warms_the_device_and_the_end_of_it_lets_it_cool(outlook, tmp_path):
