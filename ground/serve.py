@@ -159,6 +159,8 @@ class StationService:
             outbox.clear(self.files.root, kept=[each["source_name"] for each in self.station.transfers()])
             self._audit = Audit.open(config.audit_path)
             try:
+                if config.retention is not None:
+                    self._retain_told(config.retention)
                 doors = Doors(self._application(), config.socket_path, config.web, self._say)
                 doors.open()
                 try:
@@ -236,15 +238,18 @@ class StationService:
 
     async def _retain_regularly(self, rule: Rule) -> None:
         while True:
-            try:
-                removed = self.retain(rule)
-            except sqlite3.Error as error:
-                self._broadcast([self._archive_failed(error)])
-            else:
-                if any(removed.values()):
-                    told = ", ".join(f"{count} {kind}" for kind, count in removed.items())
-                    self._say(f"archive: {told} removed, as --keep-... says")
             await asyncio.sleep(RETAIN_INTERVAL_S)
+            self._retain_told(rule)
+
+    def _retain_told(self, rule: Rule) -> None:
+        try:
+            removed = self.retain(rule)
+        except sqlite3.Error as error:
+            self._broadcast([self._archive_failed(error)])
+            return
+        if any(removed.values()):
+            told = ", ".join(f"{count} {kind}" for kind, count in removed.items())
+            self._say(f"archive: {told} removed, as --keep-... says")
 
     def _open_archive(self) -> Archive:
         """Open the archive; one that is damaged is set aside, and a fresh one made.
@@ -287,12 +292,17 @@ class StationService:
         return True
 
     def retain(self, rule: Rule) -> dict[str, int]:
-        """Remove from the archive what a rule does not keep.
+        """Remove from the archive what a rule does not keep; if it turns out to be damaged, a fresh one is begun.
 
         Raises:
             sqlite3.Error: The disk failed.
         """
-        return self._archive.retain(rule, time.time_ns())
+        try:
+            return self._archive.retain(rule, time.time_ns())
+        except sqlite3.Error as error:
+            if not self._mend(error):
+                raise
+            return self._archive.retain(rule, time.time_ns())
 
     def load_rules(self) -> None:
         """Read the file of rules, and watch by it from now on; alarms stand where they stood.

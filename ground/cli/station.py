@@ -109,10 +109,14 @@ _UNINTERESTING = frozenset({"FrameReceived", "ReportReceived", "HousekeepingRece
     show_default="what commands and their acceptance tell",
     help="Microseconds that a signal takes one way, for the correlation of the clocks.",
 )
-@click.option("--keep-frames", help="Each hour, remove raw frames that came longer ago: 30d.")
-@click.option("--keep-events", help="Each hour, remove events that came longer ago.")
-@click.option("--keep-telemetry", help="Each hour, remove reports made longer ago: 5y. Plots of them stay.")
-@click.option("--keep-size", help="Each hour, remove the oldest frames, then reports, of what is more: 20GB.")
+@click.option("--keep-frames", help="At start and each hour, remove raw frames that came longer ago: 30d.")
+@click.option("--keep-events", help="At start and each hour, remove events that came longer ago.")
+@click.option(
+    "--keep-telemetry", help="At start and each hour, remove reports made longer ago: 5y. Plots of them stay."
+)
+@click.option(
+    "--keep-size", help="At start and each hour, remove the oldest frames, then reports, of what is more: 20GB."
+)
 @click.option("--insecure", is_flag=True, help="Believe every frame. For a bench, never for a radio.")
 @click.option(
     "--socket",

@@ -114,7 +114,31 @@ class TestInService:
         served.call(lambda: served.service._archive.record([old], time.time_ns() - 3 * DAY_S * NS_PER_S))
         until(lambda: sum("removed" in line for line in served.lines) >= 2)
         assert old_frames() == 0
-        assert any(line.startswith("archive: 2 frames, 0 events, 0 reports removed") for line in served.lines)
+        first = next(n for n, line in enumerate(served.lines) if line.startswith("archive: 2 frames, 0 events, 0 repo"))
+        # Nobody who comes in waits for what years have left.
+        assert first < next(n for n, line in enumerate(served.lines) if " serves " in line)
+
+    class TestOfADamagedArchive:
+        @pytest.fixture
+        def config(self, config):
+            """Damage what nobody but retention looks at here."""
+            with contextlib.closing(sqlite3.connect(config.archive_path)) as connection:
+                (page,) = connection.execute(
+                    "SELECT rootpage FROM sqlite_master WHERE name = 'blocks_by_chunk'"
+                ).fetchone()
+                (size,) = connection.execute("PRAGMA page_size").fetchone()
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with config.archive_path.open("r+b") as file:
+                file.seek((page - 1) * size)
+                file.write(b"\xff" * size)
+            return replace(config, retention=Rule(telemetry_s=DAY_S))
+
+        def test_it_is_set_aside_and_the_station_goes_on_in_a_fresh_one(self, served, client):
+            aside = served.config.archive_path.with_name("archive.sqlite.damaged-1")
+            assert aside.exists()
+            assert any(f"set aside as {aside.name}, a fresh one is begun" in line for line in served.lines)
+            assert client.wait(client.send("test.connection"), 60)["stage"] == "COMPLETED"
+            assert client.state()["archive_trouble"] == ""
 
 
 def until(holds):
