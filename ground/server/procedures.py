@@ -59,14 +59,6 @@ class Run:
     lines: list[dict[str, Any]] = field(default_factory=list)
 
 
-def _hear_interrupts() -> None:
-    """Let a procedure be interrupted.
-
-    A station that a shell started in the background ignores interrupts, and hands that on to what it starts.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 class Procedures:
     """The procedures of one station.
 
@@ -162,7 +154,6 @@ class Procedures:
                 stderr=asyncio.subprocess.PIPE,
                 limit=LINE_OCTETS_MAX,
                 env={**os.environ, TOKEN_VARIABLE: token},
-                preexec_fn=_hear_interrupts,
             )  # fmt: skip
             self._processes[run.run_id] = process
             assert process.stdout is not None and process.stderr is not None

@@ -1,11 +1,16 @@
 """Procedures that a station runs for somebody: in a process of their own, with that person's powers."""
 
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
+import httpx
 import pytest
 
 TIMEOUT_S = 60
 POLL = "/api/procedures/runs"
+ENDLESS = "def run(sc):\n    sc.say('begun')\n    sc.wait_for(lambda: False, what='nothing')\n"
 
 
 @pytest.fixture
@@ -16,9 +21,7 @@ def config(config, tmp_path):
         "def run(sc, times: int = 1):\n    sc.test.connection()\n    print('by hand')\n"
     )
     (directory / "broken.py").write_text("def run(sc):\n    return 1 / 0\n")
-    (directory / "endless.py").write_text(
-        "def run(sc):\n    sc.say('begun')\n    sc.wait_for(lambda: False, what='nothing')\n"
-    )
+    (directory / "endless.py").write_text(ENDLESS)
     return replace(config, procedures_path=directory)
 
 
@@ -50,6 +53,38 @@ def test_one_that_breaks_or_does_not_end_leaves_the_station_as_it_was(served, ht
     assert ended(http, endless)["verdict"] == "STOPPED"
     assert http.post(f"{POLL}/{endless}/stop").status_code == 400
     assert http.get("/api/state").status_code == 200
+
+
+def ignore_interrupts():
+    """As a shell has it that starts a station in the background of a script."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def test_a_station_that_was_started_with_interrupts_ignored_can_stop_its_procedures(tmp_path):
+    (tmp_path / "endless.py").write_text(ENDLESS)
+    command = [sys.executable, "-m", "ground", "serve", "--link", f"pty:{tmp_path / 'line'}", "--insecure"]
+    command += [
+        "--archive",
+        tmp_path / "a.sqlite",
+        "--socket",
+        tmp_path / "s",
+        "--web",
+        "none",
+        "--procedures",
+        tmp_path,
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=ignore_interrupts) as station:
+        try:
+            assert any("socket" in line for line in station.stderr)
+            with httpx.Client(
+                transport=httpx.HTTPTransport(uds=str(tmp_path / "s")), base_url="http://station"
+            ) as http:
+                run_id = http.post(POLL, json={"name": "endless.py"}).json()["run_id"]
+                ended(http, run_id, kinds=1)
+                assert http.post(f"{POLL}/{run_id}/stop").status_code == 204
+                assert ended(http, run_id)["verdict"] == "STOPPED"
+        finally:
+            station.terminate()
 
 
 def test_names_that_are_no_procedure_are_refused(http):
