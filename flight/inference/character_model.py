@@ -20,11 +20,11 @@ from flight.inference.messages import Begin
 from flight.inference.model_files import read_card
 from flight.inference.sliding_swift import SlidingSwift
 from flight.jobs.model import GPT, Shape
-from flight.jobs.ngram_counts import TEXT, NgramCounts
+from flight.jobs.ngram_counts import NgramCounts
 from flight.jobs.recipe import Recipe, load_recipe
 from flight.jobs.state import weights_sha256
 from flight.jobs.swift_model import SwiftModel
-from flight.jobs.swift_recipe import SwiftRecipe
+from flight.jobs.swift_recipe import COUNTED_TEXT, SwiftRecipe
 
 
 class Window(Protocol):
@@ -123,7 +123,7 @@ def load_character_model(disk: Disk, path: str) -> CharacterModel:
         weights = safetensors.torch.load(disk.read(path))
     except safetensors.SafetensorError as error:
         raise MalformedError(f"{path}: expected a safetensors file, found {error}") from None
-    text_M = weights.pop(TEXT, None)
+    text_M = weights.pop(COUNTED_TEXT, None)
     found = weights_sha256(weights)
     if found != card.weights_sha256:
         raise MalformedError(f"{path}: expected weights with SHA-256 {card.weights_sha256[:16]}, found {found[:16]}")
@@ -146,10 +146,10 @@ def _swift(
     if recipe.counts is None:
         return model
     if text_M is None or text_M.dim() != 1 or len(text_M) < 2 or text_M.is_floating_point():
-        raise MisuseError(f"{path}: expected the tokens of its training text, {TEXT}, found none")
+        raise MisuseError(f"{path}: expected the tokens of its training text, {COUNTED_TEXT}, found none")
     if not 0 <= int(text_M.min()) <= int(text_M.max()) < shape.vocabulary:
         raise MalformedError(f"{path}: expected a text of {shape.vocabulary} tokens, found one with others")
-    found = weights_sha256({TEXT: text_M})
+    found = weights_sha256({COUNTED_TEXT: text_M})
     if found != text_sha256:
         raise MalformedError(f"{path}: expected a training text with SHA-256 {text_sha256[:16]}, found {found[:16]}")
     model.counts = NgramCounts(text_M, shape.vocabulary, recipe.counts)

@@ -22,16 +22,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name that everyone who reads torch code expects
 
-from flight.jobs.swift_recipe import CountsRecipe
+from flight.jobs.swift_recipe import COUNTS_KEPT_MAX, CountsRecipe
 
 # One less than an integer has without its sign, so that the code after the last one is one too.
-_CODE_BITS = 62
-
-# Short contexts are few and have most of the text behind them: their chances are kept, 32 MiB a length at most.
-_TABLE_ELEMENTS_MAX = 1 << 23
-
-TEXT = "counts.text"
-"""What the text is called among the tensors of a model."""
+_CODE_BITS_MAX = 62
 
 
 class NgramCounts:
@@ -48,7 +42,7 @@ class NgramCounts:
         self._vocabulary = vocabulary
         # Two more digits: for what came before the text, and before a window. They are never the same context.
         self._before_text, self._before_window, self._base = vocabulary, vocabulary + 1, vocabulary + 2
-        self._longest = min(recipe.order_max - 1, int(_CODE_BITS / math.log2(self._base)))
+        self._longest = min(recipe.order_max - 1, int(_CODE_BITS_MAX / math.log2(self._base)))
         codes_M = self._codes(tokens_M[:-1].long().unsqueeze(0), self._before_text)
         self._codes_M, order_M = torch.sort(codes_M)
         self._next_M = tokens_M[1:].long()[order_M]
@@ -96,11 +90,13 @@ class NgramCounts:
         return chances_NV
 
     def _short_tables(self) -> list[tuple[Tensor, Tensor]]:
-        """Give all contexts, sorted, and the chances after them, (U, V), for each length of which they are few."""
+        """Give all contexts, sorted, and the chances after them, (U, V), for the lengths of which they are few."""
         tables: list[tuple[Tensor, Tensor]] = []
+        left = COUNTS_KEPT_MAX
         for length in range(1, self._longest + 1):
             contexts_U = torch.unique_consecutive(self._codes_M // self._unit(length))
-            if len(contexts_U) * self._vocabulary > _TABLE_ELEMENTS_MAX:
+            left -= len(contexts_U) * self._vocabulary
+            if left < 0:
                 break
             if tables:
                 place_U, _ = _find(tables[-1][0], contexts_U // self._base)
@@ -120,7 +116,7 @@ class NgramCounts:
         padded = F.pad(tokens_BT, (self._longest - 1, 0), value=before)
         codes_BT = torch.zeros_like(tokens_BT)
         for start in range(self._longest - 1, -1, -1):
-            codes_BT = codes_BT * self._base + padded[:, start : start + T]
+            codes_BT.mul_(self._base).add_(padded[:, start : start + T])
         return codes_BT.flatten()
 
     def _counts(self, contexts_U: Tensor, unit: int) -> Tensor:
@@ -140,8 +136,9 @@ class NgramCounts:
         total_N1 = counts_NV.sum(1, keepdim=True)
         kinds_N1 = (counts_NV > 0).sum(1, keepdim=True)
         left_N1 = self._recipe.discount * kinds_N1 + self._recipe.prior
-        counted_NV = (counts_NV - self._recipe.discount).clamp_(min=0)
-        return (counted_NV + left_N1 * shorter_NV) / (total_N1 + self._recipe.prior)
+        # In place: all contexts of a length are smoothed at once, and this is most of what making the counts takes.
+        counted_NV = counts_NV.sub_(self._recipe.discount).clamp_(min=0)
+        return counted_NV.add_(left_N1 * shorter_NV).div_(total_N1 + self._recipe.prior)
 
 
 def _find(sorted_U: Tensor, wanted_N: Tensor) -> tuple[Tensor, Tensor]:

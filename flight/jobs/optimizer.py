@@ -102,7 +102,10 @@ class AdamW:
     rows: RowRms | None = None
     """What trains the rows of a table, if the model has one."""
     at_work: "Stretch | None" = None
-    """The stretch that is being updated where it lies, from when it is verified until it is noted; else None."""
+    """The stretch that is being updated where it lies, from when it is verified until it is noted; else None.
+
+    For whoever strikes memory on trial (`hil.faults.place`): what lies there is neither verified again nor noted yet.
+    """
 
     def __init__(self, model: nn.Module, training: TrainingRecipe) -> None:
         self.blocks = self._lay_out(model)

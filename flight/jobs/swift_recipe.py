@@ -17,6 +17,12 @@ NGRAM_ORDER_MAX = 8
 # Beyond this hardly any context was seen twice.
 COUNTS_ORDER_MAX = 32
 
+# Chances of short contexts are kept: 32 MiB of them.
+COUNTS_KEPT_MAX = 1 << 23
+
+COUNTED_TEXT = "counts.text"
+"""What the text that is counted is called among the tensors of a model."""
+
 # 16-bit token ids hold every vocabulary that a small model can learn.
 VOCABULARY_MAX = 65_536
 

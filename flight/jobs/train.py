@@ -23,14 +23,14 @@ from flight.jobs.block_order import ORDER_KEY_OCTETS, BlockOrder
 from flight.jobs.dataset import Dataset
 from flight.jobs.model import GPT, Shape
 from flight.jobs.muon import Muon
-from flight.jobs.ngram_counts import TEXT, NgramCounts
+from flight.jobs.ngram_counts import NgramCounts
 from flight.jobs.optimizer import AdamW, Witness
 from flight.jobs.recipe import SAMPLE_CHARACTERS_MAX, ExecutionRecipe, Recipe
 from flight.jobs.row_rms import MEAN_SQUARE, NAME
 from flight.jobs.schedule import learning_rate
 from flight.jobs.state import State, tensor_octets, weights_sha256
 from flight.jobs.swift_model import SwiftModel
-from flight.jobs.swift_recipe import Order
+from flight.jobs.swift_recipe import COUNTED_TEXT, Order
 
 # Enough windows to keep the matrix units busy, few enough that a layer's activations stay in a core's cache.
 EVALUATION_TOKENS_MAX = 2_048
@@ -299,7 +299,7 @@ class TrainJob:
         """Give by name what the model predicts by beside its weights: the training text, if it is counted."""
         if self.recipe.counts is None:
             return {}
-        return {TEXT: self.train_tokens.to(torch.uint8 if len(self.vocabulary) <= 256 else torch.int32)}
+        return {COUNTED_TEXT: self.train_tokens.to(torch.uint8 if len(self.vocabulary) <= 256 else torch.int32)}
 
     def weights_sha256(self) -> str:
         """Digest the weights (see `flight.jobs.state.weights_sha256`)."""

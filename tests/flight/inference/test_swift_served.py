@@ -1,6 +1,8 @@
 """Models of swift are served as those of nanogpt are: what they predict is what the job would, watched and refused."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import safetensors.torch
@@ -8,10 +10,12 @@ import torch
 
 from ccsds.errors import MalformedError, MisuseError
 from flight.inference.character_model import load_character_model
+from flight.inference.model_files import look_at
 from flight.jobs.manifest import Identity
 from flight.jobs.model_file import save_model
-from flight.jobs.ngram_counts import TEXT as COUNTED
 from flight.jobs.recipe import load_recipe
+from flight.jobs.state import weights_sha256
+from flight.jobs.swift_recipe import COUNTED_TEXT
 from flight.jobs.train import TrainJob
 
 from .conftest import TEXT, Table
@@ -55,13 +59,14 @@ def predicted(job, tokens):
         return job.model(torch.tensor([tokens[-CONTEXT:]]))[0, -1]
 
 
-def rewrite(disk, path, change):
-    """Write a model file again with other tensors and the same card."""
+def rewrite(disk, path, change, **said):
+    """Write a model file again with other tensors, and the same card but for what is said of it."""
     data = disk.read(path)
     card = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
     tensors = safetensors.torch.load(data)
     change(tensors)
     disk.remove(path)
+    card["starloop"] = json.dumps(json.loads(card["starloop"]) | said)
     disk.append(path, safetensors.torch.save(tensors, metadata=card))
 
 
@@ -106,11 +111,15 @@ def test_what_strikes_it_in_memory_is_found_and_the_reply_is_that_of_a_sound_one
 @pytest.mark.parametrize(
     ("change", "error", "complaint"),
     [
-        (lambda tensors: tensors.pop(COUNTED), MisuseError, "expected the tokens of its training text"),
-        (lambda tensors: tensors[COUNTED].fill_(200), MalformedError, "expected a text of .* tokens, found one with"),
+        (lambda tensors: tensors.pop(COUNTED_TEXT), MisuseError, "expected the tokens of its training text"),
+        (
+            lambda tensors: tensors[COUNTED_TEXT].fill_(200),
+            MalformedError,
+            "expected a text of .* tokens, found one with",
+        ),
         (lambda tensors: tensors["head.weight"].fill_(1.0), MalformedError, "expected weights with SHA-256"),
-        (lambda tensors: tensors.update({COUNTED: tensors[COUNTED].float()}), MisuseError, "training text"),
-        (lambda tensors: tensors[COUNTED][7:8].fill_(0), MalformedError, "expected a training text with SHA-256"),
+        (lambda tensors: tensors.update({COUNTED_TEXT: tensors[COUNTED_TEXT].float()}), MisuseError, "tokens of"),
+        (lambda tensors: tensors[COUNTED_TEXT][7:8].fill_(0), MalformedError, "expected a training text with SHA-256"),
     ],
 )
 def test_a_file_that_is_not_whole_is_refused(disk, jobs, change, error, complaint):
@@ -130,3 +139,33 @@ def test_weights_of_another_recipe_are_refused(disk, jobs):
         job.recipe = other
     with pytest.raises(MisuseError, match="expected the weights of its recipe"):
         load_character_model(disk, path)
+
+
+MEASURE = """
+import re, sys, torch
+from pathlib import Path
+from flight.disk import RealDisk
+from flight.inference.character_model import load_character_model
+from flight.jobs.ngram_counts import NgramCounts
+torch.set_num_threads(1)
+most_kb = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text()).group(1))
+disk = RealDisk(sys.argv[1])
+load_character_model(disk, "jobs/3/model.safetensors").read([0])
+before = most_kb()
+model = load_character_model(disk, "jobs/4/model.safetensors")
+model.begin()
+model.read([1, 2, 3])
+print(1024 * (most_kb() - before))
+"""
+
+
+@pytest.mark.parametrize(("letters", "length"), [(2, 300_000), (21, 300_000), (21, 1_500_000)])
+def test_what_a_counted_text_takes_of_memory_is_reckoned_with_before_it_is_loaded(disk, jobs, letters, length):
+    path, chance = save(disk, jobs["swift-ngram"], PATHS["swift-ngram"]), torch.Generator().manual_seed(4)
+    save(disk, jobs["swift"], PATHS["swift"])
+    text = {COUNTED_TEXT: torch.randint(0, letters, (length,), generator=chance).to(torch.uint8)}
+    rewrite(disk, path, lambda tensors: tensors.update(text), beside_sha256=weights_sha256(text))
+    command = [sys.executable, "-c", MEASURE, str(disk.root)]
+    took = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    reckoned = look_at(disk, path).memory_octets
+    assert 0.3 * reckoned < took < reckoned

@@ -67,7 +67,7 @@ def test_chances_are_those_counted_by_hand_from_the_window_alone(tokens, windows
 @pytest.mark.parametrize("elements", [0, 4 * VOCABULARY, 16 * VOCABULARY])
 def test_what_is_kept_of_short_contexts_changes_nothing(tokens, windows, monkeypatch, elements):
     kept = NgramCounts(tokens, VOCABULARY, RECIPE)
-    monkeypatch.setattr(ngram_counts, "_TABLE_ELEMENTS_MAX", elements)
+    monkeypatch.setattr(ngram_counts, "COUNTS_KEPT_MAX", elements)
     less = NgramCounts(tokens, VOCABULARY, RECIPE)
     assert len(less.tensors()) < len(kept.tensors())
     assert torch.equal(less.chances(windows), kept.chances(windows))
