@@ -33,6 +33,7 @@ EDGES = {
     "flight/disk.py",
     "flight/inference/worker.py",
     "flight/jobs/checkpoint_writer.py",
+    "flight/jobs/compute_device.py",
     "flight/jobs/corpus.py",
     "flight/jobs/group.py",
     "flight/jobs/group_worker.py",
@@ -131,7 +132,7 @@ OUTSIDE = {"time", "datetime", "random", "secrets", "threading", "socket", "sele
 OUTSIDE |= {"concurrent", "subprocess", "multiprocessing", "urllib", "sqlite3", "signal", "os"}
 TORCH = {"flight/jobs/model.py", "flight/jobs/train.py", "flight/jobs/state.py", "flight/jobs/checkpoint.py"}
 TORCH |= {"flight/jobs/worker.py", "flight/jobs/reference.py", "flight/jobs/blocks.py", "flight/jobs/optimizer.py"}
-TORCH |= {f"flight/jobs/{name}.py" for name in ("device", "state_copy", "tensor_file")}
+TORCH |= {f"flight/jobs/{name}.py" for name in ("compute_device", "device", "state_copy", "tensor_file")}
 TORCH |= {f"flight/jobs/{name}.py" for name in ("group", "group_job", "torchrun")}
 TORCH |= {f"flight/jobs/{name}.py" for name in ("swift_model", "fused_linear", "muon", "block_order")}
 TORCH |= {f"flight/jobs/{name}.py" for name in ("dataset", "ngram", "ngram_counts", "row_rms", "guard/row_witness")}

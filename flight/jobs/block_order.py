@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ccsds.errors import MisuseError
+from flight.jobs.compute_device import HOST
 
 ORDER_KEY_OCTETS = 16
 
@@ -50,7 +51,7 @@ class BlockOrder:
         offset = int.from_bytes(digest[:8], "little") % self._context
         first = int.from_bytes(digest[8:16], "little") % self._blocks
         stride = _coprime(int.from_bytes(digest[16:24], "little"), self._blocks)
-        places_B = torch.arange(number * self._batch, (number + 1) * self._batch)
+        places_B = torch.arange(number * self._batch, (number + 1) * self._batch, device=HOST)
         return (first + places_B * stride) % self._blocks * self._context + offset
 
 

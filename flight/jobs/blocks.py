@@ -80,8 +80,9 @@ def make_block(
     def views(row_N: Tensor) -> tuple[Tensor, ...]:
         return tuple(row_N[start : start + shape.numel()].view(shape) for start, shape in places)
 
-    rows_RN = torch.zeros(1 + len(kinds), length)
-    gradients_N = torch.zeros(length)
+    device = next(iter(parameters.values())).device
+    rows_RN = torch.zeros(1 + len(kinds), length, device=device)
+    gradients_N = torch.zeros(length, device=device)
     weights, *moments = map(views, rows_RN)
     for parameter, weight in zip(parameters.values(), weights, strict=True):
         weight.copy_(parameter.detach())

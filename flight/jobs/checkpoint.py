@@ -18,7 +18,6 @@ import hashlib
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 import safetensors
@@ -28,6 +27,7 @@ from torch import Tensor
 
 from ccsds.errors import MalformedError, MisuseError
 from flight.disk import Disk, directory_of
+from flight.jobs.compute_device import HOST, describe_device
 from flight.jobs.manifest import FORMAT, OCTETS, Entry, ExactnessKey, Identity, Manifest
 from flight.jobs.messages import CheckpointReference
 from flight.jobs.state import State, dtype_name, tensor_octets, weights_sha256
@@ -81,10 +81,10 @@ class Loaded:
     """As in the manifest, and what differs now, if the recipe lets it."""
 
 
-def exactness_key() -> ExactnessKey:
-    """Give the key of this process as it is set up now."""
+def exactness_key(device: torch.device = HOST) -> ExactnessKey:
+    """Give the key of this process as it is set up now, for what is computed on a device."""
     return ExactnessKey(
-        device=f"cpu: {_cpu_model()}",
+        device=describe_device(device),
         instruction_set=torch.backends.cpu.get_cpu_capability(),
         threads=torch.get_num_threads(),
         torch_build=f"{torch.__version__} {torch.version.git_version or ''}".strip(),
@@ -101,6 +101,7 @@ def save_checkpoint(
     state: State,
     origin: Origin | None = None,
     vouch: Callable[[], None] = lambda: None,
+    device: torch.device = HOST,
 ) -> Checkpoint:
     """Write a checkpoint into a slot; it is whole, read back and synced when this returns.
 
@@ -112,6 +113,7 @@ def save_checkpoint(
         state: What to write; nothing may change it meanwhile.
         origin: What it follows.
         vouch: Called once the state is digested; raises if it is not what it should be, and then nothing is written.
+        device: Where it was computed, which is in the exactness key.
 
     Raises:
         MisuseError: There is no such slot.
@@ -149,7 +151,7 @@ def save_checkpoint(
         corpus_sha256=identity.corpus_sha256,
         seed=identity.seed,
         parent=origin.parent,
-        key=exactness_key(),
+        key=exactness_key(device),
         inexact=origin.inexact,
         versions={
             "python": platform.python_version(),
@@ -182,7 +184,12 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    disk: Disk, reference: CheckpointReference, identity: Identity, *, allows_inexact: bool = False
+    disk: Disk,
+    reference: CheckpointReference,
+    identity: Identity,
+    *,
+    allows_inexact: bool = False,
+    device: torch.device = HOST,
 ) -> Loaded:
     """Read a checkpoint, and check all of it.
 
@@ -191,6 +198,7 @@ def load_checkpoint(
         reference: Which one.
         identity: Of the job that is to go on from it.
         allows_inexact: Whether the job may go on under another exactness key.
+        device: Where it is to go on.
 
     Raises:
         KeyDiffersError: It is of another exactness key.
@@ -204,7 +212,7 @@ def load_checkpoint(
         raise MalformedError(f"{manifest_path}: expected SHA-256 {reference.sha256}, found {found}")
     manifest = Manifest.decode(encoded)
     _check_identity(manifest_path, manifest, reference, identity)
-    differences = exactness_key().differences(manifest.key)
+    differences = exactness_key(device).differences(manifest.key)
     if differences and not allows_inexact:
         raise KeyDiffersError(
             f"{manifest_path}: of another exactness key, going on would change the result: {'; '.join(differences)}"
@@ -337,14 +345,3 @@ def _read(disk: Disk, path: str, length_max_octets: int | None = None) -> bytes:
         raise MalformedError(f"{path}: expected a checkpoint, found no file") from None
     except OSError as error:
         raise MalformedError(f"{path}: cannot be read: {error.strerror or error}") from None
-
-
-def _cpu_model() -> str:
-    """Name the processor, as precisely as this computer can."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.lower().startswith(("model name", "cpu part")):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -105,4 +105,5 @@ class CheckpointWriter:
         vouch: Callable[[], None],
     ) -> Checkpoint:
         copying.result()  # It is over; whatever went wrong is told here.
-        return save_checkpoint(self._disk, slot, self._identity, step, state, origin, vouch)
+        device = self._guarded.job.device
+        return save_checkpoint(self._disk, slot, self._identity, step, state, origin, vouch, device)

@@ -8,6 +8,7 @@ written and read back in two patterns.
 
 import torch
 
+from flight.jobs.compute_device import HOST
 from flight.jobs.guard.finding import UnfitError
 
 # A unit that fails now and then is to be met with: some hundred million products and sums, in about a second.
@@ -23,43 +24,47 @@ _PATTERNS = (0x55, 0xAA)
 _RELATIVE_MAX = 1e-5
 
 
-def check_device() -> None:
+def check_device(device: torch.device = HOST) -> None:
     """Ask.
+
+    Args:
+        device: Who is asked; what it answers is compared by the processor.
 
     Raises:
         UnfitError: An answer was wrong; it says which.
     """
     generator = torch.Generator().manual_seed(0)
     for round_ in range(ROUNDS):
-        _check_products(generator, round_)
-        _check_functions(generator, round_)
-    _check_memory()
+        _check_products(generator, round_, device)
+        _check_functions(generator, round_, device)
+    _check_memory(device)
 
 
-def _check_products(generator: torch.Generator, round_: int) -> None:
+def _check_products(generator: torch.Generator, round_: int, device: torch.device) -> None:
     # Sums stay below 2^24, so that each is a whole number that single precision holds.
-    left_NN = torch.randint(-8, 9, (SIZE, SIZE), generator=generator)
-    right_NN = torch.randint(-8, 9, (SIZE, SIZE), generator=generator)
+    left_NN = torch.randint(-8, 9, (SIZE, SIZE), generator=generator, device=HOST)
+    right_NN = torch.randint(-8, 9, (SIZE, SIZE), generator=generator, device=HOST)
     expected_NN = left_NN @ right_NN
-    found_NN = left_NN.float() @ right_NN.float()
+    found_NN = (left_NN.float().to(device) @ right_NN.float().to(device)).to(HOST)
     wrong = int((found_NN != expected_NN.float()).sum())
     if wrong:
         raise UnfitError(f"device: expected a known product of {SIZE} x {SIZE}, found {wrong} wrong in round {round_}")
 
 
-def _check_functions(generator: torch.Generator, round_: int) -> None:
-    x_NN = torch.randn(SIZE, SIZE, generator=generator)
+def _check_functions(generator: torch.Generator, round_: int, device: torch.device) -> None:
+    x_NN = torch.randn(SIZE, SIZE, generator=generator, device=HOST)
     for function in (torch.exp, torch.tanh, torch.rsqrt, torch.erf, torch.log1p):
         argument_NN = x_NN.abs() + 0.5 if function in (torch.rsqrt, torch.log1p) else x_NN
-        once_NN, again_NN = function(argument_NN), function(argument_NN)
+        asked_NN = argument_NN.to(device)
+        once_NN, again_NN = function(asked_NN).to(HOST), function(asked_NN).to(HOST)
         exact_NN = function(argument_NN.double())
         is_near = torch.isclose(once_NN.double(), exact_NN, rtol=_RELATIVE_MAX, atol=_RELATIVE_MAX)
         if not torch.equal(once_NN, again_NN) or not bool(is_near.all()):
             raise UnfitError(f"device: expected {function.__name__} to be right, found it wrong in round {round_}")
 
 
-def _check_memory() -> None:
-    room = torch.empty(MEMORY_OCTETS, dtype=torch.uint8)
+def _check_memory(device: torch.device) -> None:
+    room = torch.empty(MEMORY_OCTETS, dtype=torch.uint8, device=device)
     for pattern in _PATTERNS:
         room.fill_(pattern)
         if int(room.min()) != pattern or int(room.max()) != pattern:

@@ -51,6 +51,7 @@ from flight.jobs.opening import open_job
 from flight.jobs.pace import Pace
 from flight.jobs.package.packages import Packages
 from flight.jobs.queue import JobQueue
+from flight.jobs.recipe import Device, Recipe
 from flight.jobs.room import Room
 from flight.jobs.running import RunningJob
 from flight.jobs.supervision import Supervision
@@ -363,7 +364,7 @@ class Engine:
             self._store_failed(error, now_ns)
             return
         self._running = running
-        request = Probe() if self._device.is_in_doubt else start
+        request = Probe(_device_of(running)) if self._device.is_in_doubt else start
         try:
             self._worker.launch()
         except OSError as error:
@@ -437,3 +438,8 @@ class Engine:
                 self._move(running.job_id, Trigger.GIVE_UP, now_ns, reply.reason)
             case _:
                 self._release()
+
+
+def _device_of(running: RunningJob) -> Device:
+    """Give what the job at work computes on; a package has the processor."""
+    return running.recipe.device if isinstance(running.recipe, Recipe) else Device.CPU

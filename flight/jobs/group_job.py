@@ -20,6 +20,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from flight.jobs.blocks import MOMENTS
+from flight.jobs.compute_device import HOST
 from flight.jobs.group import Ranks
 from flight.jobs.guard.finding import LostError
 from flight.jobs.model import GPT
@@ -194,6 +195,7 @@ class _ShardedAdamW(AdamW):
 
     def __init__(self, model: nn.Module, training: TrainingRecipe) -> None:
         self.blocks = ()
+        self.device = HOST
         self._parameters = parameters = list(model.parameters())
         self._gradient_norm_max = training.gradient_norm_max
         groups = [

@@ -11,6 +11,7 @@ import msgspec
 
 from ccsds.errors import MalformedError, MisuseError
 from flight.jobs.guard.finding import Finding
+from flight.jobs.recipe import Device
 
 _LENGTH = struct.Struct(">I")
 
@@ -53,6 +54,8 @@ class CheckpointReference(msgspec.Struct, frozen=True, kw_only=True):
 
 class Probe(msgspec.Struct, frozen=True, tag=True):
     """Ask the device what is known already; no job is open."""
+
+    device: Device = Device.CPU
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True, tag=True):

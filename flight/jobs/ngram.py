@@ -51,7 +51,7 @@ class NgramTable(nn.Module):
             return F.embedding_bag(self.places(tokens_BT), self.rows, mode="sum")
         sum_NC = F.embedding_bag(self.touched.inverse_NK, self.touched.weights_UC, mode="sum")
         if self._dropout:
-            sum_NC = sum_NC * (torch.rand(len(sum_NC), 1) >= self._dropout)
+            sum_NC = sum_NC * (torch.rand(len(sum_NC), 1, device=sum_NC.device) >= self._dropout)
         return sum_NC
 
     def places(self, tokens_BT: Tensor) -> Tensor:
@@ -79,5 +79,5 @@ class Touched:
 
     def __init__(self, places_NK: Tensor) -> None:
         self.rows_U, self.inverse_NK = torch.unique(places_NK, return_inverse=True)
-        self.weights_UC = torch.empty(0)
+        self.weights_UC = torch.empty(0, device=places_NK.device)
         """A copy of them, which takes the gradient."""

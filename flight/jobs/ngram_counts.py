@@ -8,6 +8,8 @@ model is asked. So the text is a part of the model, and has to come down with it
 All contexts lie in one array: codes of the last tokens before each place, the last token the most significant digit, in
 order. Whatever ends in the same tokens then lies together, however many of them are compared.
 
+The processor counts, wherever the network is.
+
 Shapes: M places of the text, B windows in a batch, T positions in a window, N = B T, U different contexts of one
 length, V tokens in the vocabulary.
 
@@ -22,6 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name that everyone who reads torch code expects
 
+from flight.jobs.compute_device import HOST
 from flight.jobs.swift_recipe import COUNTS_KEPT_MAX, CountsRecipe
 
 # One less than an integer has without its sign, so that the code after the last one is one too.
@@ -68,7 +71,7 @@ class NgramCounts:
         """
         share = self._recipe.share
         # Not by logaddexp, which gives other bits where its array ends than in the middle.
-        chances_NV = self.chances(tokens_BT, len(logits_NV))
+        chances_NV = self.chances(tokens_BT.to(HOST), len(logits_NV)).to(logits_NV.device)
         return (torch.softmax(logits_NV, -1) * (1 - share) + chances_NV * share).log()
 
     def chances(self, tokens_BT: Tensor, last: int = 0) -> Tensor:
@@ -125,7 +128,7 @@ class NgramCounts:
         length_U = torch.searchsorted(self._codes_M, (contexts_U + 1) * unit) - first_U
         context = torch.repeat_interleave(length_U)
         # A row of places after the other: from its first on.
-        places = torch.arange(len(context)) + (first_U - (length_U.cumsum(0) - length_U))[context]
+        places = torch.arange(len(context), device=HOST) + (first_U - (length_U.cumsum(0) - length_U))[context]
         counts = torch.bincount(
             context * self._vocabulary + self._next_M[places], minlength=len(contexts_U) * self._vocabulary
         )

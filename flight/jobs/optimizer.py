@@ -111,8 +111,10 @@ class AdamW:
         self.blocks = self._lay_out(model)
         self._training = training
         self._gradients = _in_order(model, self.blocks)
-        place = torch.empty(max(len(block.rows_RN) * block.stretch_elements for block in self.blocks))
-        gradient_place = torch.empty(max(block.stretch_elements for block in self.blocks))
+        self.device = self.blocks[0].rows_RN.device
+        length = max(len(block.rows_RN) * block.stretch_elements for block in self.blocks)
+        place = torch.empty(length, device=self.device)
+        gradient_place = torch.empty(max(block.stretch_elements for block in self.blocks), device=self.device)
         self._stretches = [
             Stretch(self.blocks, number, start, place, gradient_place)
             for number, block in enumerate(self.blocks)
@@ -212,8 +214,9 @@ class AdamW:
 
     def _scalars(self, steps_done: int, gradient_norm: float) -> tuple[Tensor, Tensor]:
         """Give the number of the update, and what is left of each gradient."""
-        share = (self._training.gradient_norm_max / (torch.tensor(gradient_norm) + _NORM_EPSILON)).clamp(max=1.0)
-        return torch.tensor(float(steps_done + 1)), share
+        norm = torch.tensor(gradient_norm, device=self.device)
+        share = (self._training.gradient_norm_max / (norm + _NORM_EPSILON)).clamp(max=1.0)
+        return torch.tensor(float(steps_done + 1), device=self.device), share
 
     def _work_where_it_lies(
         self, index: int, stretch: "Stretch", share: Tensor, step: Tensor, learning_rate: float, witness: Witness

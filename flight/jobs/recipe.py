@@ -130,6 +130,14 @@ class SampleRecipe:
         require(self, "sample", length_characters=(1, SAMPLE_CHARACTERS_MAX), temperature=(0.01, 10.0))
 
 
+class Device(StrEnum):
+    """What computes; see `flight.jobs.compute_device`."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+    """The first GPU that torch finds."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExecutionRecipe:
     """What the arithmetic runs on, as far as it changes the result."""
@@ -138,6 +146,8 @@ class ExecutionRecipe:
     """Another number of threads sums in another order and gives other weights."""
     inexact: bool
     """Whether the job may go on from a checkpoint of another exactness key, which changes the result; it is told."""
+    device: Device | None = None
+    """Where weights, batches and gradients are; left out, the processor."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run.
@@ -242,7 +252,22 @@ class Recipe(NamedSettings):
         is_sharded = processes > 1 and self.devices.parallel is Parallel.FSDP2
         if is_sharded and self.guard.level is not GuardLevel.OFF:
             raise MisuseError(f"guard.level: expected off, since it does not see fsdp2, found {self.guard.level}")
+        if processes > 1 and self.device is not Device.CPU:
+            raise MisuseError(
+                f"devices.processes: expected 1 with execution.device = {self.device}, since ranks have no device of "
+                f"their own yet, found {processes}"
+            )
+        if self.device is not Device.CPU and self.guard.level is not GuardLevel.OFF:
+            raise MisuseError(
+                f"guard.level: expected off with execution.device = {self.device}, which it does not see yet, "
+                f"found {self.guard.level}"
+            )
         self._check_swift()
+
+    @property
+    def device(self) -> Device:
+        """What computes."""
+        return self.execution.device or Device.CPU
 
     @property
     def order(self) -> Order:

@@ -67,9 +67,10 @@ class RowRms:
         self._decay = recipe.square_decay
         self._rate_share = rate_share
         self.weights_RC = table.rows.detach()
-        self.squares_R = torch.zeros(len(self.weights_RC))
+        self.squares_R = torch.zeros(len(self.weights_RC), device=self.weights_RC.device)
         """Mean squared size of the gradients of each row."""
-        self._gradients_UC = torch.empty(0)
+        self._no_gradients = torch.empty(0, device=self.weights_RC.device)
+        self._gradients_UC = self._no_gradients
 
     def touch(self, tokens_BT: Tensor, witness: RowWatcher | None) -> None:
         """Take the rows that a pass uses out of the table.
@@ -118,7 +119,7 @@ class RowRms:
             witness.wrote_rows(touched.rows_U, weights_UC, squares_U)
         self.weights_RC.index_copy_(0, touched.rows_U, weights_UC)
         self.squares_R.index_copy_(0, touched.rows_U, squares_U)
-        self._table.touched, self._gradients_UC = None, torch.empty(0)
+        self._table.touched, self._gradients_UC = None, self._no_gradients
 
     def _moved(self, rows_U: Tensor, learning_rate: float, witness: RowWatcher | None) -> tuple[Tensor, Tensor]:
         weights_UC, squares_U = self._take(rows_U)

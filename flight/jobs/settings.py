@@ -1,7 +1,8 @@
 """Tables of settings: frozen dataclasses made from TOML, changed key by key, and written again.
 
-Whatever is unknown, missing, of another type or out of range is refused, by its name. A table that may be left out is a
-field with ``None`` for its default; where it is left out, it is not written. It knows nothing of what settings mean.
+Whatever is unknown, missing, of another type or out of range is refused, by its name. A table or a setting that may be
+left out is a field with ``None`` for its default; where it is left out, it is not written. It knows nothing of what
+settings mean.
 """
 
 import difflib
@@ -79,7 +80,8 @@ def to_toml(settings: Any) -> str:
     lines: list[str] = []
     for key, value in asdict(settings).items():
         if isinstance(value, Mapping):
-            lines += ["", f"[{key}]", *(f"{name} = {_toml_value(each)}" for name, each in value.items())]
+            stated = (f"{name} = {_toml_value(each)}" for name, each in value.items() if each is not None)
+            lines += ["", f"[{key}]", *stated]
         elif value is not None:
             lines.append(f"{key} = {_toml_value(value)}")
     return "\n".join(lines) + "\n"

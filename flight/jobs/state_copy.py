@@ -1,8 +1,12 @@
-"""Room in memory for one copy of a State, made once, so that taking the copy is all that there is to wait for."""
+"""Room in memory for one copy of a State, made once, so that taking the copy is all that there is to wait for.
+
+The copy is in the memory of the processor, wherever State is: it is digested and written from there.
+"""
 
 import torch
 from torch import Tensor
 
+from flight.jobs.compute_device import HOST
 from flight.jobs.state import State
 
 
@@ -21,14 +25,26 @@ class StateCopy:
         for tensor in state.tensors.values():
             whole = _whole(tensor)
             self._sources[whole.data_ptr()] = whole
-        # A clone, not an empty tensor: its pages are there before the first copy is waited for.
-        self._places = {key: whole.clone() for key, whole in self._sources.items()}
+        self._places = {key: _room_for(whole) for key, whole in self._sources.items()}
+        self._device = next(iter(self._sources.values())).device
+        self._stream = torch.cuda.Stream(self._device) if self._device.type != HOST.type else None
+        """In which octets come from another device, beside its work."""
         self._tensors = {name: self.place_of(tensor) for name, tensor in state.tensors.items()}
 
     def take(self) -> None:
         """Copy the tensors of State as they are now; nothing may change them meanwhile."""
+        if self._stream is None:
+            self._copy()
+            return
+        # After what was asked of the device so far: the update of the step before may still be at work there.
+        self._stream.wait_stream(torch.cuda.default_stream(self._device))
+        with torch.cuda.stream(self._stream):
+            self._copy()
+        self._stream.synchronize()
+
+    def _copy(self) -> None:
         for key, whole in self._sources.items():
-            self._places[key].copy_(whole)
+            self._places[key].copy_(whole, non_blocking=True)
 
     def state(self, octets: dict[str, bytes]) -> State:
         """Give the copy, which stays as it is until the next is taken.
@@ -41,12 +57,18 @@ class StateCopy:
     def place_of(self, tensor: Tensor) -> Tensor:
         """Give where the copy of a tensor lies that shares its memory with State."""
         place = self._places[_whole(tensor).data_ptr()]
-        return torch.empty(0, dtype=tensor.dtype).set_(
+        return torch.empty(0, dtype=tensor.dtype, device=HOST).set_(
             place.untyped_storage(), tensor.storage_offset(), tensor.shape, tensor.stride()
         )
+
+
+def _room_for(whole: Tensor) -> Tensor:
+    if whole.device.type == HOST.type:
+        return whole.clone()  # Not an empty tensor: its pages are there before the first copy is waited for.
+    return torch.empty_like(whole, device=HOST, pin_memory=True)
 
 
 def _whole(tensor: Tensor) -> Tensor:
     """Give all octets of the memory that a tensor is a view of."""
     storage = tensor.untyped_storage()
-    return torch.empty(0, dtype=torch.uint8).set_(storage, 0, (storage.nbytes(),), (1,))
+    return torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(storage, 0, (storage.nbytes(),), (1,))

@@ -20,12 +20,13 @@ from torch.nn import functional as F  # noqa: N812 - the name that everyone who 
 
 from ccsds.errors import MalformedError, MisuseError
 from flight.jobs.block_order import ORDER_KEY_OCTETS, BlockOrder
+from flight.jobs.compute_device import HOST, default_generator, prepare_torch
 from flight.jobs.dataset import Dataset
 from flight.jobs.model import GPT, Shape
 from flight.jobs.muon import Muon
 from flight.jobs.ngram_counts import NgramCounts
 from flight.jobs.optimizer import AdamW, Witness
-from flight.jobs.recipe import SAMPLE_CHARACTERS_MAX, ExecutionRecipe, Recipe
+from flight.jobs.recipe import SAMPLE_CHARACTERS_MAX, Recipe
 from flight.jobs.row_rms import MEAN_SQUARE, NAME
 from flight.jobs.schedule import learning_rate
 from flight.jobs.state import State, tensor_octets, weights_sha256
@@ -83,11 +84,12 @@ class TrainJob:
         seed: Of every random choice.
 
     Raises:
-        MisuseError: The text is too short for the recipe.
+        MisuseError: The text is too short for the recipe, or its device is not here.
     """
 
     def __init__(self, recipe: Recipe, text: str | Dataset, seed: int) -> None:
-        prepare_torch(recipe.execution)
+        self.device = prepare_torch(recipe.execution)
+        """Where weights, batches and gradients are. What is drawn is drawn by the processor, but for dropout."""
         self.recipe = recipe
         dataset = Dataset.of(recipe, text) if isinstance(text, str) else text
         self._codec = dataset.vocabulary
@@ -98,7 +100,7 @@ class TrainJob:
         self._seed = seed
         self._step = 0
         self._batch_generator = generator_of(seed, "batches")
-        self._noise = generator_of(seed, "noise").get_state()
+        self._noise = generator_of(seed, "noise", self.device).get_state()
         model = recipe.model
         shape = Shape(
             vocabulary=len(self.vocabulary),
@@ -119,6 +121,7 @@ class TrainJob:
                 self.model.counts = NgramCounts(self.train_tokens, shape.vocabulary, recipe.counts)
         else:
             self.model = GPT(shape, weights)
+        self.model.to(self.device)
         self.optimizer = self._lay_out()
         self._borrower: Callable[[], object] | None = None
 
@@ -140,8 +143,10 @@ class TrainJob:
         if self._order is not None:
             starts_B = self._order.starts(self._step)
         else:
-            starts_B = torch.randint(len(self.train_tokens) - T, (B,), generator=self._batch_generator)
-        windows_BT1 = self.train_tokens[starts_B.unsqueeze(1) + torch.arange(T + 1)].long()  # (B, T + 1)
+            highest = len(self.train_tokens) - T
+            starts_B = torch.randint(highest, (B,), generator=self._batch_generator, device=HOST)
+        places_BT1 = starts_B.unsqueeze(1) + torch.arange(T + 1, device=HOST)
+        windows_BT1 = self.train_tokens[places_BT1].long().to(self.device)  # (B, T + 1)
         return Batch(tokens_BT=windows_BT1[:, :-1], targets_BT=windows_BT1[:, 1:])
 
     def run_pass(self, batch: Batch, witness: Witness | None = None) -> Pass:
@@ -155,13 +160,17 @@ class TrainJob:
         """
         for parameter in self.model.parameters():
             parameter.grad = None  # A pass that was broken off may have left some.
-        with torch.random.fork_rng(devices=[]):  # Dropout draws from torch's global generator: lent for this pass.
-            torch.set_rng_state(self._noise)
+        generator = default_generator(self.device)  # Dropout draws from it: it is lent for this pass.
+        others = generator.get_state()
+        generator.set_state(self._noise)
+        try:
             if self.optimizer.rows is not None:
                 self.optimizer.rows.touch(batch.tokens_BT, witness.rows if witness is not None else None)
             loss = self._loss(batch)
             loss.backward()
-            noise = torch.get_rng_state()
+            noise = generator.get_state()
+        finally:
+            generator.set_state(others)
         norm = self.optimizer.gather(witness)
         report = StepReport(
             step=self._step + 1,
@@ -204,7 +213,8 @@ class TrainJob:
         self.model.eval()
         with torch.no_grad():
             for tokens_BT, targets_BT in self._validation_windows():
-                total_nats += self.model.loss(tokens_BT, targets_BT).item() * targets_BT.numel()
+                loss = self.model.loss(tokens_BT.to(self.device), targets_BT.to(self.device))
+                total_nats += loss.item() * targets_BT.numel()
         self.model.train()
         return total_nats / (len(self.validation_tokens) - 1)
 
@@ -228,13 +238,13 @@ class TrainJob:
         generator = generator_of(self._seed, "sample")
         prompt = recipe.prompt if prompt is None else prompt
         known = torch.from_numpy(self._codec.encode(prompt)).long()
-        tokens_1T = (known if len(known) else torch.zeros(1, dtype=torch.long)).unsqueeze(0)
+        tokens_1T = (known if len(known) else torch.zeros(1, dtype=torch.long, device=HOST)).unsqueeze(0)
         start = tokens_1T.shape[1]
         self.model.eval()
         with torch.no_grad():
             for _ in range(length):
-                logits_1TV = self.model(tokens_1T[:, -self.recipe.model.context :])
-                chances_1V = F.softmax(logits_1TV[:, -1] / recipe.temperature, dim=-1)
+                logits_1TV = self.model(tokens_1T[:, -self.recipe.model.context :].to(self.device))
+                chances_1V = F.softmax(logits_1TV[:, -1] / recipe.temperature, dim=-1).to(HOST)
                 next_11 = torch.multinomial(chances_1V, 1, generator=generator)
                 tokens_1T = torch.cat((tokens_1T, next_11), dim=1)
         self.model.train()
@@ -335,8 +345,8 @@ class TrainJob:
         """
         own = self.state()
         _check_alike(own, state)
-        for name in (_BATCHES, NOISE):
-            _generator_state(name, state.octets[name])
+        for name, device in ((_BATCHES, HOST), (NOISE, self.device)):
+            _generator_state(name, state.octets[name], device)
         self.take_back()
         with torch.no_grad():
             for name, tensor in own.tensors.items():
@@ -385,8 +395,8 @@ class TrainJob:
         Raises:
             MalformedError: One is not the state of a generator.
         """
-        self._batch_generator.set_state(_generator_state(_BATCHES, octets[_BATCHES]))
-        self._noise = _generator_state(NOISE, octets[NOISE])
+        self._batch_generator.set_state(_generator_state(_BATCHES, octets[_BATCHES], HOST))
+        self._noise = _generator_state(NOISE, octets[NOISE], self.device)
         self._step = int.from_bytes(octets[_STEP], "little")
         if self._order is not None:
             self._order.key = octets[_BLOCKS]
@@ -416,18 +426,9 @@ class TrainJob:
             yield rest[:, :-1], rest[:, 1:]
 
 
-def prepare_torch(execution: ExecutionRecipe) -> None:
-    """Set what torch keeps for the whole process, so that equal inputs give equal bits."""
-    torch.set_num_threads(execution.threads)
-    # What `torch.use_deterministic_algorithms` does, less two seconds in which it imports a compiler that nobody uses.
-    torch._C._set_deterministic_algorithms(True, warn_only=False)
-    # Which would also fill all memory that is given out, in case somebody reads what nobody wrote; it costs some 3 %.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def generator_of(seed: int, purpose: str) -> torch.Generator:
+def generator_of(seed: int, purpose: str, device: torch.device = HOST) -> torch.Generator:
     """Make a generator of its own for each purpose, so that drawing for one does not shift another."""
-    return torch.Generator().manual_seed(int.from_bytes(_digest_of(seed, purpose)[:8], "little") >> 1)
+    return torch.Generator(device).manual_seed(int.from_bytes(_digest_of(seed, purpose)[:8], "little") >> 1)
 
 
 def _digest_of(seed: int, purpose: str) -> bytes:
@@ -438,10 +439,10 @@ def _generator_octets(state: Tensor) -> bytes:
     return state.numpy().tobytes()
 
 
-def _generator_state(name: str, octets: bytes) -> Tensor:
+def _generator_state(name: str, octets: bytes, device: torch.device) -> Tensor:
     state = torch.frombuffer(bytearray(octets), dtype=torch.uint8)
     try:
-        torch.Generator().set_state(state)
+        torch.Generator(device).set_state(state)
     except RuntimeError as error:
         raise MalformedError(f"state {name!r}: expected the state of a generator: {error}") from None
     return state

@@ -24,6 +24,7 @@ from ccsds.errors import MalformedError, MisuseError, StarloopError
 from flight.disk import Disk, RealDisk
 from flight.jobs.checkpoint import Checkpoint, KeyDiffersError, Origin, load_checkpoint
 from flight.jobs.checkpoint_writer import CheckpointWriter
+from flight.jobs.compute_device import find_device
 from flight.jobs.corpus import read_corpus
 from flight.jobs.device import check_device
 from flight.jobs.guard.finding import Finding, LostError, StruckError, UnfitError
@@ -126,7 +127,7 @@ class Worker:
 
     def _answer(self, request: Request) -> Reply:
         if isinstance(request, Probe):
-            check_device()
+            check_device(find_device(request.device))
             return Probed()
         if isinstance(request, Start):
             return self._start(request)
@@ -174,7 +175,11 @@ class Worker:
         if request.checkpoint is not None:
             try:
                 loaded = load_checkpoint(
-                    self._disk, request.checkpoint, identity, allows_inexact=recipe.execution.inexact
+                    self._disk,
+                    request.checkpoint,
+                    identity,
+                    allows_inexact=recipe.execution.inexact,
+                    device=job.device,
                 )
                 job.load(loaded.state)
             except KeyDiffersError:

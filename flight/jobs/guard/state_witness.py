@@ -62,7 +62,7 @@ class StateWitness:
         self._sizes = sizes
         places = () if sizes is None else optimizer.places()
         lengths = [place.columns.stop - place.columns.start for place in places]
-        room = torch.empty(max(lengths, default=0))
+        room = torch.empty(max(lengths, default=0), device=optimizer.device)
         self._moved = [room[:length] for length in lengths]
         self._octets_digest = b""
         self.digests: list[Digest] = []

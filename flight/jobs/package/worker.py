@@ -16,6 +16,7 @@ import torch
 from ccsds.errors import MalformedError, MisuseError
 from flight.disk import Disk
 from flight.jobs.checkpoint import KeyDiffersError, Origin, load_checkpoint, save_checkpoint
+from flight.jobs.compute_device import prepare_torch
 from flight.jobs.manifest import Identity
 from flight.jobs.messages import (
     REASON_CHARACTERS_MAX,
@@ -46,7 +47,6 @@ from flight.jobs.package.package_job import PackageError, PackageJob, blaming_pa
 from flight.jobs.package.package_recipe import PackageRecipe
 from flight.jobs.package.protocol import Order
 from flight.jobs.recipe import ExecutionRecipe
-from flight.jobs.train import prepare_torch
 from flight.jobs.worker import CheckpointError, failure_kind, failure_reason
 from mission.packages import PackageManifest
 

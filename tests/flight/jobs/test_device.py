@@ -63,5 +63,7 @@ def test_memory_that_does_not_keep_what_was_written_is_found(monkeypatch):
 
 def test_the_worker_answers_for_its_device_without_a_job(disk, monkeypatch):
     assert Worker(disk).answer(Probe()) == Probed()
-    monkeypatch.setattr("flight.jobs.worker.check_device", lambda: (_ for _ in ()).throw(UnfitError("device: wrong")))
+    monkeypatch.setattr(
+        "flight.jobs.worker.check_device", lambda device: (_ for _ in ()).throw(UnfitError("device: wrong"))
+    )
     assert Worker(disk).answer(Probe()) == Failed("device: wrong", FailureKind.UNFIT)

@@ -9,11 +9,11 @@ import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from safetensors.torch import load_file, save
 
+from flight.jobs.compute_device import prepare_torch
 from flight.jobs.package.package_job import PackageJob
 from flight.jobs.package.protocol import Order
 from flight.jobs.recipe import ExecutionRecipe, load_any_recipe
 from flight.jobs.state import weights_sha256
-from flight.jobs.train import prepare_torch
 from ground.package_signing import make_package, public_octets
 from hil.run.corpora import find_corpora
 from hil.run.run import prepare_folder
