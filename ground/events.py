@@ -362,6 +362,16 @@ class ArchiveFailed(StationEvent, frozen=True, kw_only=True, tag=True):
         return f"archive failed: {self.reason}"
 
 
+class ArchiveRegained(StationEvent, frozen=True, kw_only=True, tag=True):
+    """The archive of the station can be written again, and what waited for it has been."""
+
+    waited: int
+    """Events that waited; telemetry is not among them, and is asked for again where the spacecraft stores it."""
+
+    def __str__(self) -> str:
+        return f"archive written again, with {self.waited} events that waited"
+
+
 def plain(value: Any) -> Any:
     """Give a record, or any value in one, as what JSON can carry; a record's kind is under ``type``.
 

@@ -30,19 +30,14 @@ from ground.alarms.events import AlarmChanged
 from ground.alarms.rules import default_rules
 from ground.alarms.rules_file import read_rules
 from ground.alarms.watch import Watch
-from ground.archive.archive import Archive
-from ground.archive.damage import DamagedError, is_damage, set_aside
 from ground.archive.history import History
 from ground.archive.retention import Rule
 from ground.conversations import ConversationBook, recall
-from ground.events import (
-    ArchiveFailed,
-    PortReported,
-    StationEvent,
-)
+from ground.events import ArchiveFailed, ArchiveRegained, CommandIssued, PortReported, StationEvent
 from ground.file_store import DirectoryStore
 from ground.files import FilesHome
 from ground.pass_plan import PassPlan, read_pass_plan
+from ground.recorder import Recorder
 from ground.serve_config import ServeConfig
 from ground.server.app import make_app
 from ground.server.doors import Doors, load_certificate
@@ -108,9 +103,7 @@ class StationService:
         """What was last said of the link's port."""
         self.rules_trouble = ""
         """What is wrong with the file of rules, while the ones before are in force."""
-        self.archive_trouble = ""
-        """Why the archive cannot be written, while it cannot."""
-        self._has_recorded = False
+        self.recorder = Recorder(config.archive_path, _draw_source_id, say, lambda event: self._broadcast([event]))
 
     async def run(self) -> None:
         """Serve until stopped.
@@ -131,11 +124,12 @@ class StationService:
 
     async def _run(self) -> None:
         config = self.config
-        self._archive = self._open_archive()
-        self._archive.before_commit = self._remember
+        self.recorder.open()
+        archive = self.recorder.archive
+        archive.before_commit = self._remember
         try:
             self.files = DirectoryStore(config.files_directory)
-            identity = self._archive.identity
+            identity = archive.identity
             self.station = Station(
                 StationConfig(
                     profile=config.profile,
@@ -144,12 +138,11 @@ class StationService:
                     next_command_id=identity.next_command_id,
                 ),
                 security=self.security,
-                files=FilesHome(
-                    store=self.files, journal=self._archive.transfers, records=self._archive.transfers.records()
-                ),
-                stores=self._archive.stores(),
+                files=FilesHome(store=self.files, journal=archive.transfers, records=archive.transfers.records()),
+                stores=archive.stores(),
                 conversations=self._recall(),
             )
+            archive.when_lost = lambda: self.station.recall_stores(self.recorder.stores())
             self.station.onboard_time.set_light_time(config.light_time_ns)
             self.watch = Watch(default_rules(DICTIONARY), self._alarms_told())
             try:
@@ -172,7 +165,7 @@ class StationService:
         finally:
             self._remember()
             with contextlib.suppress(sqlite3.Error):
-                self._archive.close()
+                archive.close()
 
     def _recall(self) -> ConversationBook:
         """Give the conversations that the archive holds; those that cannot be read are no reason not to serve."""
@@ -186,7 +179,7 @@ class StationService:
     async def _serve(self, doors: Doors) -> None:
         config = self.config
         await doors.start()
-        self._say(f"station {self._archive.identity.source_id} serves {config.link}, profile {config.profile.name}")
+        self._say(f"station {self.station.config.source_id} serves {config.link}, profile {config.profile.name}")
         self._say(self._protection())
         self._say(f"archive {config.archive_path}, files {self.files.root}, socket {config.socket_path}")
         tasks = {
@@ -228,13 +221,7 @@ class StationService:
             await asyncio.sleep(COMMIT_INTERVAL_S)
             self.watch.advance(time.monotonic_ns())
             self.take(self.watch.take_events())
-            try:
-                self._archive.commit()
-                if self._has_recorded:
-                    self.archive_trouble = ""
-            except sqlite3.Error as error:
-                self._broadcast([self._archive_failed(error)])
-                self._mend(error)
+            self.recorder.commit()
 
     async def _retain_regularly(self, rule: Rule) -> None:
         while True:
@@ -245,64 +232,19 @@ class StationService:
         try:
             removed = self.retain(rule)
         except sqlite3.Error as error:
-            self._broadcast([self._archive_failed(error)])
+            self.recorder.fail(error)
             return
         if any(removed.values()):
             told = ", ".join(f"{count} {kind}" for kind, count in removed.items())
             self._say(f"archive: {told} removed, as --keep-... says")
 
-    def _open_archive(self) -> Archive:
-        """Open the archive; one that is damaged is set aside, and a fresh one made.
-
-        Raises:
-            MisuseError: It is no archive of ours, or another station has it.
-        """
-        path = self.config.archive_path
-        try:
-            return Archive.open(path, draw_source_id=_draw_source_id, unix_ns=time.time_ns())
-        except DamagedError as error:
-            aside = set_aside(path)
-            self._say(f"archive damaged: {error}; set aside as {aside.name}, a fresh one is begun")
-            return Archive.open(path, draw_source_id=_draw_source_id, unix_ns=time.time_ns())
-
-    def _record(self, events: list[StationEvent]) -> None:
-        """Keep events; if the archive turns out to be damaged, in a fresh one.
-
-        Raises:
-            sqlite3.Error: The disk failed.
-        """
-        try:
-            self._archive.record(events, time.time_ns())
-        except sqlite3.Error as error:
-            if not self._mend(error):
-                raise
-            self._archive.record(events, time.time_ns())
-
-    def _mend(self, error: sqlite3.Error) -> bool:
-        """Go on with a fresh archive if an error says that this one is damaged; False if it cannot be."""
-        if not is_damage(error):
-            return False
-        try:
-            aside = self._archive.begin_anew(time.time_ns())
-        except (sqlite3.Error, OSError, MisuseError) as again:
-            self._say(f"archive damaged: {error}; no fresh one could be begun: {again}")
-            return False
-        text = f"damaged: {error}; set aside as {aside.name}, a fresh one is begun"
-        self._broadcast([ArchiveFailed(time_ns=time.monotonic_ns(), reason=text)])
-        return True
-
     def retain(self, rule: Rule) -> dict[str, int]:
-        """Remove from the archive what a rule does not keep; if it turns out to be damaged, a fresh one is begun.
+        """Remove from the archive what a rule does not keep.
 
         Raises:
             sqlite3.Error: The disk failed.
         """
-        try:
-            return self._archive.retain(rule, time.time_ns())
-        except sqlite3.Error as error:
-            if not self._mend(error):
-                raise
-            return self._archive.retain(rule, time.time_ns())
+        return self.recorder.retain(rule)
 
     def load_rules(self) -> None:
         """Read the file of rules, and watch by it from now on; alarms stand where they stood.
@@ -322,7 +264,7 @@ class StationService:
         self.watch = Watch(rules, self._alarms_told())
 
     def _alarms_told(self) -> list[AlarmChanged]:
-        return self._archive.alarms(time.monotonic_ns(), time.time_ns())
+        return self.recorder.archive.alarms(time.monotonic_ns(), time.time_ns())
 
     def _check_web(self) -> None:
         """Refuse an address that anybody reaches and nobody has to log in at.
@@ -380,22 +322,24 @@ class StationService:
         events += self.watch.take_events()
         if not events:
             return
-        try:
-            self._record(events)
-            self._has_recorded = True
-        except (sqlite3.Error, OSError, MisuseError) as error:
-            events.append(self._archive_failed(error))
+        trouble = self.recorder.keep(events)
         for event in events:
             if isinstance(event, TransferFinished | TransferFailed) and event.direction is TransferDirection.UP:
                 outbox.remove(self.files.root, event.source_name)
         self._broadcast(events)
+        issued = [event.command_id for event in events if isinstance(event, CommandIssued)]
+        if trouble is not None and issued:
+            # What the station itself wanted to send, and may not before it is durable.
+            for command_id in issued:
+                self._withdraw(command_id, trouble)
+            self.take(self.station.take_events())
 
     def _broadcast(self, events: Iterable[StationEvent]) -> None:
         events = list(events)
         for event in events:
             self.operations.commanding.observe(event)
             self.operations.stacks.observe(event)
-            if isinstance(event, ArchiveFailed | PortReported):
+            if isinstance(event, ArchiveFailed | ArchiveRegained | PortReported):
                 self._say(str(event))
         self.operations.subscriptions.tell(events, time.time_ns())
 
@@ -407,10 +351,11 @@ class StationService:
         """
         events = self.station.take_events()
         try:
-            self._record(events)
+            self.recorder.record(events)
         except sqlite3.Error as error:
-            self.station.withdraw(command_id, f"the archive failed: {error}", time.monotonic_ns())
-            self._broadcast([*events, self._archive_failed(error)])
+            self._withdraw(command_id, str(error))
+            self._broadcast(events)
+            self.recorder.fail(error)
             self.take(self.station.take_events())
             raise
         self._broadcast(events)
@@ -434,9 +379,8 @@ class StationService:
         """End `run`."""
         self._stopped.set()
 
-    def _archive_failed(self, error: Exception) -> ArchiveFailed:
-        self.archive_trouble, self._has_recorded = str(error), False
-        return ArchiveFailed(time_ns=time.monotonic_ns(), reason=str(error))
+    def _withdraw(self, command_id: int, reason: str) -> None:
+        self.station.withdraw(command_id, f"the archive failed: {reason}", time.monotonic_ns())
 
     def _application(self) -> Callable[[str], Any]:
         """Give what makes the application for each door: one application behind both gates."""

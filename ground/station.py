@@ -185,6 +185,14 @@ class Station:
         self._follow_tracker(now_ns)
         return is_withdrawn
 
+    def recall_stores(self, noted: Iterable[StoreNoted]) -> None:
+        """Know no more of the packet stores on board than what was noted: what came since was not kept.
+
+        Args:
+            noted: What was last noted of each, and is durable.
+        """
+        self._stores.recall(noted)
+
     def direct_cop1(self, directive: Directive, value: int | None = None, *, now_ns: int) -> None:
         """Follow an operator's directive to FOP-1.
 

@@ -60,6 +60,12 @@ class StoreBook:
     """
 
     def __init__(self, noted: Iterable[StoreNoted] = ()) -> None:
+        self._events: list[StationEvent] = []
+        self._command_id: int | None = None
+        self.recall(noted)
+
+    def recall(self, noted: Iterable[StoreNoted]) -> None:
+        """Know what was noted, and nothing that came since."""
         self._known = {store: StoreKnown() for store in StoreId}
         for event in noted:
             known = self._known[event.store]
@@ -70,8 +76,6 @@ class StoreBook:
         # anew and counts from zero; then their CRCs differ.
         self._live_crcs: dict[int, int] = {}
         self._summary: dict[StoreId, Mapping[str, Any]] = {}
-        self._events: list[StationEvent] = []
-        self._command_id: int | None = None
 
     def played_back(self, store: StoreId, number: int) -> bool:
         """Take note of a packet that was played back; tell whether it is new."""

@@ -102,7 +102,7 @@ async def drive(
             owner's and whose loss ends the drive.
         rate_bps: Bits a second that may leave.
         bits_per_octet: Bits that one octet takes on the line.
-        on_events: Called after each turn that had any with the core's events, and `PortUp` and `PortDown` among them.
+        on_events: Called with the core's events, and `PortUp` and `PortDown` among them, before anything more leaves.
         wake: To be set when the core was given something to do from elsewhere. Only the drive clears it.
         clock: Where ``now_ns`` comes from.
 
@@ -163,15 +163,14 @@ class _Driver:
             if self._port is not None:
                 self._read(self._port, now_ns)
             self._advance(now_ns)
+            # Whoever listens may have to make it durable before anything more leaves.
+            self._tell()
             if self._port is not None and self._is_up:
                 self._transmit(self._port, now_ns)
         except PortLostError as error:
             self._lose(error, now_ns)
         self._watch()
-        events = self._port_events + self._core.take_events()
-        self._port_events = []
-        if events:
-            self._on_events(events)
+        self._tell()
 
     async def rest(self) -> None:
         """Wait for octets, for a time that is due, or for `wake`."""
@@ -199,6 +198,12 @@ class _Driver:
             self._opening.add_done_callback(_close_what_came)
         if self._port is not None and self._url is not None:
             self._port.close()
+
+    def _tell(self) -> None:
+        events = self._port_events + self._core.take_events()
+        self._port_events = []
+        if events:
+            self._on_events(events)
 
     def _open(self, now_ns: int) -> None:
         if self._port is not None or self._url is None:

@@ -86,6 +86,7 @@ EDGES = {
     "ground/archive/transfer_log.py",
     "ground/presentation.py",
     "ground/schedule_request.py",
+    "ground/recorder.py",
     "ground/serve.py",
     "ground/server/alarming.py",
     "ground/time_text.py",

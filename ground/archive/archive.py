@@ -100,6 +100,8 @@ class Archive:
         self.before_commit: Callable[[], None] = lambda: None
         """Called before anything becomes durable, whoever wants it so: which telemetry was received must be before what
         it said. It raises nothing."""
+        self.when_lost: Callable[[], None] = lambda: None
+        """Called when what was recorded since the last commit is not kept, for whatever reason."""
         self.transfers = TransferLog(connection, self._execute_pressing, self.commit, self._roll_back)
         self._use(connection)
 
@@ -253,6 +255,7 @@ class Archive:
         self._use(self._connection)
         self._is_pressing = True
         self.commit()
+        self.when_lost()
         return aside
 
     def _identity_now(self) -> Identity:
@@ -416,9 +419,11 @@ class Archive:
         )
 
     def _insert_stage(self, command_id: int, stage: Stage, attempt: int, text: str, unix_ns: int) -> None:
+        # A command that could not be kept was taken back, and its number may be given again.
         self._execute_pressing(
-            "INSERT INTO stages (command_id, unix_ns, stage, attempt, text) VALUES (?,?,?,?,?)",
-            (command_id, unix_ns, int(stage), attempt, text),
+            "INSERT INTO stages (command_id, unix_ns, stage, attempt, text) SELECT id, ?, ?, ?, ? FROM commands"
+            " WHERE id = ?",
+            (unix_ns, int(stage), attempt, text, command_id),
         )
         self._execute_pressing(
             "UPDATE commands SET stage = ?, attempt = ?, text = ? WHERE id = ?", (int(stage), attempt, text, command_id)
@@ -466,6 +471,7 @@ class Archive:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
         self._tail.look_again()
+        self.when_lost()
 
     def _settle(self) -> None:
         """Nothing waits any more."""

@@ -70,7 +70,7 @@ class Operations:
             "started_unix_ns": self._host.started_unix_ns,
             "listeners": len(self.subscriptions),
             "listeners_dropped": self.subscriptions.dropped,
-            "archive_trouble": self._host.archive_trouble,
+            "archive_trouble": self._host.recorder.trouble,
             "rules_trouble": self._host.rules_trouble,
             "alarms": self._host.watch.alarms.snapshot(),
             "needs_two": self.commanding.needs_two,

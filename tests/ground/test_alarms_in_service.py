@@ -88,7 +88,7 @@ def test_rules_that_are_wrong_are_told_with_file_and_line_and_those_before_stay(
 
 def test_a_plot_comes_over_the_api(served, client):
     served.call(lambda: served.service.take([governor(solar_power=1.0, bus_load=3.0)]))
-    served.call(lambda: served.service._archive.commit())
+    served.call(lambda: served.service.recorder.archive.commit())
     assert {"governor.bus_load", "derived.power_margin"} <= set(client.archived_names())
     plot = client.plot("governor.bus_load", 0, 3_000_000_000_000_000_000, points=10)
     assert (plot["maximum"], plot["count"]) == ([3.0], [1])
@@ -96,7 +96,7 @@ def test_a_plot_comes_over_the_api(served, client):
 
 def test_an_archive_that_is_damaged_while_in_service_is_set_aside(served, client, monkeypatch):
     client.subscribe()
-    record = type(served.service._archive).record
+    record = type(served.service.recorder.archive).record
     failures = iter([True])
 
     def damaged(archive, events, unix_ns):
@@ -106,7 +106,7 @@ def test_an_archive_that_is_damaged_while_in_service_is_set_aside(served, client
             raise error
         record(archive, events, unix_ns)
 
-    monkeypatch.setattr(type(served.service._archive), "record", damaged)
+    monkeypatch.setattr(type(served.service.recorder.archive), "record", damaged)
     command_id = client.send("test.connection")
     assert client.wait(command_id, 60)["stage"] == "COMPLETED"
     aside = served.config.archive_path.with_name("archive.sqlite.damaged-1")

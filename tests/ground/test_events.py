@@ -87,6 +87,7 @@ FIELDS = {
     "received_octets": 40,
     "requests": ("delete-file old: done",),
     "contact_ns": 8,
+    "waited": 3,
     "file_status": FileStatus.RETAINED,
     "condition": ConditionCode.FILE_SIZE_ERROR,
 }

@@ -180,16 +180,6 @@ def test_a_command_that_the_archive_cannot_keep_is_taken_back_and_never_sent(ser
     assert "ArchiveFailed" in {event["type"] for event in client.read_events()}
 
 
-def test_trouble_with_the_archive_is_told_for_as_long_as_it_lasts(served, client, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(Archive, "record", lambda self, events, unix_ns: (_ for _ in ()).throw(sqlite3.Error("full")))
-        events = client.events(TIMEOUT_S)
-        assert any(event["type"] == "ArchiveFailed" and event["reason"] == "full" for event in events)
-        assert client.state()["archive_trouble"] == "full"
-    while client.state()["archive_trouble"]:
-        client.next_events(0.2)
-
-
 def test_what_cannot_be_kept_in_the_audit_is_not_done(served, client, monkeypatch):
     def fail(descriptor: int) -> None:
         raise OSError(28, "No space left on device")

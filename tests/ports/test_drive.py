@@ -27,6 +27,8 @@ class Terminal:
         self.deadlines = []
         self.received = b""
         self.pulled_at = []
+        self.told_at_pull = []
+        self.is_echo = False
         self.events = []
         self.told = []
         self.changed = asyncio.Event()
@@ -34,6 +36,8 @@ class Terminal:
     def receive(self, data, now_ns):
         self.received += data
         self.note(f"received {len(data)}")
+        if self.is_echo:
+            self.outgoing.append(data)
 
     def advance(self, now_ns):
         assert self.deadlines[0] <= now_ns
@@ -45,6 +49,7 @@ class Terminal:
     def transmit(self, now_ns):
         if not self.outgoing:
             return None
+        self.told_at_pull.append(list(self.told))
         self.pulled_at.append(now_ns)
         self.note("transmitted")
         return self.outgoing.pop(0)
@@ -137,6 +142,19 @@ def test_two_cores_talk_over_a_serial_port_and_a_pseudo_terminal(link):
     asyncio.run(talk())
 
 
+def test_what_led_to_a_frame_is_told_before_that_frame_leaves(link):
+    async def talk():
+        async with driven(f"pty:{link}") as board:
+            await board.until(lambda: board.ports(PortDown))
+            board.is_echo = True
+            async with driven(f"serial:{link}") as station:
+                station.send(b"one")
+                await station.until(lambda: station.received == b"one")
+        assert "received 3" in board.told_at_pull[0]
+
+    asyncio.run(talk())
+
+
 def test_two_cores_talk_over_tcp():
     async def talk():
         with contextlib.closing(open_port("tcp-listen:127.0.0.1:0")) as listener:
@@ -191,7 +209,7 @@ def test_frames_are_pulled_no_faster_than_the_line_lets_them_out(link):
 
 def test_a_frame_is_chosen_when_the_line_is_free_and_not_before(link):
     async def talk():
-        async with driven(f"pty:{link}", rate_bps=200_000) as board:
+        async with driven(f"pty:{link}", rate_bps=20_000) as board:
             await board.until(lambda: board.ports(PortDown))
             async with driven(f"serial:{link}") as station:
                 await board.until(lambda: board.contacts == ["contact"])

@@ -111,7 +111,7 @@ class TestInService:
 
         until(lambda: old_frames() == 0)
         old = FrameReceived(time_ns=0, virtual_channel=0, corrected=0, octets=bytes(200))
-        served.call(lambda: served.service._archive.record([old], time.time_ns() - 3 * DAY_S * NS_PER_S))
+        served.call(lambda: served.service.recorder.archive.record([old], time.time_ns() - 3 * DAY_S * NS_PER_S))
         until(lambda: sum("removed" in line for line in served.lines) >= 2)
         assert old_frames() == 0
         first = next(n for n, line in enumerate(served.lines) if line.startswith("archive: 2 frames, 0 events, 0 repo"))
