@@ -21,6 +21,7 @@ from flight.clock import Clock, ClockConfig
 from flight.disk import Disk
 from flight.events import Announced, Event, Reported, TelemetryHeld
 from flight.filestore.files import Files
+from flight.filestore.packer import Packer
 from flight.governor.config import GovernorConfig, GovernorSettings
 from flight.governor.governor import Governor
 from flight.governor.sources import sources as governor_sources
@@ -49,6 +50,7 @@ from flight.services.housekeeping import HousekeepingService
 from flight.services.inference import InferenceService
 from flight.services.jobs import JobService
 from flight.services.keys import KeyService
+from flight.services.packing import PackingService
 from flight.services.parameters import ParameterService
 from flight.services.scrubbing import ScrubbingService
 from flight.services.slots import SlotService
@@ -126,6 +128,7 @@ class Spacecraft:
         caring_disk = CaringDisk(disk, self._scrubber.changing)
         self._files = Files(config.profile, security, caring_disk, self._reporter)
         self._file_service = FileService(self._files, self._reporter)
+        self._packer = Packer(self._files, self._reporter)
         self._stores = PacketStores(disk, self._ledger, self._reporter, config.store_octets)
         overhead_octets = security.overhead_octets(Link.TM, Downlink.PLAYBACK) if security else 0
         self._playback = Playback(
@@ -206,6 +209,7 @@ class Spacecraft:
             StorageService(self._stores, self._playback),
             ParameterService(self._pool, self._reporter),
             self._file_service,
+            PackingService(self._packer),
             ScrubbingService(self._scrubber, self._reporter, self._pool),
             self._slots,
             *self._autonomy.services,
@@ -240,6 +244,7 @@ class Spacecraft:
         self._server.advance(now_ns)
         self._files.advance(now_ns)
         self._file_service.advance(now_ns)
+        self._packer.advance(now_ns)
         self._receipts.advance(now_ns)
         self._survival.advance(now_ns)
         self._housekeeping.advance(now_ns)
@@ -265,6 +270,7 @@ class Spacecraft:
             self._time.next_deadline(),
             self._files.next_deadline(),
             self._file_service.next_deadline(),
+            self._packer.next_deadline(),
             self._receipts.next_deadline(),
             self._event_service.next_deadline(),
             self._survival.next_deadline(),
@@ -425,6 +431,7 @@ class Spacecraft:
         self._stores.boot()
         self._keys.boot()
         self._files.boot(self._survival.boots.entry.boot_count, now_ns)
+        self._packer.boot()
         if self._governor is not None:
             self._governor.advance(now_ns)
         self._engine.boot(now_ns)

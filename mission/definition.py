@@ -15,6 +15,7 @@ from mission.words import (
     link,
     mode,
     monitoring,
+    packing,
     parameters,
     procedures,
     reactions,
@@ -46,6 +47,7 @@ _OWNERS = (
     storage.WORDS,
     scrubbing.WORDS,
     slots.WORDS,
+    packing.WORDS,
     governor.WORDS,
 )
 """The services that have words of their own."""

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 
 import msgspec
+import zstandard
 
 from ccsds.errors import MalformedError
 from packing.layout import Stretch
@@ -59,6 +60,12 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     """Of the file that it makes; of `Kind.LAYERS`, with all layers."""
     base_sha256: bytes = b""
     """Of the file that it is applied to, if it needs one."""
+    base_octets: int = 0
+    """Length of that file, 0 if nobody said it."""
+    base_header_sha256: bytes = b""
+    """Of the header of that file, `packing.layout.header_digest`: it tells most others apart without reading them."""
+    metadata: dict[str, str] = {}
+    """Of `Kind.LAYERS`, what the header of the model says of it; of the others it is part of the file."""
     stretches: tuple[Stretch, ...] = ()
     layers: tuple["LayerHead", ...] = ()
 
@@ -114,6 +121,19 @@ def read_head(source: Source) -> tuple[Head, int]:
         raise MalformedError(f"packed file: expected a head, found {error}") from None
 
 
+def block_end(source: Source, offset_octets: int) -> int:
+    """Give where a block ends, by the length that it says; beyond the file if it is cut off.
+
+    Raises:
+        OSError: It could not be read.
+    """
+    prefix = source.read(offset_octets, _BLOCK.size)
+    if len(prefix) < _BLOCK.size:
+        return source.length_octets + 1
+    length_octets, _ = _BLOCK.unpack(prefix)
+    return offset_octets + _BLOCK.size + length_octets
+
+
 def read_blocks(source: Source, offset_octets: int) -> Iterator[bytes]:
     """Give the blocks from an offset on, until the file ends.
 
@@ -127,9 +147,10 @@ def read_blocks(source: Source, offset_octets: int) -> Iterator[bytes]:
         if len(prefix) < _BLOCK.size:
             raise MalformedError(f"packed file: expected a block at octet {at}, found the end of the file")
         length_octets, crc = _BLOCK.unpack(prefix)
-        if length_octets > PACKED_BLOCK_OCTETS_MAX:
+        # Nothing at all is what a gap in a file that is still coming reads as, with its checksum.
+        if not 0 < length_octets <= PACKED_BLOCK_OCTETS_MAX:
             raise MalformedError(
-                f"packed file: expected a block of at most {PACKED_BLOCK_OCTETS_MAX} octets at octet {at}, found "
+                f"packed file: expected a block of 1 to {PACKED_BLOCK_OCTETS_MAX} octets at octet {at}, found "
                 f"{length_octets}"
             )
         body = source.read(at + _BLOCK.size, length_octets)
@@ -141,3 +162,18 @@ def read_blocks(source: Source, offset_octets: int) -> Iterator[bytes]:
             raise MalformedError(f"packed file: expected a block with its checksum at octet {at}, found another")
         yield body
         at += _BLOCK.size + length_octets
+
+
+def decompress(packed: bytes, octets_max: int, decompressor: zstandard.ZstdDecompressor) -> bytes:
+    """Give what Zstandard packed, and take no more memory for it than it may be long.
+
+    Raises:
+        MalformedError: It is longer, or damaged.
+    """
+    try:
+        found = zstandard.frame_content_size(packed)
+        if found > octets_max:
+            raise MalformedError(f"packed block: expected at most {octets_max} octets in it, found {found}")
+        return decompressor.decompress(packed, max_output_size=octets_max)
+    except zstandard.ZstdError as error:
+        raise MalformedError(f"packed block: expected up to {octets_max} octets in it, found {error}") from None

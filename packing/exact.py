@@ -6,15 +6,25 @@ use it. Both ways memory holds a block or two, however large the file is.
 
 import hashlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import zstandard
 
 from ccsds.errors import MalformedError, MisuseError
-from packing.container import BLOCK_OCTETS, Head, Kind, read_blocks, read_head, write_block, write_head
-from packing.layout import Element, Stretch, stretches_of
+from packing.container import (
+    BLOCK_OCTETS,
+    Head,
+    Kind,
+    block_end,
+    decompress,
+    read_blocks,
+    read_head,
+    write_block,
+    write_head,
+)
+from packing.layout import Element, Stretch, header_digest, stretches_of
 from packing.planes import join, split
-from packing.source import Source, pieces_of
+from packing.source import Source, digesting
 
 # Planes of noise gain nothing from more effort, planes of exponents hardly anything.
 LEVEL = 3
@@ -31,28 +41,35 @@ def pack(source: Source, base: Source | None = None) -> Iterator[bytes]:
         base: What the other end holds already, with the same tensors, if only the difference is to be told.
 
     Yields:
-        The packed file, piece by piece.
+        The packed file, piece by piece; empty ones where it only read.
 
     Raises:
+        MalformedError: The file changed meanwhile.
         MisuseError: The base is laid out otherwise.
         OSError: A file could not be read.
     """
     stretches = tuple(stretches_of(source))
     against = None if base is None else _Base(base, stretches)
+    sha256 = yield from digesting(source, BLOCK_OCTETS)
     yield write_head(
         Head(
             kind=Kind.LOSSLESS if base is None else Kind.DIFFERENCE,
             length_octets=source.length_octets,
-            sha256=digest_of(source),
-            base_sha256=b"" if base is None else digest_of(base),
+            sha256=sha256,
+            base_sha256=b"" if base is None else (yield from digesting(base, BLOCK_OCTETS)),
+            base_octets=0 if base is None else base.length_octets,
+            base_header_sha256=b"" if base is None else header_digest(base),
             stretches=stretches,
         )
     )
-    compressor = zstandard.ZstdCompressor(level=LEVEL)
+    compressor, digest = zstandard.ZstdCompressor(level=LEVEL), hashlib.sha256()
     for element, offset, length_octets in _pieces(stretches):
         octets = source.read(offset, length_octets)
+        digest.update(octets)
         known = None if against is None else against.read(offset, length_octets)
         yield write_block(b"".join(_write_plane(plane, compressor) for plane in split(octets, element, known)))
+    if digest.digest() != sha256:
+        raise MalformedError("file: expected it to stay as it is while it is packed, found it changed")
 
 
 def unpack(source: Source, base: Source | None = None) -> Iterator[bytes]:
@@ -63,7 +80,8 @@ def unpack(source: Source, base: Source | None = None) -> Iterator[bytes]:
         base: What it is a difference from, if it is one.
 
     Yields:
-        The file, piece by piece. It may be used once the last piece was given without an error.
+        The file, piece by piece; empty ones where it only read. It may be used once the last piece was given without
+        an error.
 
     Raises:
         MalformedError: It is damaged, or cut off; it says how far it can be trusted.
@@ -73,7 +91,9 @@ def unpack(source: Source, base: Source | None = None) -> Iterator[bytes]:
     head, at = read_head(source)
     if head.kind not in (Kind.LOSSLESS, Kind.DIFFERENCE):
         raise MisuseError(f"packed file: expected one without loss, found {head.kind.name}")
-    against = _Base(check_base(head, base), head.stretches) if head.kind is Kind.DIFFERENCE else None
+    against = None
+    if head.kind is Kind.DIFFERENCE:
+        against = _Base((yield from check_base(head, base)), head.stretches)
     if sum(stretch.length_octets for stretch in head.stretches) != head.length_octets:
         raise MalformedError(
             f"packed file: expected stretches of {head.length_octets} octets in all, found another sum"
@@ -121,26 +141,53 @@ class _Base:
         return self._base.read(offset_octets + self._shift, length_octets)
 
 
-def check_base(head: Head, base: Source | None) -> Source:
-    """Give the base that a packed file is applied to.
+def check_base(head: Head, base: Source | None) -> Generator[bytes, None, Source]:
+    """Give the base that a packed file is applied to, once all of it was read; see `packing.source.digesting`.
 
     Raises:
         MisuseError: It is not given, or is another one.
     """
     if base is None:
         raise MisuseError(f"packed file: expected the base with SHA-256 {head.base_sha256.hex()[:16]}, found none")
-    found = digest_of(base)
+    found = yield from digesting(base, BLOCK_OCTETS)
     if found != head.base_sha256:
         raise MisuseError(f"base: expected SHA-256 {head.base_sha256.hex()[:16]}, found {found.hex()[:16]}")
     return base
 
 
-def digest_of(source: Source) -> bytes:
-    """Give the SHA-256 of all octets."""
-    digest = hashlib.sha256()
-    for piece in pieces_of(source, BLOCK_OCTETS):
-        digest.update(piece)
-    return digest.digest()
+def may_be_base(head: Head, base: Source) -> bool:
+    """Tell by length and header whether a file may be the base of a packed file; only its digest tells that it is.
+
+    Raises:
+        OSError: It could not be read.
+    """
+    if head.base_octets and base.length_octets != head.base_octets:
+        return False
+    return not head.base_header_sha256 or header_digest(base) == head.base_header_sha256
+
+
+def check_whole(source: Source, head: Head, offset_octets: int) -> None:
+    """Make sure by the lengths of its blocks that a packed file without loss is not cut off; it reads none of them.
+
+    Args:
+        source: The packed file.
+        head: Its head.
+        offset_octets: Of its first block.
+
+    Raises:
+        MalformedError: It is cut off, or goes on beyond its end; it says where.
+        OSError: It could not be read.
+    """
+    at = offset_octets
+    for _, offset, _ in _pieces(head.stretches):
+        at = block_end(source, at)
+        if at > source.length_octets:
+            raise MalformedError(
+                f"packed file: expected {head.length_octets} octets in all, found them up to {offset}, where it is "
+                "cut off"
+            )
+    if at != source.length_octets:
+        raise MalformedError(f"packed file: expected {at} octets, found {source.length_octets}")
 
 
 def _pieces(stretches: tuple[Stretch, ...]) -> Iterator[tuple[Element, int, int]]:
@@ -148,7 +195,7 @@ def _pieces(stretches: tuple[Stretch, ...]) -> Iterator[tuple[Element, int, int]
     at = 0
     for stretch in stretches:
         end = at + stretch.length_octets
-        if stretch.length_octets % stretch.element.width_octets:
+        if stretch.length_octets < 0 or stretch.length_octets % stretch.element.width_octets:
             raise MalformedError(f"packed file: expected whole elements of {stretch.element.name}, found a part of one")
         while at < end:
             length_octets = min(BLOCK_OCTETS, end - at)
@@ -174,10 +221,7 @@ def _read_planes(body: bytes, count: int, length: int, decompressor: zstandard.Z
         packed = body[at : at + packed_octets]
         at += packed_octets
         if codec == _ZSTANDARD:
-            try:
-                plane = decompressor.decompress(packed, max_output_size=length)
-            except zstandard.ZstdError as error:
-                raise MalformedError(f"packed block: expected a plane of {length} octets, found {error}") from None
+            plane = decompress(packed, length, decompressor)
         elif codec == _PLAIN:
             plane = packed
         else:

@@ -5,25 +5,40 @@ multiple of a step of its tensor, told in one octet. What is left of all weights
 every layer that arrived whole makes a model that can be used, and says how far it got; the sender has made the same
 ones and tells their SHA-256, so that arithmetic that differs is found out.
 
-Memory holds some copies of the model, which is what makes this a tool for small models and for the ground.
+To pack takes some copies of the model in memory, which makes that a tool for the ground. To unpack takes a block or
+two, however large the model is.
 """
 
 import hashlib
 import json
 import math
 import struct
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
 from ccsds.errors import MalformedError, MisuseError
-from packing.container import BLOCK_OCTETS, Head, Kind, LayerHead, read_blocks, read_head, write_block, write_head
-from packing.exact import LEVEL, check_base, digest_of
-from packing.layout import Element, Tensor, tensors_of
-from packing.source import Source
+from packing.container import (
+    BLOCK_OCTETS,
+    Head,
+    Kind,
+    LayerHead,
+    block_end,
+    decompress,
+    read_blocks,
+    read_head,
+    write_block,
+    write_head,
+)
+from packing.exact import LEVEL, check_base
+from packing.layout import Element, Tensor, header_digest, metadata_of, tensors_of
+from packing.source import Source, digesting
+
+LAYERS_KEY = "starloop_layers"
+"""In the metadata of a model that was made of layers: how many. What else its metadata says is of the trained one."""
 
 # Each layer takes about five times as many weights as the one before, and the last one takes all that are not right.
 SHARES = (0.01, 0.05, 0.25, 1.0)
@@ -31,24 +46,14 @@ SHARES = (0.01, 0.05, 0.25, 1.0)
 # Steps that one octet tells, either way.
 _STEPS_MAX = 127
 
+# What a block of a layer tells of: elements of one tensor that follow each other.
+_PART = BLOCK_OCTETS // 2
+
 _BODY = struct.Struct(">fII")
 
 _NAMES = {Element.FLOAT16: "F16", Element.BFLOAT16: "BF16", Element.FLOAT32: "F32"}
 
 Weights = list[NDArray[np.float32]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Approximation:
-    """What the layers that arrived make of a base."""
-
-    data: bytes
-    """A safetensors file, whose SHA-256 is as its sender said."""
-    layers: int
-    """How many of them arrived whole."""
-    layers_in_all: int
-    error: float
-    """Root of the mean squared error that is left, over that of the base: 1 at the base, 0 exact."""
 
 
 def pack_layers(source: Source, base: Source, shares: Sequence[float] = SHARES) -> Iterator[bytes]:
@@ -60,7 +65,7 @@ def pack_layers(source: Source, base: Source, shares: Sequence[float] = SHARES) 
         shares: The share of all weights that each layer moves, above 0, up to 1.
 
     Yields:
-        The packed file, piece by piece.
+        The packed file, piece by piece; empty ones where it only read.
 
     Raises:
         MalformedError: One of the two is no safetensors file.
@@ -69,24 +74,32 @@ def pack_layers(source: Source, base: Source, shares: Sequence[float] = SHARES) 
     """
     if not shares or any(not 0 < share <= 1 for share in shares):
         raise MisuseError(f"shares: expected some above 0 and up to 1, found {list(shares)}")
-    tensors = _alike(source, base)
+    tensors, metadata = _alike(source, base), metadata_of(source)
     target, weights = _read(source, tensors_of(source)), _read(base, tensors_of(base))
     begin = _distance(target, weights)
     bodies: list[bytes] = []
     layers: list[LayerHead] = []
-    data = b""
+    length_octets = 0
     for share in shares:
         count = len(bodies)
         bodies += _layer(target, weights, share)
-        data = _file(tensors, weights, len(layers) + 1)
+        header = _header(tensors, metadata, len(layers) + 1)
+        digest = hashlib.sha256(header)
+        for tensor, each in zip(tensors, weights, strict=True):
+            digest.update(_narrow(each, tensor.element))
+        length_octets = len(header) + sum(tensor.end - tensor.start for tensor in tensors)
         error = _distance(target, weights) / begin if begin else 0.0
-        layers.append(LayerHead(len(bodies) - count, hashlib.sha256(data).digest(), error))
+        layers.append(LayerHead(len(bodies) - count, digest.digest(), error))
+        yield b""
     yield write_head(
         Head(
             kind=Kind.LAYERS,
-            length_octets=len(data),
+            length_octets=length_octets,
             sha256=layers[-1].sha256,
-            base_sha256=digest_of(base),
+            base_sha256=(yield from digesting(base, BLOCK_OCTETS)),
+            base_octets=base.length_octets,
+            base_header_sha256=header_digest(base),
+            metadata=metadata,
             layers=tuple(layers),
         )
     )
@@ -94,40 +107,120 @@ def pack_layers(source: Source, base: Source, shares: Sequence[float] = SHARES) 
         yield write_block(body)
 
 
-def unpack_layers(source: Source, base: Source) -> Approximation:
-    """Give what the layers that arrived make of the base.
+class LayeredModel:
+    """What the layers that arrived make of a base.
 
     Args:
         source: The packed file, or as much of it as is there.
         base: What it was packed against.
 
     Raises:
-        MalformedError: Not one layer is whole, or what it makes is not what its sender made.
-        MisuseError: It is packed otherwise, or against another base.
+        MalformedError: It is no packed file, not one layer of it is there, or the base is no safetensors file.
+        MisuseError: It is packed otherwise.
         OSError: A file could not be read.
     """
-    head, at = read_head(source)
-    if head.kind is not Kind.LAYERS or not head.layers:
-        raise MisuseError(f"packed file: expected one in layers, found {head.kind.name}")
-    base = check_base(head, base)
-    tensors = tensors_of(base)
-    weights = _read(base, tensors)
-    blocks = read_blocks(source, at)
-    done = 0
-    for layer in head.layers:
-        bodies = _whole(blocks, layer.blocks)
-        if bodies is None:
-            break
-        _apply(bodies, weights)
-        done += 1
-    if not done:
-        raise MalformedError(f"packed file: expected a first layer of {head.layers[0].blocks} blocks, found it cut off")
-    last = head.layers[done - 1]
-    data = _file(tensors, weights, done)
-    found = hashlib.sha256(data).digest()
-    if found != last.sha256:
-        raise MalformedError(f"layer {done}: expected SHA-256 {last.sha256.hex()[:16]}, found {found.hex()[:16]}")
-    return Approximation(data=data, layers=done, layers_in_all=len(head.layers), error=last.error)
+
+    def __init__(self, source: Source, base: Source) -> None:
+        self._source = source
+        self._base = base
+        self._head, self._begin = read_head(source)
+        if self._head.kind is not Kind.LAYERS or not self._head.layers:
+            raise MisuseError(f"packed file: expected one in layers, found {self._head.kind.name}")
+        self._tensors = tensors_of(base)
+        self._places: dict[tuple[int, int], list[int]] = defaultdict(list)
+        self.layers = 0
+        """How many of them arrived whole; known once a piece with something in it was given."""
+        self.layers_in_all = len(self._head.layers)
+        at = self._begin
+        for _ in range(self._head.layers[0].blocks):
+            at = block_end(source, at)
+            if at > source.length_octets:
+                raise self._cut_off()
+
+    @property
+    def sha256(self) -> bytes:
+        """Of the model; known when `layers` is."""
+        return self._head.layers[self.layers - 1].sha256 if self.layers else b""
+
+    @property
+    def error(self) -> float:
+        """Root of the mean squared error that is left, over that of the base: 1 at the base, 0 exact."""
+        return self._head.layers[self.layers - 1].error if self.layers else 1.0
+
+    def pieces(self) -> Iterator[bytes]:
+        """Give the model as a safetensors file.
+
+        Yields:
+            It, piece by piece; empty ones where it only read. It may be used once the last piece was given without an
+            error.
+
+        Raises:
+            MalformedError: Not one layer is whole, or what it makes is not what its sender made.
+            MisuseError: The base is another one.
+            OSError: A file could not be read.
+        """
+        yield from check_base(self._head, self._base)
+        yield from self._find_layers()
+        header = _header(self._tensors, self._head.metadata, self.layers)
+        digest = hashlib.sha256(header)
+        yield header
+        for number, tensor in enumerate(self._tensors):
+            width = tensor.element.width_octets
+            for start in range(0, (tensor.end - tensor.start) // width, _PART):
+                at = tensor.start + start * width
+                octets = self._base.read(at, min(_PART * width, tensor.end - at))
+                part_n = _widen(octets, tensor.element)
+                for place in self._places.get((number, start), ()):
+                    _apply(next(read_blocks(self._source, place)), part_n)
+                piece = _narrow(part_n, tensor.element)
+                digest.update(piece)
+                yield piece
+        if digest.digest() != self.sha256:
+            raise MalformedError(
+                f"layer {self.layers}: expected SHA-256 {self.sha256.hex()[:16]}, found {digest.hexdigest()[:16]}"
+            )
+
+    def _find_layers(self) -> Iterator[bytes]:
+        """Find the layers that are whole, and where what they tell of each part of a tensor lies."""
+        blocks, at = read_blocks(self._source, self._begin), self._begin
+        for layer in self._head.layers:
+            places: list[tuple[tuple[int, int], int]] = []
+            for _ in range(layer.blocks):
+                try:
+                    body = next(blocks)
+                except (StopIteration, MalformedError):
+                    break
+                places.append((self._part_of(body), at))
+                at = block_end(self._source, at)
+                yield b""
+            if len(places) < layer.blocks:
+                break
+            for part, place in places:
+                self._places[part].append(place)
+            self.layers += 1
+        if not self.layers:
+            raise self._cut_off()
+
+    def _cut_off(self) -> MalformedError:
+        return MalformedError(
+            f"packed file: expected a first layer of {self._head.layers[0].blocks} blocks, found it cut off"
+        )
+
+    def _part_of(self, body: bytes) -> tuple[int, int]:
+        """Give the tensor, and the first of its elements, that a block tells of.
+
+        Raises:
+            MalformedError: There is none.
+        """
+        if len(body) < _BODY.size:
+            raise MalformedError(f"layer: expected a block of {_BODY.size} octets or more, found {len(body)}")
+        _, number, start = _BODY.unpack_from(body)
+        tensor = self._tensors[number] if number < len(self._tensors) else None
+        if tensor is None or start % _PART or start * tensor.element.width_octets >= tensor.end - tensor.start:
+            raise MalformedError(
+                f"layer: expected a part of one of {len(self._tensors)} tensors, found element {start} of {number}"
+            )
+        return number, start
 
 
 def _alike(source: Source, base: Source) -> list[Tensor]:
@@ -183,10 +276,12 @@ def _layer(target: Weights, weights: Weights, share: float) -> list[bytes]:
         chosen_n = (np.abs(rest_n) >= threshold) & (rest_n != 0)
         if chosen_n.any():
             step = np.float32(np.abs(rest_n[chosen_n]).max() / _STEPS_MAX)
-            for start in range(0, len(rest_n), BLOCK_OCTETS // 2):
-                part = slice(start, start + BLOCK_OCTETS // 2)
+            for start in range(0, len(rest_n), _PART):
+                part = slice(start, start + _PART)
                 bodies.append(_write(number, start, step, rest_n[part], chosen_n[part]))
-    _apply(bodies, weights)
+    for body in bodies:
+        _, number, start = _BODY.unpack_from(body)
+        _apply(body, weights[number][start : start + _PART])
     return bodies
 
 
@@ -198,45 +293,25 @@ def _write(
     return _BODY.pack(float(step), number, start) + zstandard.ZstdCompressor(level=LEVEL).compress(plain)
 
 
-def _apply(bodies: Sequence[bytes], weights: Weights) -> None:
-    """Move weights as blocks tell.
+def _apply(body: bytes, part_n: NDArray[np.float32]) -> None:
+    """Move the weights of a part as a block tells.
 
     Raises:
-        MalformedError: A block tells of what there is not.
+        MalformedError: It tells of others.
     """
-    for body in bodies:
-        step, number, start = _BODY.unpack_from(body)
-        if number >= len(weights) or start >= len(weights[number]):
-            raise MalformedError(f"layer: expected one of {len(weights)} tensors, found element {start} of {number}")
-        part_n = weights[number][start : start + BLOCK_OCTETS // 2]
-        mask_octets = -(-len(part_n) // 8)
-        try:
-            plain = zstandard.ZstdDecompressor().decompress(
-                body[_BODY.size :], max_output_size=mask_octets + len(part_n)
-            )
-        except zstandard.ZstdError as error:
-            raise MalformedError(f"layer: expected steps of {len(part_n)} weights, found {error}") from None
-        chosen_n = np.unpackbits(np.frombuffer(plain[:mask_octets], dtype=np.uint8))[: len(part_n)].astype(bool)
-        steps_n = np.frombuffer(plain[mask_octets:], dtype=np.int8)
-        if len(plain) < mask_octets or len(steps_n) != int(chosen_n.sum()):
-            raise MalformedError(f"layer: expected {int(chosen_n.sum())} steps, found {len(steps_n)}")
-        part_n[chosen_n] += steps_n.astype(np.float32) * np.float32(step)
+    step, _, _ = _BODY.unpack_from(body)
+    mask_octets = -(-len(part_n) // 8)
+    plain = decompress(body[_BODY.size :], mask_octets + len(part_n), zstandard.ZstdDecompressor())
+    chosen_n = np.unpackbits(np.frombuffer(plain[:mask_octets], dtype=np.uint8))[: len(part_n)].astype(bool)
+    steps_n = np.frombuffer(plain[mask_octets:], dtype=np.int8)
+    if len(plain) < mask_octets or len(steps_n) != int(chosen_n.sum()):
+        raise MalformedError(f"layer: expected {int(chosen_n.sum())} steps, found {len(steps_n)}")
+    part_n[chosen_n] += steps_n.astype(np.float32) * np.float32(step)
 
 
-def _whole(blocks: Iterator[bytes], count: int) -> list[bytes] | None:
-    """Give so many blocks, or None if they did not all arrive."""
-    bodies = []
-    for _ in range(count):
-        try:
-            bodies.append(next(blocks))
-        except (StopIteration, MalformedError):
-            return None
-    return bodies
-
-
-def _file(tensors: Sequence[Tensor], weights: Weights, layers: int) -> bytes:
-    """Write a safetensors file that says what it is: a model in so many layers, not the one that was trained."""
-    places: dict[str, object] = {"__metadata__": {"starloop_layers": str(layers)}}
+def _header(tensors: Sequence[Tensor], metadata: Mapping[str, str], layers: int) -> bytes:
+    """Write the header of a safetensors file that says what it is: a model in so many layers, not the trained one."""
+    places: dict[str, object] = {"__metadata__": {**metadata, LAYERS_KEY: str(layers)}}
     at = 0
     for tensor in tensors:
         length_octets = tensor.end - tensor.start
@@ -248,5 +323,4 @@ def _file(tensors: Sequence[Tensor], weights: Weights, layers: int) -> bytes:
         at += length_octets
     header = json.dumps(places, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
-    octets = [_narrow(each, tensor.element) for tensor, each in zip(tensors, weights, strict=True)]
-    return len(header).to_bytes(8, "little") + header + b"".join(octets)
+    return len(header).to_bytes(8, "little") + header

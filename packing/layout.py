@@ -5,6 +5,7 @@ It knows offsets and kinds, and reads no weight.
 Source: the safetensors format, https://github.com/huggingface/safetensors#format.
 """
 
+import hashlib
 import json
 from enum import IntEnum
 from typing import Any
@@ -65,22 +66,14 @@ def tensors_of(source: Source) -> list[Tensor]:
         MalformedError: It is no safetensors file, or one that is cut off; it says what was expected where.
         OSError: It could not be read.
     """
-    prefix = source.read(0, _LENGTH_OCTETS)
-    header_octets = int.from_bytes(prefix, "little")
-    if len(prefix) < _LENGTH_OCTETS or header_octets > min(HEADER_OCTETS_MAX, source.length_octets - _LENGTH_OCTETS):
-        raise MalformedError(
-            f"model file: expected the length of a header that fits into {source.length_octets} octets, found "
-            f"{header_octets}"
-        )
-    begin = _LENGTH_OCTETS + header_octets
+    octets = _header(source)
+    begin = _LENGTH_OCTETS + len(octets)
+    header = _parse(octets)
+    header.pop("__metadata__", None)
     try:
-        header: dict[str, Any] = json.loads(source.read(_LENGTH_OCTETS, header_octets))
-        header.pop("__metadata__", None)
         tensors = [_tensor(name, entry, begin) for name, entry in header.items()]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise MalformedError(
-            f"model file: expected a safetensors header, found {type(error).__name__}: {error}"
-        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise _not_a_header(error) from None
     tensors.sort(key=lambda tensor: (tensor.start, tensor.end))
     at = begin
     for tensor in tensors:
@@ -90,6 +83,31 @@ def tensors_of(source: Source) -> list[Tensor]:
     if at != source.length_octets:
         raise MalformedError(f"model file: expected {at} octets, found {source.length_octets}")
     return tensors
+
+
+def metadata_of(source: Source) -> dict[str, str]:
+    """Give what the header of a safetensors file says of the whole, by key.
+
+    Raises:
+        MalformedError: It is no safetensors file.
+        OSError: It could not be read.
+    """
+    found = _parse(_header(source)).get("__metadata__", {})
+    if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
+        raise MalformedError("model file: expected texts in its __metadata__, found something else")
+    return found
+
+
+def header_digest(source: Source) -> bytes:
+    """Give the SHA-256 of the header of a safetensors file; of any other, nothing.
+
+    Raises:
+        OSError: It could not be read.
+    """
+    try:
+        return hashlib.sha256(_header(source)).digest()
+    except MalformedError:
+        return b""
 
 
 def stretches_of(source: Source) -> list[Stretch]:
@@ -107,6 +125,36 @@ def stretches_of(source: Source) -> list[Stretch]:
         elif length_octets:
             stretches.append(Stretch(tensor.element, length_octets))
     return stretches
+
+
+def _header(source: Source) -> bytes:
+    """Give the header of a safetensors file as it lies there.
+
+    Raises:
+        MalformedError: It has none.
+    """
+    prefix = source.read(0, _LENGTH_OCTETS)
+    header_octets = int.from_bytes(prefix, "little")
+    if len(prefix) < _LENGTH_OCTETS or header_octets > min(HEADER_OCTETS_MAX, source.length_octets - _LENGTH_OCTETS):
+        raise MalformedError(
+            f"model file: expected the length of a header that fits into {source.length_octets} octets, found "
+            f"{header_octets}"
+        )
+    return source.read(_LENGTH_OCTETS, header_octets)
+
+
+def _parse(octets: bytes) -> dict[str, Any]:
+    try:
+        header = json.loads(octets)
+    except ValueError as error:
+        raise _not_a_header(error) from None
+    if not isinstance(header, dict):
+        raise _not_a_header(TypeError(f"a {type(header).__name__}"))
+    return header
+
+
+def _not_a_header(error: Exception) -> MalformedError:
+    return MalformedError(f"model file: expected a safetensors header, found {type(error).__name__}: {error}")
 
 
 def _tensor(name: str, entry: dict[str, Any], begin: int) -> Tensor:

@@ -1,6 +1,7 @@
 """Where octets are read from, at any offset: a file of the ground, a path on board, or memory."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Generator, Iterator
 from typing import Protocol
 
 
@@ -45,3 +46,19 @@ def pieces_of(source: Source, piece_octets: int) -> Iterator[bytes]:
     """Give all octets of a source in order, in pieces of one length, the last one shorter."""
     for offset in range(0, source.length_octets, piece_octets):
         yield source.read(offset, piece_octets)
+
+
+def digesting(source: Source, piece_octets: int) -> Generator[bytes, None, bytes]:
+    """Compute the SHA-256 of all octets, a piece at a time.
+
+    Yields:
+        Nothing of use: an empty piece for each one that was read, so that who packs or unpacks can pause in between.
+
+    Returns:
+        The digest.
+    """
+    digest = hashlib.sha256()
+    for piece in pieces_of(source, piece_octets):
+        digest.update(piece)
+        yield b""
+    return digest.digest()

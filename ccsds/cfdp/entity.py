@@ -18,6 +18,7 @@ from ccsds.cfdp.filestore import FileStore
 from ccsds.cfdp.mib import Mib
 from ccsds.cfdp.outgoing import sender_record
 from ccsds.cfdp.records import Journal, PutRequest
+from ccsds.cfdp.room import Room
 from ccsds.cfdp.transactions import Transactions
 from ccsds.cfdp.transfer import Transfer
 from ccsds.deadline import earliest
@@ -71,6 +72,22 @@ class Entity:
     def transfers(self) -> list[Transfer]:
         """How far each transaction is that is not over: what is sent from here, then what is received."""
         return [transaction.snapshot() for transaction in self._transactions.all()]
+
+    @property
+    def room(self) -> Room:
+        """The room of the store: who writes there beside the entity has it promised, too."""
+        return self._transactions.room
+
+    def part_of(self, name: str) -> str | None:
+        """Give where what came so far of a file lies that is coming under a name, None if none is.
+
+        Raises:
+            OSError: What came could not be written.
+        """
+        for receiver in self._transactions.receivers.values():
+            if receiver.snapshot().destination_name == name:
+                return receiver.written_part()
+        return None
 
     @property
     def wants_to_transmit(self) -> bool:

@@ -84,6 +84,11 @@ class Receiver(TransactionEnd):
         """Where its file waits until it is whole."""
         return self._part.path
 
+    def written_part(self) -> str | None:
+        """Give where what came of its file can be read, None if nothing came; may raise ``OSError``."""
+        self._part.flush()
+        return self._part.path if self._part.end else None
+
     def snapshot(self) -> Transfer:
         """Give how far it is."""
         return self._arrival.snapshot(self.identity, self.state, self.is_suspended)

@@ -18,11 +18,13 @@ import msgspec
 
 from ccsds.errors import MalformedError, MisuseError
 from flight.disk import Disk
+from flight.filestore.disk_source import DiskSource
 from flight.filestore.shelf import JOBS_DIRECTORY, MODEL_NAME
 from flight.jobs.recipe import load_recipe
 from flight.jobs.swift_recipe import COUNTED_TEXT, COUNTS_KEPT_MAX, Tokens
 from mission.files import FILES_DIRECTORY
 from mission.inference import ModelKind
+from packing.layers import LAYERS_KEY
 from packing.layout import Tensor, tensors_of
 
 SUFFIX = ".safetensors"
@@ -89,6 +91,7 @@ class ModelCard(msgspec.Struct, frozen=True):
     recipe: str
     vocabulary: tuple[str, ...]
     weights_sha256: str
+    """Empty if the weights are near those of the job, and were never its own: those of a file made of layers."""
     beside_sha256: str = ""
     """Of what the model predicts by beside its weights, digested as they are; empty if there is nothing."""
 
@@ -148,7 +151,9 @@ def read_card(disk: Disk, path: str) -> ModelCard:
     header_octets = int.from_bytes(disk.read(path, 0, 8), "little")
     try:
         header = msgspec.json.decode(disk.read(path, 8, header_octets))
-        return msgspec.json.decode(header["__metadata__"]["starloop"], type=ModelCard)
+        metadata = header["__metadata__"]
+        card = msgspec.json.decode(metadata["starloop"], type=ModelCard)
+        return msgspec.structs.replace(card, weights_sha256="") if LAYERS_KEY in metadata else card
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
         raise MisuseError(
             f"{path}: expected weights with the recipe and vocabulary of a job, found {type(error).__name__}: {error}"
@@ -249,7 +254,7 @@ def _octets_of(tensors: list[Tensor]) -> int:
 
 def _tensors(disk: Disk, path: str) -> list[Tensor]:
     try:
-        tensors = tensors_of(_DiskSource(disk, path))
+        tensors = tensors_of(DiskSource(disk, path))
     except MalformedError as error:
         raise MisuseError(f"{path}: {error}") from None
     if not tensors:
@@ -279,15 +284,3 @@ def _read_json(disk: Disk, path: str, octets_max: int) -> dict[str, Any]:
 
 def _what(name: str) -> str:
     return "a pickle, which is never loaded" if name.endswith(_PICKLES) else f"another file, {PurePosixPath(name).name}"
-
-
-class _DiskSource:
-    """A `packing.source.Source` of a file of the store."""
-
-    def __init__(self, disk: Disk, path: str) -> None:
-        self._disk = disk
-        self._path = path
-        self.length_octets = disk.size(path)
-
-    def read(self, offset_octets: int, length_octets: int) -> bytes:
-        return self._disk.read(self._path, offset_octets, length_octets)

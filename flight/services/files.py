@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 
 from ccsds.cfdp.codes import ChecksumType, ConditionCode, PromptResponse
 from ccsds.cfdp.events import Role, TransactionId
-from ccsds.cfdp.filestore import directory_of, has_file, refusal_of, sync_names
+from ccsds.cfdp.filestore import sync_names
 from ccsds.cfdp.records import PutRequest
 from ccsds.cfdp.tlv import FilestoreAction, FilestoreRequest
 from ccsds.cfdp.transfer import Transfer
 from ccsds.errors import MisuseError
 from flight.filestore.file_digests import FileDigest, FileDigests
+from flight.filestore.file_names import FileNames
 from flight.filestore.files import Files
 from flight.reporter import Reporter, clip_reason
 from flight.services.service import Outcome
@@ -45,6 +46,7 @@ class FileService:
     def __init__(self, files: Files, reporter: Reporter) -> None:
         self._files = files
         self._folder = files.folder
+        self._names = FileNames(files.folder, files.part_directory)
         self._reporter = reporter
         self._digests = FileDigests(files.folder, self._tell_digest)
         self._actions: dict[str, Callable[[Mapping[str, Any], int], Outcome]] = {
@@ -81,17 +83,17 @@ class FileService:
         return Outcome()
 
     def _attributes(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
-        self._digests.ask(self._file(arguments["name"]), now_ns)
+        self._digests.ask(self._names.file(arguments["name"]), now_ns)
         return Outcome()
 
     def _make_directory(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
-        name = self._free_name(arguments["name"])
+        name = self._names.free(arguments["name"])
         self._folder.make_directory(name)
         sync_names(self._folder, name)
         return Outcome()
 
     def _remove_directory(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
-        name = self._directory(self._own_name(arguments["name"]))
+        name = self._names.directory(self._names.own(arguments["name"]))
         if self._below(name):
             raise MisuseError(f"expected an empty directory at {name!r}, found {len(self._below(name))} names in it")
         self._folder.remove_directory(name)
@@ -101,7 +103,7 @@ class FileService:
     def _list(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
         directory, first = arguments["directory"], arguments["first"]
         if directory:
-            self._directory(directory)
+            self._names.directory(directory)
         found = self._below(directory)
         names = _page([(name, len(name.encode()) + _ENTRY_OCTETS) for name in found], first)
         start = f"{directory}/" if directory else ""
@@ -117,7 +119,7 @@ class FileService:
         return Outcome(answers=(self._reporter.encode("file_list", report),))
 
     def _send(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
-        name, checksum = self._file(arguments["name"]), FileChecksum(arguments["checksum"])
+        name, checksum = self._names.file(arguments["name"]), FileChecksum(arguments["checksum"])
         request = PutRequest(
             destination=self._files.ground_entity,
             source_name=name,
@@ -138,7 +140,7 @@ class FileService:
         return Outcome(answers=(self._reporter.encode("transfer_accepted", report),))
 
     def _move(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
-        name, destination = self._idle_file(arguments["name"]), self._free_name(arguments["destination"])
+        name, destination = self._idle_file(arguments["name"]), self._names.free(arguments["destination"])
         self._folder.rename(name, destination)
         sync_names(self._folder, name, destination)
         return Outcome()
@@ -170,57 +172,14 @@ class FileService:
         report = {"total": len(transfers), "first": first, "transfers": [_row(each) for each in page]}
         return Outcome(answers=(self._reporter.encode("transfer_report", report),))
 
-    def _name_inside(self, name: str) -> str:
-        """Give a name that stays in the store.
-
-        Raises:
-            MisuseError: It does not, or is where files wait that are not whole.
-        """
-        refusal = refusal_of(self._folder, name, self._files.part_directory)
-        if refusal:
-            raise MisuseError(refusal)
-        return name
-
-    def _own_name(self, name: str) -> str:
-        """Give a name that the ground may change.
-
-        Raises:
-            MisuseError: It belongs to a job.
-        """
-        if self._folder.is_read_only(name):
-            raise MisuseError(f"expected a name outside jobs/, which is read only, found {name!r}")
-        return name
-
-    def _file(self, name: str) -> str:
-        if not has_file(self._folder, self._name_inside(name)):
-            raise MisuseError(f"expected a file at {name!r}, found none")
-        return name
-
     def _idle_file(self, name: str) -> str:
         """Give the name of a file that is not being sent: one that is would be cut short at the ground."""
-        self._file(self._own_name(name))
+        self._names.file(self._names.own(name))
         for transfer in self._files.entity.transfers:
             if transfer.role is Role.SENDER and transfer.source_name == name:
                 raise MisuseError(
                     f"expected a file that is not being sent, found transfer {transfer.transaction} of it"
                 )
-        return name
-
-    def _directory(self, name: str) -> str:
-        if not self._folder.is_directory(self._name_inside(name)):
-            raise MisuseError(f"expected a directory at {name!r}, found none")
-        return name
-
-    def _free_name(self, name: str) -> str:
-        """Give a name that nothing has yet, in a directory that is none or is one."""
-        self._name_inside(self._own_name(name))
-        if self._folder.is_directory(name) or has_file(self._folder, name):
-            raise MisuseError(f"expected nothing at {name!r}, found something")
-        above = directory_of(name)
-        while above:
-            if has_file(self._folder, above):
-                raise MisuseError(f"expected a directory at {above!r}, found a file")
-            above = directory_of(above)
         return name
 
     def _below(self, directory: str) -> dict[str, FileKind]:

@@ -18,7 +18,7 @@ from mission.profiles import PROFILES
 from packing.container import Kind, read_head
 from packing.exact import pack as pack_exactly
 from packing.exact import unpack as unpack_exactly
-from packing.layers import pack_layers, unpack_layers
+from packing.layers import LayeredModel, pack_layers
 
 _base_option = click.option(
     "--base", "base_path", type=click.Path(path_type=Path), help="A model that the other end holds already."
@@ -67,8 +67,8 @@ def unpack(packed: Path, model: Path, base_path: Path | None, as_json: bool) -> 
         if head.kind is Kind.LAYERS:
             if base is None:
                 raise MisuseError(f"packed file: expected --base with SHA-256 {head.base_sha256.hex()[:16]}")
-            made = unpack_layers(source, base)
-            octets = write_whole(model, [made.data])
+            made = LayeredModel(source, base)
+            octets = write_whole(model, made.pieces())
             told = {"octets": octets, "layers": made.layers, "layers_in_all": made.layers_in_all, "error": made.error}
             text = f"{made.layers} of {made.layers_in_all} layers, {made.error:.4f} of the change is left"
         else:

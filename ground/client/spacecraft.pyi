@@ -706,6 +706,21 @@ class ModelWords:
         Args:
             first: from which one on, 0 for the first.
         """
+    def pack(
+        self,
+        *,
+        name: str,
+        destination: str,
+        base: str = ...,
+        via: Service = ...,
+    ) -> dict[str, Any]:
+        """Begin to pack a model for a thin link; an event tells when it is done. One at a time.
+
+        Args:
+            name: of the file in the store.
+            destination: of what comes of it, a name that nothing has yet.
+            base: a model of the store that the ground holds, too; then only the difference is told.
+        """
     def report(
         self,
         *,
@@ -719,6 +734,21 @@ class ModelWords:
         via: Service = ...,
     ) -> dict[str, Any]:
         """Serve the model of the other slot again, or end a trial.
+        """
+    def unpack(
+        self,
+        *,
+        name: str,
+        destination: str,
+        base: str = ...,
+        via: Service = ...,
+    ) -> dict[str, Any]:
+        """Begin to make a model of a packed file, which may be on its way up still if it is in layers; an event tells when it is done. One at a time.
+
+        Args:
+            name: of the file in the store.
+            destination: of what comes of it, a name that nothing has yet.
+            base: what it was packed against; empty to have it found by its digest.
         """
 
 class MonitoringWords:

@@ -1,14 +1,18 @@
 """Packing without loss: what comes out is what went in, whatever it is, and what is damaged never comes out."""
 
+import tracemalloc
+
+import msgspec
 import numpy as np
 import pytest
 import safetensors.numpy
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ccsds.errors import MalformedError, MisuseError, StarloopError
-from packing.container import BLOCK_OCTETS, Kind, read_head
-from packing.exact import pack, unpack
+from packing.container import BLOCK_OCTETS, Kind, decompress, read_head
+from packing.exact import check_whole, may_be_base, pack, unpack
 from packing.layout import Element, stretches_of, tensors_of
 from packing.planes import join, split
 from packing.source import Octets
@@ -62,7 +66,7 @@ def test_a_file_longer_than_a_block_is_packed_block_by_block():
     array = np.random.default_rng(3).normal(0, 1, (BLOCK_OCTETS // 4 + 7,))
     data = safetensors_file([("w", "F32", array)])
     assert unpacked(packed(data)) == data
-    pieces = list(pack(Octets(data)))
+    pieces = [piece for piece in pack(Octets(data)) if piece]
     assert len(pieces) == 1 + 1 + 2  # Its head, the header of the file, and two blocks of weights.
     assert max(map(len, pieces)) < BLOCK_OCTETS + 100
 
@@ -114,6 +118,37 @@ def test_every_single_bit_flip_is_refused_or_changes_nothing(small):
             assert unpacked(bytes(struck)) == data
         except StarloopError:
             continue
+
+
+def test_that_a_file_is_cut_off_is_seen_by_the_lengths_of_its_blocks_alone(small):
+    _, told = small
+    head, begin = read_head(Octets(told))
+    check_whole(Octets(told), head, begin)
+    for length in range(begin, len(told)):
+        with pytest.raises(MalformedError, match=r"expected \d+ octets in all, found them up to \d+"):
+            check_whole(Octets(told[:length]), head, begin)
+    with pytest.raises(MalformedError, match=r"expected \d+ octets, found"):
+        check_whole(Octets(told + b"x"), head, begin)
+
+
+def test_most_files_that_are_no_base_are_told_apart_without_being_read():
+    base, data = model(metadata={"step": "1"}), model(moved=1e-4, metadata={"step": "2"})
+    head, _ = read_head(Octets(packed(data, base)))
+    assert may_be_base(head, Octets(base))
+    assert not may_be_base(head, Octets(data))
+    assert not may_be_base(head, Octets(base + b"x"))
+    old = msgspec.structs.replace(head, base_octets=0, base_header_sha256=b"")
+    assert may_be_base(old, Octets(data))  # Packed before heads told it.
+
+
+def test_a_block_that_unpacks_to_more_than_it_may_takes_no_memory_for_it():
+    bomb = zstandard.ZstdCompressor(level=19).compress(bytes(1 << 28))
+    tracemalloc.start()
+    with pytest.raises(MalformedError, match=f"expected at most 100 octets in it, found {1 << 28}"):
+        decompress(bomb, 100, zstandard.ZstdDecompressor())
+    _, peak_octets = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_octets < 1 << 20
 
 
 def test_octets_after_the_last_block_are_refused(small):

@@ -1,13 +1,18 @@
 """Packing in layers: each whole layer makes a model that is nearer, what is cut off still helps, and nothing lies."""
 
+import hashlib
+import tracemalloc
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import safetensors.numpy
 
 from ccsds.errors import MalformedError, MisuseError
-from packing.container import read_head
+from packing.container import BLOCK_OCTETS, read_head
 from packing.exact import pack, unpack
-from packing.layers import SHARES, pack_layers, unpack_layers
+from packing.layers import LAYERS_KEY, SHARES, LayeredModel, pack_layers
+from packing.layout import metadata_of
 from packing.source import Octets
 from tests.packing.conftest import model, safetensors_file
 
@@ -17,8 +22,18 @@ def told_in_layers(dtype="F32", moved=1e-2, **settings):
     return base, data, b"".join(pack_layers(Octets(data), Octets(base), **settings))
 
 
+@dataclass
+class Made:
+    data: bytes
+    layers: int
+    layers_in_all: int
+    error: float
+
+
 def made_of(told, base):
-    return unpack_layers(Octets(told), Octets(base))
+    model = LayeredModel(Octets(told), Octets(base))
+    data = b"".join(model.pieces())
+    return Made(data, model.layers, model.layers_in_all, model.error)
 
 
 def whole_layers(told):
@@ -129,3 +144,38 @@ def test_what_is_no_floating_point_has_no_layers():
     numbers = safetensors_file([("ids", "I64", np.arange(4))])
     with pytest.raises(MisuseError, match="tensor ids: expected floating point of 16 or 32 bits"):
         list(pack_layers(Octets(numbers), Octets(numbers)))
+
+
+def test_what_is_said_of_the_trained_model_is_said_of_what_layers_make_of_it():
+    base, data = model(metadata={"step": "1"}), model(moved=1e-2, metadata={"step": "2"})
+    made = made_of(b"".join(pack_layers(Octets(data), Octets(base))), base)
+    assert metadata_of(Octets(made.data)) == {"step": "2", LAYERS_KEY: str(len(SHARES))}
+
+
+def test_a_gap_in_a_file_that_is_still_coming_is_no_block():
+    base, _, told = told_in_layers()
+    first, second, *_ = whole_layers(told)
+    holed = told[:first] + bytes(second - first) + told[second:]
+    assert made_of(holed, base).layers == 1
+
+
+def test_a_model_of_several_parts_is_made_in_the_memory_of_one():
+    chance = np.random.default_rng(2)
+    arrays = [chance.normal(0, 0.02, (length,)).astype(np.float32) for length in (3_000_000, 5, 700_000)]
+    moved = [each + chance.normal(0, 1e-3, each.shape).astype(np.float32) for each in arrays]
+    names = ("a", "b", "c")
+    base, data = (
+        safetensors_file([(name, "F32", each) for name, each in zip(names, group, strict=True)])
+        for group in (arrays, moved)
+    )
+    told = b"".join(pack_layers(Octets(data), Octets(base)))
+    digest = hashlib.sha256()
+    tracemalloc.start()
+    made = LayeredModel(Octets(told), Octets(base))
+    for piece in made.pieces():
+        digest.update(piece)
+    _, peak_octets = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert digest.digest() == read_head(Octets(told))[0].sha256
+    assert made.layers == len(SHARES)
+    assert peak_octets < 12 * BLOCK_OCTETS < len(base)

@@ -6,6 +6,7 @@ file as it is, at the same level.
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 
 import safetensors.torch
@@ -16,7 +17,7 @@ from flight.jobs.corpus import CorpusSources, find_corpus
 from flight.jobs.recipe import load_recipe
 from flight.jobs.train import TrainJob
 from packing.exact import LEVEL, pack, unpack
-from packing.layers import pack_layers, unpack_layers
+from packing.layers import LayeredModel, pack_layers
 from packing.source import Octets
 from tools.bench.row import Row
 
@@ -96,7 +97,8 @@ def _layer_rows(model: dict[str, torch.Tensor], base: dict[str, torch.Tensor]) -
     told = b"".join(pack_layers(Octets(data), Octets(before)))
     rows = []
     for part in (0.02, 0.1, 0.5, 1.0):
-        made = unpack_layers(Octets(told[: int(part * len(told))]), Octets(before))
+        made = LayeredModel(Octets(told[: int(part * len(told))]), Octets(before))
+        deque(made.pieces(), maxlen=0)
         rows.append(
             Row(
                 group=GROUP,

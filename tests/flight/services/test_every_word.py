@@ -27,6 +27,8 @@ from mission.monitoring import CheckKind
 from mission.schedule import Switch
 from mission.slots import Slot, SlotKind
 from mission.storage import StoreId
+from packing.exact import pack
+from packing.source import Octets as Source
 
 SECOND = 1_000_000_000
 TAI_NS = 10**18
@@ -94,6 +96,8 @@ EXAMPLES = {
     "model.check": ((SERVED,), {}),
     "model.report": ((), {}),
     "model.list": ((), {}),
+    "model.pack": ((), {"name": "model.safetensors", "destination": "model.pack"}),
+    "model.unpack": ((), {"name": "model.stpk", "destination": "again.safetensors"}),
     "key.activate": ((), {"spi": 1}),
     "key.deactivate": ((), {"spi": 1}),
     "key.destroy": ((), {"spi": 1}),
@@ -270,6 +274,7 @@ def operator(tmp_path):
     disk.append("files/new", CONFIGURATION)
     disk.append("files/procedures/cold", b"wait 1h\n")
     disk.append("files/model.safetensors", model_octets())
+    disk.append("files/model.stpk", b"".join(pack(Source(model_octets()))))
     begun = SlotStore(disk).begin(SlotKind.CONFIGURATION)
     assert begun == Begun(Slot.BUILT_IN)
     operator = Operator(disk, slots={SlotKind.CONFIGURATION: begun})
