@@ -20,6 +20,7 @@ from ground.conversations import GAP, PROMPT, ConversationBook
 from ground.events import FINAL, Stage
 from mission.definition import DICTIONARY
 from mission.schedule import Switch
+from mission.words.packing import PACKING_ENDS, PACKING_FAILED
 
 _FINAL_NAMES = frozenset(stage.name for stage in FINAL)
 
@@ -141,6 +142,43 @@ def verify(name: str, as_json: bool, socket_path: str | Path) -> None:
                     told = values["failure"] or f"{values['size']} octets {values['sha256']}"
                     click.echo(to_json(values) if as_json else f"{name}: {told}")
                     return
+
+
+def _packing_command(verb: str, text: str) -> None:
+    """Make a command of the group that has a model packed or unpacked on board, and waits for the end of it."""
+
+    def run(
+        name: str, destination: str, base: str, timeout_s: float | None, as_json: bool, socket_path: str | Path
+    ) -> None:
+        with plain_errors(), Client.connect(socket_path) as client:
+            arguments = {"name": name, "destination": destination, "base": base}
+            command_id = client.send(f"model.{verb}", arguments)
+            for event in client.events(timeout_s):
+                match event:
+                    case {"type": "CommandStaged", "command_id": number, "stage": stage} if (
+                        number == command_id and stage in _FINAL_NAMES and stage != Stage.COMPLETED.name
+                    ):
+                        click.echo(f"ground: {stage}: {event['text']}", err=True)
+                        sys.exit(FAILED_STATUS)
+                    case {"type": "EventReported", "name": ended, "values": values} if (
+                        ended in PACKING_ENDS and values["destination"] == destination
+                    ):
+                        click.echo(to_json({"end": ended, **values}) if as_json else event["text"])
+                        sys.exit(FAILED_STATUS if ended == PACKING_FAILED.name else 0)
+            raise TimeoutError(f"expected {destination} within {timeout_s:g} s: it is not done, or was not heard of")
+
+    run = click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds to wait for its end.")(run)
+    run = click.option("--base", default="", help="A model of the store that the other end holds, too.")(run)
+    run = click.argument("name")(click.argument("destination")(json_option(socket_option(run))))
+    model.command(name=verb, help=text)(run)
+
+
+_packing_command("pack", "Have NAME of the store packed for a thin link as DESTINATION there.")
+_packing_command(
+    "unpack",
+    "Have a model made, as DESTINATION, of the packed file NAME of the store. Of a file in layers that is on its way "
+    "up what came is used.",
+)
 
 
 @model.command()

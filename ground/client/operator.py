@@ -157,9 +157,16 @@ class Operator(Spacecraft):
         return found
 
     def wait_for_event(
-        self, name: str, /, *, within_s: float | None = None, until_tai_ns: int | None = None, **values: Any
+        self, name: str, /, *others: str, within_s: float | None = None, until_tai_ns: int | None = None, **values: Any
     ) -> dict[str, Any]:
         """Wait for an event of the spacecraft, with these values, that comes after the last one waited for.
+
+        Args:
+            name: Of the event.
+            others: Names of events that will do as well.
+            within_s: How long at most, in wall time.
+            until_tai_ns: Until when at most, by time on board.
+            values: What it is to say.
 
         Raises:
             DeadlineError: It did not come in time.
@@ -168,7 +175,7 @@ class Operator(Spacecraft):
         def comes() -> dict[str, Any] | None:
             while self._heard:
                 event = self._heard.pop(0)
-                if event["type"] == "EventReported" and event["name"] == name:
+                if event["type"] == "EventReported" and event["name"] in (name, *others):
                     if all(event["values"].get(key) == value for key, value in values.items()):
                         return event
             return None

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccsds.errors import StarloopError
+from mission.words.packing import PACKING_ENDS, PACKING_FAILED
 
 if TYPE_CHECKING:
     from ground.client.operator import Operator
@@ -175,6 +176,46 @@ class Files:
             if len(entries) >= page["total"] or not page["entries"]:
                 break
         return entries
+
+    def pack(self, name: str, destination: str, *, base: str = "", within_s: float | None = None) -> dict[str, Any]:
+        """Have a model packed on board for a thin link, wait for the end of it, and give what was told of it.
+
+        Args:
+            name: Of the model on board.
+            destination: Of what is packed, on board.
+            base: Of a model on board that is here, too; then only the difference is told.
+            within_s: How long it may take.
+
+        Raises:
+            CommandFailedError: The spacecraft does not begin it.
+            WorkFailedError: It could not be packed.
+            DeadlineError: It was not in time.
+        """
+        self._operator.model.pack(name=name, destination=destination, base=base)
+        return self._packing_end(destination, within_s)
+
+    def unpack(self, name: str, destination: str, *, base: str = "", within_s: float | None = None) -> dict[str, Any]:
+        """Have a model made of a packed file on board, wait for the end of it, and give what was told of it.
+
+        Args:
+            name: Of the packed file on board; one in layers may be on its way up still.
+            destination: Of the model, on board.
+            base: Of what it was packed against, on board; empty to have it found by its digest.
+            within_s: How long it may take.
+
+        Raises:
+            CommandFailedError: The spacecraft does not begin it.
+            WorkFailedError: It could not be unpacked.
+            DeadlineError: It was not in time.
+        """
+        self._operator.model.unpack(name=name, destination=destination, base=base)
+        return self._packing_end(destination, within_s)
+
+    def _packing_end(self, destination: str, within_s: float | None) -> dict[str, Any]:
+        ended = self._operator.wait_for_event(*sorted(PACKING_ENDS), within_s=within_s, destination=destination)
+        if ended["name"] == PACKING_FAILED.name:
+            raise WorkFailedError(ended["text"])
+        return ended["values"]
 
     def _wait(self, is_ours: Any, name: str, within_s: float | None) -> None:
         def outcome() -> dict[str, Any] | None:

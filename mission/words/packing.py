@@ -64,6 +64,9 @@ PACKING_FORGOTTEN = EventDefinition(
     fields=Layout((Field("octets", UInt(64), "written by then", unit="octets"),)),
 )
 
+PACKING_ENDS = frozenset(each.name for each in (MODEL_PACKED, MODEL_UNPACKED, MODEL_APPROXIMATED, PACKING_FAILED))
+"""What an end is told by."""
+
 WORDS = Words(
     commands=(
         Command(

@@ -10,6 +10,7 @@ from ccsds.pus.verification import VerificationReport, VerificationStage
 from ground.__main__ import main
 from mission.definition import DICTIONARY
 from mission.inference import ReplyEnd
+from mission.words.packing import MODEL_APPROXIMATED, PACKING_FAILED
 
 WORDS = ["To be, ", "or not ", "to be: ", "that is the question"]
 
@@ -148,3 +149,34 @@ def test_a_directory_goes_up_file_by_file(ground, served, tmp_path):
         (directory / name).write_text(name)
     lines = ground("model", "upload", str(directory), "gemma").output.splitlines()
     assert [line.split()[1] for line in lines] == ["gemma/config.json", "gemma/model.safetensors"]
+
+
+def begin_packing(served, ended, **values):
+    """Have the spacecraft tell of an end as soon as it is asked to begin."""
+    complete = served.spacecraft.answer
+
+    def answer(telecommand):
+        octets = ended.id.to_bytes(2, "big") + ended.fields.encode(values)
+        served.spacecraft.say(5, ended.severity, octets)
+        return complete(telecommand)
+
+    served.spacecraft.answer = answer
+
+
+def test_a_model_is_packed_and_unpacked_on_board_to_its_end(ground, served):
+    about = {"name": "m.pack", "destination": "m.safetensors", "size": 9, "base": "old", "sha256": bytes(32)}
+    begin_packing(served, MODEL_APPROXIMATED, **about, layers=2, layers_in_all=4, error=0.25)
+    result = ground("model", "unpack", "m.pack", "m.safetensors", "--base", "old")
+    assert result.exit_code == 0, result.output
+    assert result.output == "m.safetensors is made of 2 of the 4 layers of m.pack: 0.25 of the change is left\n"
+    (telecommand,) = served.spacecraft.telecommands
+    given = DICTIONARY.command("model.unpack").arguments.decode(telecommand.data)
+    assert given == {"name": "m.pack", "destination": "m.safetensors", "base": "old"}
+
+
+def test_a_model_that_could_not_be_packed_fails_and_says_why(ground, served):
+    begin_packing(served, PACKING_FAILED, name="m", destination="m.pack", reason="no room")
+    result = ground("model", "pack", "m", "m.pack")
+    assert result.exit_code == 1
+    assert result.output == "m did not become m.pack, and nothing is left of it: no room\n"
+    assert "m2 within 0.3 s" in ground("model", "pack", "m", "m2", "--timeout", "0.3").output
