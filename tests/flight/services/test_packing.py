@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from ccsds.cfdp.codes import ConditionCode
 from flight.filestore.packer import SYNC_OCTETS
 from hil.disk.simulated_disk import SimulatedDisk
 from hil.streams import Streams
@@ -175,6 +176,18 @@ def test_a_model_that_does_not_fit_is_refused_and_what_others_were_promised_is_n
     sky.put(bytes(len(NEW)), "coming")
     sky.run(2, lambda: bool(sky.spacecraft._files.entity.transfers))
     assert "expected room for" in refusal(sky, destination="two.safetensors")
+
+
+def test_the_room_of_one_that_is_at_hand_is_promised_to_no_file_that_comes(make_sky, tmp_path):
+    disk = SimulatedDisk(tmp_path / "small", Streams(1), capacity_octets=46 << 20)
+    sky = make_sky(disk=disk)
+    sky.file("new.pack", packed(bytes(20 << 20)))
+    assert sky.command("model.unpack", name="new.pack", destination="new", base="") == [("executed", "")]
+    sky.put(bytes(15 << 20), "coming")
+    assert sky.run(5, lambda: bool(sky.finished))
+    assert sky.finished[0].condition is ConditionCode.FILESTORE_REJECTION
+    assert sky.told("model_unpacked") == []
+    assert sky.run(5, lambda: bool(sky.told("model_unpacked")))
 
 
 def test_one_is_at_hand_at_a_time_and_the_same_asked_for_again_is_no_second_one(stocked):
