@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 
 from ccsds.pus.telecommand import Telecommand
+from hil.almanac import NS_PER_S, Almanac
+from hil.scenario.orbit import OrbitTable, SiteTable, outlook_of
 from hil.scenario.scenario import Scenario, parse_scenario
 from hil.scenario.spacecraft import SpacecraftTable
 from hil.scenario.toml import dump_plain
+from hil.sky import contact_plan
+from hil.soak.chance import pick
+from hil.soak.faults import add_orbit_faults, draw_faults
 from hil.streams import Streams
 from mission.channels import Apid
 from mission.definition import DICTIONARY
-
-NS_PER_S = 1_000_000_000
 
 # How long a mission may go on once it is quiet: a backlog over the thinnest link, with retries and back-offs.
 QUIET_S_MAX = 6_000.0
@@ -28,43 +31,23 @@ QUIET_IN_ORBIT_S_MAX = 43_200.0
 # Of the missions that much are flown in an orbit.
 ORBIT_SHARE = 0.25
 
+# Of the battery as an orbit begins: from just above a brown-out to full.
+CHARGE = (0.12, 1.0)
+
 # Whoever prepares a schedule has an identity of its own: no station draws 0, and this one seldom.
 PLANNER_SOURCE_ID = 0xFFFF
 
 COMMANDS_MAX = 12
 WAIT_S_MAX = 30.0
-FAULTS_MAX = 6
 # How often the ground gives what must complete: a fade is so many octets long, and a line that is silent between short
 # commands loses dozens of them in one.
 ATTEMPTS = 8
-# Workers that are lost in a row without a checkpoint are a reason to give a job up after five.
-WORKER_FAULTS_MAX = 3
 
 JOB_STEPS = 30
 OVERRIDES = (
     "model.layers = 1\nmodel.width = 16\ntraining.batch = 4",
     "model.layers = 1\nmodel.width = 16\ntraining.batch = 4\nmodel.dropout = 0.1",
 )
-
-_WORKER_KINDS = ("kill_worker", "hang_worker", "slow_worker", "starve_worker", "flip")
-_OF_CHECKPOINTS = ("truncate_checkpoint", "corrupt_checkpoint")
-_OTHER_KINDS = (
-    "reboot_spacecraft",
-    "reboot_spacecraft",
-    "reboot_station",
-    "reset_spacecraft",
-    "flip_store",
-    "fill_disk",
-    "wear_disk",
-    *_OF_CHECKPOINTS,
-    "jump_clock",
-    "drift_clock",
-    "pull_cable",
-)
-# What can end a life of the flight software, whether at once or by a store that takes nothing; after too many it is in
-# SAFE, and only a command leads out.
-_ENDING_KINDS = ("reboot_spacecraft", "reset_spacecraft", "fill_disk", "wear_disk", "flip_store")
-_EVENTS = ("checkpoint_begun", "checkpoint_saved", "job_changed", "booted", "aos", "los")
 
 
 def draw_mission(seed: int) -> Scenario:
@@ -75,9 +58,15 @@ def draw_mission(seed: int) -> Scenario:
     if sky:
         # Passes follow from the orbit; what goes wrong does so in its first hours.
         link["passes"], quiet_s = [], sky.pop("quiet_s")
+        # So low at times that jobs wait for power, or that an eclipse empties it.
+        charge = round(float(streams.block("battery", 0).uniform(*CHARGE)), 3)
+        sky["environment"]["battery"]["charge"] = charge
     jobs = _jobs(streams.block("jobs", 0))
     files = _files(streams.block("files", 0), link["profile"])
-    faults = _faults(streams.block("faults", 0), quiet_s, bool(jobs), link["passes"])
+    job_steps = JOB_STEPS if jobs else 0
+    faults = draw_faults(streams.block("faults", 0), quiet_s, job_steps, link["passes"])
+    if sky:
+        add_orbit_faults(streams.block("orbit faults", 0), faults, quiet_s, job_steps, _almanac(sky, quiet_s))
     procedure = _procedure(streams.block("commands", 0), quiet_s, jobs, files)
     plain: dict[str, Any] = {
         "name": f"soak-{seed}",
@@ -113,19 +102,19 @@ def _link(chance: np.random.Generator) -> tuple[dict[str, Any], float]:
         for _ in range(int(chance.integers(1, 4))):
             duration_s = float(chance.integers(40, 120))
             passes.append({"at_s": at_s, "duration_s": duration_s})
-            at_s += duration_s + float(_pick(chance, (60, 300, 1_800, 5_400)))
+            at_s += duration_s + float(pick(chance, (60, 300, 1_800, 5_400)))
         quiet_s = at_s
         passes.append({"at_s": at_s, "duration_s": QUIET_S_MAX})
     dropouts = [
         {
-            "direction": str(_pick(chance, ("up", "down"))),
+            "direction": str(pick(chance, ("up", "down"))),
             "at_s": round(quiet_s * float(chance.random()), 3),
             "duration_s": round(float(chance.uniform(0.1, 20)), 3),
         }
         for _ in range(int(chance.integers(3)))
     ]
     link = {
-        "profile": str(_pick(chance, ("serial", "uhf", "sband", "xband"))),
+        "profile": str(pick(chance, ("serial", "uhf", "sband", "xband"))),
         "security": "keys" if chance.random() < 0.85 else "none",
         **directions,
         "dropouts": dropouts,
@@ -145,20 +134,20 @@ def _sky(chance: np.random.Generator) -> dict[str, Any]:
     if chance.random() >= ORBIT_SHARE:
         return {}
     quiet_s = float(chance.integers(6_000, 16_000))
-    station = str(_pick(chance, ("svalbard_78", "inuvik_68")))
+    station = str(pick(chance, ("svalbard_78", "inuvik_68")))
     return {
         "quiet_s": quiet_s,
         "orbit": {
-            "name": str(_pick(chance, ("starcloud_325", "sso_500", "dawn_dusk_650"))),
+            "name": str(pick(chance, ("starcloud_325", "sso_500", "dawn_dusk_650"))),
             "anomaly_deg": float(chance.integers(360)),
         },
         "stations": [{"name": station}],
         "environment": {
-            "array": {"area_m2": float(_pick(chance, (0.5, 1.5)))},
-            "battery": {"capacity_wh": float(_pick(chance, (40, 100)))},
+            "array": {"area_m2": float(pick(chance, (0.5, 1.5)))},
+            "battery": {"capacity_wh": float(pick(chance, (40, 100)))},
             "loads": {"bus_w": 20.0, "off_w": 1.0, "device_off_w": 0.0, "device_idle_w": 15.0, "device_busy_w": 60.0},
             "radiation": {
-                "stress": float(_pick(chance, (1, 1_000, 10_000))),
+                "stress": float(pick(chance, (1, 1_000, 10_000))),
                 "stress_until_s": quiet_s,
                 "latch_ups_at_s": [round(quiet_s * float(chance.random()), 3)] if chance.random() < 0.5 else [],
             },
@@ -166,12 +155,20 @@ def _sky(chance: np.random.Generator) -> dict[str, Any]:
     }
 
 
+def _almanac(sky: dict[str, Any], quiet_s: float) -> Almanac:
+    """Give what comes in an orbit until the mission becomes quiet."""
+    sites = [SiteTable(**site) for site in sky["stations"]]
+    tai_s = SpacecraftTable().tai_s
+    outlook = outlook_of(OrbitTable(**sky["orbit"]), sites, tai_s, quiet_s + QUIET_IN_ORBIT_S_MAX)
+    return Almanac(contact_plan(outlook), outlook, duration_s=quiet_s)
+
+
 def _direction(chance: np.random.Generator) -> dict[str, float]:
     return {
         "delay_s": round(float(chance.uniform(0, 0.4)), 4),
-        "bit_error_rate": float(_pick(chance, (0.0, 1e-7, 1e-6, 1e-5))),
-        "frame_loss": float(_pick(chance, (0.0, 0.0, 0.02, 0.1))),
-        "frame_loss_burst": float(_pick(chance, (1.0, 3.0))),
+        "bit_error_rate": float(pick(chance, (0.0, 1e-7, 1e-6, 1e-5))),
+        "frame_loss": float(pick(chance, (0.0, 0.0, 0.02, 0.1))),
+        "frame_loss_burst": float(pick(chance, (1.0, 3.0))),
     }
 
 
@@ -183,9 +180,9 @@ def _jobs(chance: np.random.Generator) -> list[dict[str, Any]]:
             "corpus": "verses",
             "seed": int(chance.integers(1, 4)),
             "steps": JOB_STEPS,
-            "overrides": str(_pick(chance, OVERRIDES)),
+            "overrides": str(pick(chance, OVERRIDES)),
         }
-        for number in range(1, 1 + int(_pick(chance, (0, 1, 1, 2))))
+        for number in range(1, 1 + int(pick(chance, (0, 1, 1, 2))))
     ]
 
 
@@ -198,62 +195,6 @@ def _files(chance: np.random.Generator, profile: str) -> dict[str, list[dict[str
         ]
         for direction in ("up", "down")
     }
-
-
-def _faults(
-    chance: np.random.Generator, quiet_s: float, has_job: bool, passes: list[dict[str, float]]
-) -> list[dict[str, Any]]:
-    faults: list[dict[str, Any]] = []
-    for _ in range(int(chance.integers(FAULTS_MAX + 1))):
-        of_worker = sum(fault["kind"] in _WORKER_KINDS for fault in faults)
-        if has_job and of_worker < WORKER_FAULTS_MAX and chance.random() < 0.4:
-            kind = str(_pick(chance, _WORKER_KINDS))
-        else:
-            kind = str(_pick(chance, _OTHER_KINDS))
-        options, trigger = _options(chance, kind), _trigger(chance, quiet_s, has_job, passes)
-        waits = {"event", "job_step"} & set(trigger) or "disk_operation" in options
-        until = {"until_s": quiet_s} if kind in _ENDING_KINDS and waits else {}
-        faults.append({"kind": kind, **options, **trigger, **until})
-        if kind in _OF_CHECKPOINTS and of_worker < WORKER_FAULTS_MAX:
-            # Nobody reads a checkpoint but the next worker.
-            faults.append({"kind": "kill_worker", **trigger})
-    return faults
-
-
-def _options(chance: np.random.Generator, kind: str) -> dict[str, Any]:
-    match kind:
-        case "slow_worker":
-            return {"factor": 3.0}
-        case "reboot_spacecraft":
-            down_s = float(chance.integers(2, 60))
-            in_operation = chance.random() < 0.6
-            return {"down_s": down_s} | ({"disk_operation": int(chance.integers(1, 40))} if in_operation else {})
-        case "reboot_station" | "fill_disk" | "wear_disk":
-            return {"down_s": float(chance.integers(2, 60))}
-        case "pull_cable":
-            return {"down_s": float(chance.integers(1, 20))}
-        case "jump_clock":
-            return {"jump_s": float(_pick(chance, (-86_400, -30, -1, 1, 30, 3_600)))}
-        case "drift_clock":
-            return {"drift_ppm": float(_pick(chance, (-100, -10, 10, 100)))}
-    return {}
-
-
-def _trigger(
-    chance: np.random.Generator, quiet_s: float, has_job: bool, passes: list[dict[str, float]]
-) -> dict[str, Any]:
-    at_s = round(quiet_s * float(chance.random()), 3)
-    match int(chance.integers(5)):
-        case 0 if has_job:
-            return {"job_step": int(chance.integers(JOB_STEPS))}
-        case 1:
-            event, count = str(_pick(chance, _EVENTS)), int(chance.integers(1, 4))
-            return {"event": event, "count": count, "offset_s": round(float(chance.uniform(0, 2)), 3)}
-        case 2 if len(passes) > 1:
-            number = int(chance.integers(1, len(passes)))
-            offset_s = passes[number - 1]["duration_s"] * float(chance.random())
-            return {"pass_number": number, "offset_s": round(offset_s, 3)}
-    return {"at_s": at_s}
 
 
 def _procedure(
@@ -323,7 +264,7 @@ def _command(
             return [_step("schedule.enable"), _step("schedule.insert", activities=[_activity(number, late)])]
         case 7 if jobs:
             job = int(chance.integers(1, len(jobs) + 1))
-            return [_step(str(_pick(chance, ("job.pause", "job.resume", "job.report"))), job_id=job)]
+            return [_step(str(pick(chance, ("job.pause", "job.resume", "job.report"))), job_id=job)]
         case 8:
             reset = DICTIONARY.command("spacecraft.reset")
             return [
@@ -331,9 +272,9 @@ def _command(
                 _step("spacecraft.reset"),
             ]
         case 9:
-            return [_step("mode.enter", mode=str(_pick(chance, ("NOMINAL", "SAFE", "COMPUTE"))))]
+            return [_step("mode.enter", mode=str(pick(chance, ("NOMINAL", "SAFE", "COMPUTE"))))]
         case 10:
-            return [_step(str(_pick(chance, ("boot.report", "file.list", "scrub.start", "schedule.report_fates"))))]
+            return [_step(str(pick(chance, ("boot.report", "file.list", "scrub.start", "schedule.report_fates"))))]
     return [_step("test.connection")]
 
 
@@ -354,11 +295,7 @@ def _attacker(chance: np.random.Generator, quiet_s: float) -> dict[str, Any] | N
     if chance.random() < 0.7:
         return None
     return {
-        "per_minute": float(_pick(chance, (2, 10, 30))),
+        "per_minute": float(pick(chance, (2, 10, 30))),
         "until_s": quiet_s,
-        "alters": float(_pick(chance, (0.0, 0.02, 0.1))),
+        "alters": float(pick(chance, (0.0, 0.02, 0.1))),
     }
-
-
-def _pick(chance: np.random.Generator, choices: tuple[Any, ...]) -> Any:
-    return choices[int(chance.integers(len(choices)))]
