@@ -24,7 +24,7 @@ from ccsds.sdls.key_store import KeyStore, Standing
 from ccsds.time import tai_ns_from_unix
 from flight.board.sensors import Board, open_sensors
 from flight.configuration import Configuration, configure
-from flight.crash import describe_exception
+from flight.crash import describe_exception, reason_of
 from flight.disk import RealDisk
 from flight.events import Event, Reported, ResetDue
 from flight.inference.messages import server_reply_stream
@@ -168,7 +168,7 @@ def main(
             # What nobody foresaw is kept for the ground, and the supervisor starts anew.
             logger.exception("the flight software failed")
             with contextlib.suppress(OSError):
-                note_crash(disk, describe_exception(error))
+                note_crash(disk, describe_exception(error), reason_of(error))
             sys.exit(CRASH_STATUS)
         if program.has_reset:
             sys.exit(RESET_STATUS)
@@ -222,6 +222,8 @@ class _Program:
     """Whether there is a spacecraft: from here on an exception is a crash."""
     has_reset = False
     """Whether it ended because the spacecraft asked for a reset."""
+    _failure: Exception | None = None
+    """What was raised where a worker was heard, of which the event loop would only write a line."""
 
     def __init__(
         self,
@@ -288,6 +290,8 @@ class _Program:
         try:
             await task
         except asyncio.CancelledError:
+            if self._failure is not None:
+                raise self._failure from None
             if not self.has_reset:
                 self._spacecraft.stop()
             logger.info("reset" if self.has_reset else "stopped")
@@ -308,7 +312,12 @@ class _Program:
             await asyncio.sleep(watchdog.period_ns / NS_PER_S)
 
     def _hear(self, take: Callable[[Any, int], None], said: object, now_ns: int) -> None:
-        take(said, now_ns)
+        try:
+            take(said, now_ns)
+        except Exception as error:
+            self._failure = error
+            self._task.cancel()
+            return
         self._wake.set()
 
     def _log(self, events: list[Event]) -> None:

@@ -3,6 +3,10 @@
 `Ledger.commit` writes the changes as one synced record first and applies them after, so that what is in memory never
 runs ahead of what a power cut would leave. The ledger decides nothing; services and the job engine do. What changes
 come to is told by the book of each service (`flight.books`).
+
+Each book has a seal (`flight.books.seal`). Nothing becomes durable, and no command is answered from memory, unless the
+books are as their last changes left them; else `StruckBookError` ends the flight software, and the next start reads the
+journal. What a flipped bit in them can bring about is over before it is durable.
 """
 
 from collections import OrderedDict
@@ -26,6 +30,7 @@ from flight.books.procedures import ProcedureBook
 from flight.books.reactions import ReactionBook
 from flight.books.safeguards import SafeguardBook
 from flight.books.schedule import ScheduleBook
+from flight.books.seal import StruckBookError, seal_of
 from flight.books.storage import StorageBook
 from flight.books.time import ClockKept, TimeBook
 from flight.commit import Change, Commit
@@ -76,25 +81,25 @@ class Ledger:
         self.reactions = ReactionBook()
         self.storage = StorageBook()
         # In the order in which a compacted journal tells them.
-        self._books: tuple[Book, ...] = (
-            self.boots,
-            self.mode,
-            self.safeguards,
-            self._time,
-            self._keys,
-            self._parameters,
-            self.events,
-            self._housekeeping,
-            self._jobs,
-            self.inference,
-            self.schedule,
-            self.procedures,
-            self.monitoring,
-            self.reactions,
-            self.storage,
-            self._commands,
-        )
-        self._book_of: dict[type, Book] = {kind: book for book in self._books for kind in book.changes}
+        self._books: dict[str, Book] = {
+            "boots": self.boots,
+            "mode": self.mode,
+            "safeguards": self.safeguards,
+            "time": self._time,
+            "keys": self._keys,
+            "parameters": self._parameters,
+            "events": self.events,
+            "housekeeping": self._housekeeping,
+            "jobs": self._jobs,
+            "inference": self.inference,
+            "schedule": self.schedule,
+            "procedures": self.procedures,
+            "monitoring": self.monitoring,
+            "reactions": self.reactions,
+            "storage": self.storage,
+            "commands": self._commands,
+        }
+        self._name_of = {kind: name for name, book in self._books.items() for kind in book.changes}
         recovery = self._journal.recover()
         self.damaged_octets = recovery.damaged_octets
         self.lost_octets = recovery.lost_octets
@@ -106,7 +111,8 @@ class Ledger:
                 self.damaged_octets += len(payload)
                 self.lost_octets += len(payload)
                 continue
-            self._apply(commit)
+            self._take(commit)
+        self._seals = {name: seal_of(book) for name, book in self._books.items()}
         # A torn tail must not stand before the next record, or one that follows could be mistaken for part of it.
         self._is_suspect = self.damaged_octets > 0 or self.mended_octets > 0 or recovery.sync_error is not None
 
@@ -170,15 +176,32 @@ class Ledger:
         """Write the journal anew from what is in memory: what the disk made of it is mended by that.
 
         Raises:
+            StruckBookError: Memory is no better.
             OSError: The disk failed; the journal is the old one or the new one.
         """
         self._is_suspect = True
         self._compact()
 
+    def verify(self, *names: str) -> None:
+        """See whether books are as their last changes left them.
+
+        Args:
+            names: Which; all, if none is said.
+
+        Raises:
+            StruckBookError: One is not.
+        """
+        for name in names or self._books:
+            if seal_of(self._books[name]) != self._seals[name]:
+                raise StruckBookError(
+                    f"expected the book of {name} as its last change left it, found it changed in memory"
+                )
+
     def commit(self, *changes: Change) -> None:
         """Make changes durable, all or none, then apply them.
 
         Raises:
+            StruckBookError: What the changes may follow from is not what it was.
             OSError: The disk failed; nothing is applied, and nothing of it will come back.
             UncertainStoreError: The disk failed, and neither could the record be taken back; nothing is applied, but
                 after a reboot it may turn out to be durable. The next commit tries again to take it back.
@@ -187,6 +210,7 @@ class Ledger:
         if self._loaded_key_set not in (None, self.key_set):
             changes = (KeySetLoaded(self._loaded_key_set), *changes)
         commit = Commit(changes)
+        self.verify(*self._believed_by(commit))
         try:
             self._journal.append(commit.encode())
         except UncertainStoreError as error:
@@ -217,8 +241,15 @@ class Ledger:
             self._compact()
 
     def answers_to(self, identity: Identity) -> tuple[Answer, ...] | None:
-        """Give the reports a telecommand was answered with, or None if it never was."""
-        return self._commands.executed.get(identity)
+        """Give the reports a telecommand was answered with, or None if it never was.
+
+        Raises:
+            StruckBookError: They may not be what they were.
+        """
+        answers = self._commands.executed.get(identity)
+        if answers is not None:
+            self.verify("commands")
+        return answers
 
     def request_begun(self, identity: Identity) -> bytes | None:
         """Give the request id of a telecommand that began to act and was never answered, else None."""
@@ -238,17 +269,31 @@ class Ledger:
         self._loaded_key_set = set_id
         return self._keys.receipts(set_id)
 
+    def _believed_by(self, commit: Commit) -> Iterator[str]:
+        """Give the books that a commit may follow from.
+
+        That of commands is a millisecond's work when it is full, and nobody but who answers a command looks into it.
+        """
+        kinds = {type(change) for change in commit.changes}
+        return (name for name, book in self._books.items() if book is not self._commands or kinds & {*book.changes})
+
     def _apply(self, commit: Commit) -> None:
+        self._take(commit)
+        for name in {self._name_of[type(change)] for change in commit.changes}:
+            self._seals[name] = seal_of(self._books[name])
+
+    def _take(self, commit: Commit) -> None:
         for change in commit.changes:
-            self._book_of[type(change)].apply(change)
+            self._books[self._name_of[type(change)]].apply(change)
 
     def _compact(self) -> None:
+        self.verify()
         self._journal.replace(commit.encode() for commit in self._snapshot())
         self._compacted_octets = self._journal.length_octets
         self._is_suspect = False
 
     def _snapshot(self) -> Iterator[Commit]:
         """Say the whole state in as few changes as there are things in it."""
-        for book in self._books:
+        for book in self._books.values():
             for changes in book.snapshot():
                 yield Commit(changes)

@@ -27,6 +27,9 @@ class ResetReason(IntEnum):
     RELEASED = 9
     """A procedure, a reaction or what they put into the schedule asked for it: it may come again and again."""
 
+    MEMORY = 10
+    """A bit of what it knows had flipped in memory; it reads its journal anew."""
+
 
 ASKED_FOR = frozenset({ResetReason.FIRST, ResetReason.COMMANDED, ResetReason.STOPPED, ResetReason.TRIAL})
 """Starts that are no sign of trouble."""

@@ -1,7 +1,8 @@
 """An agenda: keys in the order of their times, for a schedule or for anything else that comes due.
 
-A heap in which what was moved or dropped is left where it is and passed over later. It is rebuilt when more than half
-of it is of that kind, so that its length stays within twice what is in it and every operation is cheap.
+A heap in which what was moved or dropped is left where it is, unless it comes first. It is rebuilt when more than half
+of it is of that kind, so that its length stays within twice what is in it and every operation is cheap. Who only looks
+changes nothing.
 """
 
 import heapq
@@ -31,10 +32,12 @@ class Agenda:
         if len(self._entries) > max(_REBUILT_MIN, 2 * len(self._current)):
             self._entries = [(due, order, key) for key, (due, order) in self._current.items()]
             heapq.heapify(self._entries)
+        self._prune()
 
     def drop(self, key: int) -> None:
         """Forget a key; one that is not there is no matter."""
         self._current.pop(key, None)
+        self._prune()
 
     def clear(self) -> None:
         """Forget all."""
@@ -43,23 +46,33 @@ class Agenda:
 
     def first(self) -> tuple[int, int] | None:
         """Give when the next is due, and its key; None if there is none."""
-        while self._entries:
-            due_ns, order, key = self._entries[0]
-            if self._current.get(key) == (due_ns, order):
-                return due_ns, key
-            heapq.heappop(self._entries)
-        return None
+        if not self._entries:
+            return None
+        due_ns, _, key = self._entries[0]
+        return due_ns, key
 
     def due(self, until_ns: int, count_max: int) -> list[int]:
         """Give up to ``count_max`` keys that are due by a time, in order; they stay where they are."""
-        taken: list[tuple[int, int, int]] = []
-        while len(taken) < count_max and (first := self.first()) is not None and first[0] <= until_ns:
-            taken.append(heapq.heappop(self._entries))
-        for entry in taken:
-            heapq.heappush(self._entries, entry)
-        return [key for _, _, key in taken]
+        keys: list[int] = []
+        if not self._entries or self._entries[0][0] > until_ns:
+            return keys
+        entries = self._entries.copy()
+        while entries and entries[0][0] <= until_ns and len(keys) < count_max:
+            entry = heapq.heappop(entries)
+            if self._is_current(entry):
+                keys.append(entry[2])
+        return keys
 
     @property
     def times(self) -> Mapping[int, int]:
         """By key, when each is due."""
         return {key: due_ns for key, (due_ns, _) in self._current.items()}
+
+    def _prune(self) -> None:
+        """Let the first entry be one that counts."""
+        while self._entries and not self._is_current(self._entries[0]):
+            heapq.heappop(self._entries)
+
+    def _is_current(self, entry: tuple[int, int, int]) -> bool:
+        due_ns, order, key = entry
+        return self._current.get(key) == (due_ns, order)

@@ -37,6 +37,7 @@ class Crashed(msgspec.Struct, frozen=True, tag=True):
 
     boot_count: int
     text: str
+    reason: ResetReason = ResetReason.CRASHED
 
 
 class BootBook:
@@ -68,7 +69,7 @@ class BootBook:
                 self.ended = None if reason is ResetReason.UNKNOWN else reason
             case Crashed():
                 self.exceptions.append(change)
-                self.ended = ResetReason.CRASHED
+                self.ended = change.reason
 
     def snapshot(self) -> Iterator[tuple[Booted | Lived | Stopped | Crashed, ...]]:
         """See `flight.books.book.Book`."""

@@ -73,15 +73,12 @@ class StorageBook:
         self._states: dict[int, StoreState] = {}
 
     def state(self, store: int) -> StoreState:
-        """Give what is durable of a store."""
-        state = self._states.get(store)
-        if state is None:
-            state = self._states[store] = StoreState()
-        return state
+        """Give what is durable of a store. It is read, never written to."""
+        return self._states.get(store) or StoreState()
 
     def apply(self, change: StorageChange) -> None:
         """See `flight.books.book.Book`."""
-        state = self.state(change.store)
+        state = self._states.setdefault(change.store, StoreState())
         match change:
             case NumbersReserved():
                 state.reserved_end = max(state.reserved_end, change.end)

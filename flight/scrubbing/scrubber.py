@@ -3,7 +3,7 @@
 A pass begins each ``scrub_period``; between slices it waits as ``scrub_rate`` has it, so that commands never wait for
 more than one slice. A file that is changed while it is looked at is left alone, and taken under care afresh. After a
 reboot a pass begins anew. SHA-256 tells which of file and copy was struck; the journal is mended from what is in
-memory.
+memory. Whether memory is what it was, it sees by the seals of the ledger's books.
 """
 
 import errno
@@ -40,6 +40,9 @@ FIRST_PASS_NS = 600 * NS_PER_S
 # How often files that nobody has a copy of are looked for: for so long, and as long as it takes to copy, a new file
 # is not protected.
 SEARCH_NS = 600 * NS_PER_S
+
+# How often the books are looked at beside the looks before each commit: for so long telemetry may tell what was struck.
+BOOKS_NS = 60 * NS_PER_S
 
 # How often it is tried again to write the second copy of the journal, if that failed with a record.
 COPY_SYNC_NS = 60 * NS_PER_S
@@ -95,6 +98,7 @@ class Scrubber:
         self._slice_ns = now_ns
         self._pass_ns = now_ns + FIRST_PASS_NS
         self._search_ns = next_beat(now_ns, SEARCH_NS)
+        self._books_ns = next_beat(now_ns, BOOKS_NS)
         self._copy_sync_ns: int | None = None
         self._is_in_pass = False
         self._period_ns = SCRUB_PERIOD.default * NS_PER_S
@@ -130,7 +134,14 @@ class Scrubber:
         self.copies.forget(place_of(path))
 
     def advance(self, now_ns: int) -> None:
-        """Do what is due: at most one slice."""
+        """Do what is due: at most one slice.
+
+        Raises:
+            StruckBookError: The books are not what they were.
+        """
+        if now_ns >= self._books_ns:
+            self._books_ns = next_beat(now_ns, BOOKS_NS)
+            self._ledger.verify()
         if self._period_ns and now_ns >= self._pass_ns and not self._is_in_pass:
             self.start(now_ns)
         if now_ns >= self._search_ns:
@@ -144,7 +155,7 @@ class Scrubber:
 
     def next_deadline(self) -> int:
         """Give when something is due."""
-        deadlines = [self._search_ns]
+        deadlines = [self._search_ns, self._books_ns]
         if self._period_ns and not self._is_in_pass:
             deadlines.append(self._pass_ns)
         if self._copy_sync_ns is not None:

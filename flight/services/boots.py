@@ -88,8 +88,13 @@ def recall(book: BootBook, mark: BootMark | None) -> BootMark:
     )
 
 
-def note_crash(disk: Disk, text: str) -> None:
+def note_crash(disk: Disk, text: str, reason: ResetReason = ResetReason.CRASHED) -> None:
     """Keep the exception that ends this life.
+
+    Args:
+        disk: The store.
+        text: The exception and where it came from.
+        reason: What the next start is told of it.
 
     Raises:
         OSError: The store failed.
@@ -98,10 +103,10 @@ def note_crash(disk: Disk, text: str) -> None:
     if marks.latest is not None:
         boot_count = marks.latest.boot_count
         with contextlib.suppress(OSError):  # What matters more is told below.
-            marks.keep(msgspec.structs.replace(marks.latest, ended=ResetReason.CRASHED))
+            marks.keep(msgspec.structs.replace(marks.latest, ended=reason))
     ledger = Ledger(disk)
     last = text.encode(errors="replace")[-EXCEPTION_OCTETS_MAX:].decode(errors="ignore")
-    ledger.commit(Crashed(max(boot_count, ledger.boot_count), last))
+    ledger.commit(Crashed(max(boot_count, ledger.boot_count), last, reason))
 
 
 class BootService:

@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from ccsds.sdls.key_store import KeyStore
+from flight.books.seal import StruckBookError
+from flight.commit import Commit
+from flight.crash import describe_exception, reason_of
 from flight.jobs.corpus import CorpusFile
 from flight.sensors import PowerLimit, Sensors
 from flight.services.boots import note_crash
@@ -22,30 +26,33 @@ from hil.disk.faulty_disk import FaultyDisk
 from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.ends.end import End
 from hil.ends.own_time import OwnTime
+from hil.faults.memory import books_with_values, strike_book
 from hil.streams import Streams
 from hil.worker.virtual_model_worker import VirtualModelWorker
 from hil.worker.virtual_worker import VirtualWorker, WorkerLostError
 
 
 class _Powered:
-    """Something that is done as long as there is power: `with` it, and a cut ends it.
+    """Something that is done as long as there is power: `with` it, and a cut ends it, or an exception that may be.
 
     Args:
         lose: What follows of a cut.
+        fail: What follows of an exception; tells whether it was to be expected.
     """
 
-    def __init__(self, lose: Callable[[PowerCut], None]) -> None:
+    def __init__(self, lose: Callable[[PowerCut], None], fail: Callable[[Exception], bool]) -> None:
         self._lose = lose
+        self._fail = fail
 
     def __enter__(self) -> None:
         """Begin."""
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         """End, by a cut or not."""
-        if not isinstance(error, PowerCut):
-            return False
-        self._lose(error)
-        return True
+        if isinstance(error, PowerCut):
+            self._lose(error)
+            return True
+        return isinstance(error, Exception) and self._fail(error)
 
 
 class SpacecraftEnd(End[Spacecraft]):
@@ -77,7 +84,7 @@ class SpacecraftEnd(End[Spacecraft]):
         power_limit: PowerLimit | None = None,
     ) -> None:
         super().__init__()
-        self._powered = _Powered(self._lose_power)
+        self._powered = _Powered(self._lose_power, self._fail)
         self._config = config
         self._key_name = keys_path.name if keys_path is not None else ""
         self._key_disk = SimulatedDisk(keys_path.parent, streams.scoped("spacecraft/keys")) if keys_path else None
@@ -89,9 +96,12 @@ class SpacecraftEnd(End[Spacecraft]):
         self.model_worker = make_model_worker(self.disk)
         self._time = OwnTime()
         self._cut = ""
+        self._is_struck = False
+        self._failure = ""
 
     def start(self, now_ns: int) -> None:
         """See `hil.ends.end.End.start`; power may go while it starts."""
+        self._is_struck = False
         with self._powered:
             super().start(self._time.own_ns(now_ns))
 
@@ -173,12 +183,34 @@ class SpacecraftEnd(End[Spacecraft]):
         self._stir()
         self._kill_workers()
 
-    def crash(self, text: str) -> None:
+    def crash(self, error: Exception) -> None:
         """End the flight software by an exception, which is kept as `flight` keeps it."""
         with self._powered, contextlib.suppress(OSError):
-            note_crash(self.disk, text)
+            note_crash(self.disk, describe_exception(error), reason_of(error))
         if self.is_on:
             self.reset()
+
+    def strike_memory(self, chance: np.random.Generator, name: str | None) -> str:
+        """Flip a bit of what the flight software knows, in memory, and say where.
+
+        Args:
+            chance: From which it is drawn.
+            name: Of the book; one of those that hold something is drawn, if it is None.
+        """
+        books = self.core._ledger._books
+        if name is None:
+            held = books_with_values(books)
+            name = held[int(chance.integers(len(held)))]
+        where = strike_book(books[name], chance)
+        if where is None:
+            return f"the book of {name} holds nothing"
+        self._is_struck = True
+        return f"the book of {name}, {where}"
+
+    def take_failure(self) -> str:
+        """Give the exception that has ended the flight software since the last call, else nothing."""
+        failure, self._failure = self._failure, ""
+        return failure
 
     def take_cut(self) -> str:
         """Give what was lost when power went in the middle of a disk operation since the last call, else nothing."""
@@ -195,9 +227,10 @@ class SpacecraftEnd(End[Spacecraft]):
         ledger = self.core._ledger
         kept = ledger.clock
         if kept is not None:
-            ledger._time.kept = msgspec.structs.replace(
+            jumped = msgspec.structs.replace(
                 kept, offset_ns=kept.offset_ns + jump_ns, tai_ns=max(kept.tai_ns + jump_ns, 0)
             )
+            ledger._apply(Commit((jumped,)))
 
     @property
     def running_job(self) -> int:
@@ -226,6 +259,14 @@ class SpacecraftEnd(End[Spacecraft]):
             model_worker=self.model_worker,
             power_limit=self._power_limit,
         )
+
+    def _fail(self, error: Exception) -> bool:
+        """End the flight software by what it found in its memory, or by what it came to since that was struck."""
+        if not isinstance(error, StruckBookError) and not self._is_struck:
+            return False
+        self._failure = f"{type(error).__name__}: {error}"
+        self.crash(error)
+        return True
 
     def _lose_power(self, cut: PowerCut) -> None:
         """Take note that power went in what was being done."""

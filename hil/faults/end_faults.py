@@ -3,7 +3,6 @@
 import numpy as np
 
 from ccsds.errors import StarloopError
-from flight.crash import describe_exception
 from hil.ends.end import End
 from hil.faults.flip import Spread
 from hil.faults.hands import NS_PER_S, RESTART_NS, Hands
@@ -32,7 +31,7 @@ def reset_spacecraft(hands: Hands) -> None:
         raise StruckSoftwareError("expected sense, found none: a particle struck the flight software")
     except StruckSoftwareError as error:
         hands.tell("an exception ends the flight software")
-        hands.spacecraft.crash(describe_exception(error))
+        hands.spacecraft.crash(error)
     hands.later(RESTART_NS, lambda: hands.start(hands.spacecraft))
 
 
@@ -52,6 +51,12 @@ def flip_store(hands: Hands, fault: FaultTable, chance: np.random.Generator) -> 
         hands.tell(f"bits of the store flip: nothing lies at {fault.path!r}")
     else:
         hands.tell(f"bits of the store flip: {struck[0]}, {struck[1]}")
+
+
+def flip_books(hands: Hands, fault: FaultTable, chance: np.random.Generator) -> None:
+    """Flip a bit of what the flight software knows, in its memory."""
+    if hands.spacecraft.is_on:
+        hands.tell(f"a bit of the flight software's memory flips: {hands.spacecraft.strike_memory(chance, fault.book)}")
 
 
 def damage_checkpoint(hands: Hands, fault: FaultTable, chance: np.random.Generator) -> None:

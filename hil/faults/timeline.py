@@ -16,13 +16,14 @@ from hil.faults.end_faults import (
     cut_power,
     damage_checkpoint,
     drift_clock,
+    flip_books,
     flip_store,
     jump_clock,
     pull_cable,
     reset_spacecraft,
     trouble_disk,
 )
-from hil.faults.hands import NS_PER_S, Hands
+from hil.faults.hands import NS_PER_S, RESTART_NS, Hands
 from hil.faults.worker_faults import strike_worker
 from hil.scenario.faults import DOWN_S, WORKER_FAULTS, FaultTable
 from hil.streams import Streams
@@ -85,12 +86,18 @@ class FaultTimeline:
                 self._at(self._hands.now_ns() + _ns(fault.offset_s or 0.0), number, fault)
 
     def settle(self) -> None:
-        """Take note of a power cut that has come in the middle of a disk operation; to be called after each turn."""
+        """Take note of what ended the flight software in what it did; to be called after each turn.
+
+        That is a power cut in the middle of a disk operation, or what it found in its memory.
+        """
         spacecraft = self._hands.spacecraft
-        forgot = spacecraft.take_cut()
+        forgot, failure = spacecraft.take_cut(), spacecraft.take_failure()
         if forgot:
             self._hands.tell(f"the {spacecraft.name} loses its power for {self._off_s:g} s: {forgot}")
             self._hands.later(_ns(self._off_s), lambda: self._hands.start(spacecraft))
+        elif failure:
+            self._hands.tell(f"an exception ends the flight software: {failure}")
+            self._hands.later(RESTART_NS, lambda: self._hands.start(spacecraft))
 
     def _at(self, time_ns: int, number: int, fault: FaultTable) -> None:
         self._hands.agenda.add(time_ns, lambda: self._strike(number, fault, f"at {time_ns / NS_PER_S:g} s"))
@@ -131,6 +138,8 @@ class FaultTimeline:
                 trouble_disk(hands, fault)
             case "flip_store":
                 flip_store(hands, fault, chance)
+            case "flip_books":
+                flip_books(hands, fault, chance)
             case "truncate_checkpoint" | "corrupt_checkpoint":
                 damage_checkpoint(hands, fault, chance)
             case "jump_clock":

@@ -33,6 +33,7 @@ Kind = Literal[
     "reboot_station",
     "reset_spacecraft",
     "flip_store",
+    "flip_books",
     "fill_disk",
     "wear_disk",
     "truncate_checkpoint",
@@ -42,12 +43,33 @@ Kind = Literal[
     "pull_cable",
 ]
 
+BookName = Literal[
+    "boots",
+    "mode",
+    "safeguards",
+    "time",
+    "keys",
+    "parameters",
+    "events",
+    "housekeeping",
+    "jobs",
+    "inference",
+    "schedule",
+    "procedures",
+    "monitoring",
+    "reactions",
+    "storage",
+    "commands",
+]
+"""The books of `flight.ledger`, by their names there."""
+
 OPTIONS: dict[str, tuple[str, ...]] = {
     "slow_worker": ("factor",),
     "flip": ("part", "spread"),
     "reboot_spacecraft": ("down_s", "disk_operation"),
     "reboot_station": ("down_s",),
     "flip_store": ("path", "spread"),
+    "flip_books": ("book",),
     "fill_disk": ("down_s",),
     "wear_disk": ("down_s",),
     "truncate_checkpoint": ("job_id",),
@@ -101,6 +123,8 @@ class FaultTable(Table, frozen=True, kw_only=True):
     """Power goes in the middle of this disk operation from then on, and not at once."""
     path: str | None = None
     """A file of the store, or a directory of which one file is struck; any file, if it is not said."""
+    book: BookName | None = None
+    """Which book of the flight software is struck in its memory; one that holds something, if it is not said."""
     job_id: Annotated[int, Meta(ge=1)] | None = None
     """Whose checkpoint; of the job that runs, if it is not said."""
     jump_s: Annotated[float, Meta(ge=-1e9, le=1e9)] | None = None

@@ -15,6 +15,8 @@ from hil.soak.chance import pick
 FAULTS_MAX = 6
 # Beside these, where there is an orbit, as many that are bound to it.
 ORBIT_FAULTS_MAX = 3
+# Of the missions this share has bits that flip in the memory of the flight software, so many at most.
+MEMORY_SHARE, MEMORY_FAULTS_MAX = 0.4, 3
 # Workers that are lost in a row without a checkpoint are a reason to give a job up after five.
 WORKER_FAULTS_MAX = 3
 # How long after the instant an orbit's fault comes at most.
@@ -37,6 +39,7 @@ _OTHER_KINDS = (
 )
 # What can end a life of the flight software, whether at once or by a store that takes nothing; after too many it is in
 # SAFE, and only a command leads out.
+# `flip_books` is one too, and drawn apart.
 _ENDING_KINDS = ("reboot_spacecraft", "reset_spacecraft", "fill_disk", "wear_disk", "flip_store")
 _EVENTS = ("checkpoint_begun", "checkpoint_saved", "job_changed", "booted", "aos", "los")
 
@@ -92,6 +95,19 @@ def add_orbit_faults(
 
     for _ in range(int(chance.integers(ORBIT_FAULTS_MAX + 1))):
         _draw(chance, faults, quiet_s, job_steps, trigger)
+
+
+def add_memory_faults(chance: np.random.Generator, faults: list[Fault], quiet_s: float) -> None:
+    """Draw when a bit flips in the memory of the flight software, and add it.
+
+    Args:
+        chance: Where it is drawn from.
+        faults: Those drawn before.
+        quiet_s: When the mission becomes quiet.
+    """
+    if chance.random() < MEMORY_SHARE:
+        for _ in range(int(chance.integers(1, MEMORY_FAULTS_MAX + 1))):
+            faults.append({"kind": "flip_books", "at_s": round(quiet_s * float(chance.random()), 3)})
 
 
 def _draw(

@@ -18,7 +18,7 @@ from hil.scenario.spacecraft import SpacecraftTable
 from hil.scenario.toml import dump_plain
 from hil.sky import contact_plan
 from hil.soak.chance import pick
-from hil.soak.faults import add_orbit_faults, draw_faults
+from hil.soak.faults import add_memory_faults, add_orbit_faults, draw_faults
 from hil.streams import Streams
 from mission.channels import Apid
 from mission.definition import DICTIONARY
@@ -67,6 +67,7 @@ def draw_mission(seed: int) -> Scenario:
     faults = draw_faults(streams.block("faults", 0), quiet_s, job_steps, link["passes"])
     if sky:
         add_orbit_faults(streams.block("orbit faults", 0), faults, quiet_s, job_steps, _almanac(sky, quiet_s))
+    add_memory_faults(streams.block("memory", 0), faults, quiet_s)
     procedure = _procedure(streams.block("commands", 0), quiet_s, jobs, files)
     plain: dict[str, Any] = {
         "name": f"soak-{seed}",

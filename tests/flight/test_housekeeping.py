@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from flight.books.housekeeping import StructureMade
 from flight.services.housekeeping import _differs
 from mission.definition import DICTIONARY
 from mission.housekeeping import STRUCTURES_MAX, Reporting, ReportMode
@@ -229,7 +230,7 @@ def test_a_value_differs_when_it_leaves_its_band_or_stops_being_a_number(before,
 def test_a_structure_of_parameters_that_new_software_has_not_is_left_aside_and_can_be_deleted(operator):
     operator.send("housekeeping.create", structure=130, interval=500, parameters=["uptime"])
     operator.send("housekeeping.enable", structures=[130])
-    operator.table.spacecraft._ledger.structures.made[1, 130] = (2, 60_000)
+    operator.table.spacecraft._ledger.commit(StructureMade(1, 130, (2, 60_000)))
     assert operator.until(2 * SECOND) == []
     assert "unknown" in operator.send("housekeeping.once", structures=[130])
     assert not operator.send("housekeeping.delete", structures=[130])

@@ -2,6 +2,7 @@
 
 import errno
 
+import msgspec
 import pytest
 
 import flight.ledger
@@ -28,6 +29,8 @@ from flight.books.jobs import (
     WorkerRestarted,
 )
 from flight.books.parameters import SettingChanged
+from flight.books.schedule import ActivitiesDeleted, ActivitiesInserted, Activity
+from flight.books.seal import StruckBookError
 from flight.books.time import ClockKept, TimeReportsSet
 from flight.disk import RealDisk
 from flight.ledger import Ledger
@@ -190,3 +193,51 @@ def test_the_journal_stays_bounded_over_ten_thousand_commits(tmp_path, monkeypat
     assert longest < 11_000
     assert 0 < compactions < 100
     assert Ledger(RealDisk(tmp_path)).housekeeping == {1: False}
+
+
+@pytest.fixture
+def struck(tmp_path):
+    """A ledger, in a book of which a bit has flipped: the seed of a job that is queued."""
+    ledger = Ledger(RealDisk(tmp_path))
+    ledger.commit(JobSubmitted(1, "tiny", "text", 7, 20, ""), Executed(identity(2), (Answer(1, 1, b"yes"),)))
+    msgspec.structs.force_setattr(ledger.jobs[1].submitted, "seed", 3)
+    return ledger
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda ledger: ledger.commit(JobMoved(1, JobState.STARTING)),
+        lambda ledger: ledger.commit(Booted(4)),
+        lambda ledger: ledger.rewrite(),
+        lambda ledger: ledger.verify(),
+    ],
+    ids=["a commit of the same book", "a commit of another", "a journal written anew", "a look"],
+)
+def test_nothing_becomes_durable_by_a_book_that_was_struck_in_memory(struck, tmp_path, act):
+    before = (tmp_path / "journal").read_bytes()
+    with pytest.raises(StruckBookError, match="expected the book of jobs as its last change left it"):
+        act(struck)
+    assert (tmp_path / "journal").read_bytes() == before
+    assert Ledger(RealDisk(tmp_path)).jobs[1].submitted.seed == 7
+
+
+def test_a_command_is_not_answered_from_memory_that_was_struck(tmp_path):
+    ledger = Ledger(RealDisk(tmp_path))
+    ledger.commit(Executed(identity(2), (Answer(1, 1, b"yes"),)))
+    msgspec.structs.force_setattr(ledger._commands.executed[identity(2)][0], "data", b"yds")
+    with pytest.raises(StruckBookError, match="book of commands"):
+        ledger.answers_to(identity(2))
+    with pytest.raises(StruckBookError, match="book of commands"):
+        ledger.commit(Executed(identity(3), ()))
+
+
+def test_who_looks_at_a_schedule_or_a_store_changes_nothing(tmp_path):
+    ledger = Ledger(RealDisk(tmp_path))
+    activities = tuple(Activity(key, b"request", 1, 0, 10**18 + key) for key in range(1, 4))
+    ledger.commit(ActivitiesInserted(activities))
+    ledger.commit(ActivitiesDeleted((2,)))
+    assert ledger.schedule.agenda.due(10**18 + 3, 2) == [1, 3]
+    assert ledger.schedule.agenda.first() == (10**18 + 1, 1)
+    assert ledger.storage.state(4).reserved_end == 0
+    ledger.verify()

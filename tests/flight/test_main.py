@@ -1,17 +1,22 @@
 """How the `flight` program ends: which status a supervisor sees, and what is kept for the ground."""
 
 import errno
+import os
+import signal
 
 import pytest
 from click.testing import CliRunner
 
 from ccsds.errors import MisuseError
 from flight.__main__ import BAD_INPUT_STATUS, CRASH_STATUS, main
+from flight.books.mode import ModeChanged
 from flight.configuration import Configuration
 from flight.disk import RealDisk
 from flight.ledger import Ledger
 from flight.spacecraft import Spacecraft
 from flight.survival.slots import SlotStore, Trigger
+from mission.boots import ResetReason
+from mission.modes import Mode, ModeCause
 from mission.slots import SlotKind
 
 
@@ -37,6 +42,40 @@ def test_an_exception_of_the_running_software_is_a_crash_that_the_ground_can_rea
     assert result.exit_code == CRASH_STATUS
     kept = Ledger(RealDisk(tmp_path / "store")).boots.exceptions[-1].text
     assert kept.endswith(f"{type(error).__name__}: {error}")
+
+
+def test_an_exception_where_a_worker_is_heard_is_a_crash_too(tmp_path, monkeypatch):
+    take_events = Spacecraft.take_events
+
+    def lose_a_worker(self):
+        worker = self._engine._worker
+        if worker._process.pid is None:
+            worker.launch()
+            os.kill(worker._process.pid, signal.SIGKILL)
+        return take_events(self)
+
+    def fail(self, reason, now_ns):
+        raise KeyError("lost")
+
+    monkeypatch.setattr(Spacecraft, "take_events", lose_a_worker)
+    monkeypatch.setattr(Spacecraft, "worker_lost", fail)
+    assert fly(tmp_path).exit_code == CRASH_STATUS
+    assert Ledger(RealDisk(tmp_path / "store")).boots.exceptions[-1].text.endswith("KeyError: 'lost'")
+
+
+def test_a_bit_that_flips_in_memory_ends_the_software_and_the_next_start_is_told_why(tmp_path, monkeypatch):
+    take_events = Spacecraft.take_events
+
+    def strike(self):
+        self._ledger.mode.latest = ModeChanged(Mode.SAFE, ModeCause.START)
+        self._scrubber._books_ns = 0
+        return take_events(self)
+
+    monkeypatch.setattr(Spacecraft, "take_events", strike)
+    assert fly(tmp_path).exit_code == CRASH_STATUS
+    boots = Ledger(RealDisk(tmp_path / "store")).boots
+    assert boots.ended is ResetReason.MEMORY
+    assert "StruckBookError: expected the book of mode as its last change left it" in boots.exceptions[-1].text
 
 
 def test_a_store_that_is_no_folder_is_bad_input(tmp_path):

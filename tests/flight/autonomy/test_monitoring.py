@@ -5,6 +5,7 @@ import math
 import pytest
 
 from flight.autonomy.checks import STATUS_TABLE, Turn
+from flight.books.monitoring import MonitorsDefined
 from flight.disk import RealDisk
 from mission.definition import DICTIONARY
 from mission.monitoring import MONITORS_MAX, CheckKind, CheckStatus
@@ -261,7 +262,7 @@ def test_a_parameter_that_is_no_more_is_not_looked_at(board, make_board, tmp_pat
     watch(board, limit(), limit(2))
     monitor = board.ledger.monitoring.monitors[1]
     gone = [LOSS, 9999, monitor.interval_ns, 1, 0, 0, 0, 1, 1, 0, 1.0, 9.0, 1, 0]
-    board.ledger.monitoring.monitors[1] = type(monitor)(1, *gone[1:])
+    board.ledger.commit(MonitorsDefined((type(monitor)(1, *gone[1:]),)))
     board.ledger._compact()
     again = make_board(RealDisk(tmp_path))
     assert step(again, job_loss=99.0) == [ABOVE]

@@ -260,7 +260,7 @@ def test_a_full_store_holds_a_procedure_and_it_goes_on_when_there_is_room(board)
 def test_a_text_that_another_dictionary_does_not_know_ends_its_run_and_is_not_started(board, make_board, tmp_path):
     start(board, "warm", "on_reboot continue\nwait 1h")
     loaded = board.ledger.procedures.loaded["warm"]
-    board.ledger.procedures.loaded["warm"] = type(loaded)("warm", b"send gone.by number=1", loaded.sha256)
+    board.ledger.commit(type(loaded)("warm", b"send gone.by number=1", loaded.sha256))
     board.ledger._compact()
     again = make_board(RealDisk(tmp_path))
     assert told(again.run_to(SECOND))[-1] == ("procedure_ended", "warm", ProcedureEnd.UNREADABLE)

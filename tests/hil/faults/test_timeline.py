@@ -178,6 +178,24 @@ def test_an_exception_of_the_flight_software_is_kept_and_told_after_the_restart(
     assert announced(log, "reset")[0]["reason"] == "CRASHED"
 
 
+def test_a_bit_of_the_queue_that_flips_in_memory_ends_that_life_and_the_answer_is_the_same(fly, weights):
+    faults = '[[faults]]\nkind = "flip_books"\nbook = "jobs"\nevent = "checkpoint_saved"\ncount = 2\noffset_s = 0.1\n'
+    log, _ = fly(faults, JOB)
+    texts = [text for _, text in struck(log)]
+    assert texts[0].startswith("a bit of the flight software's memory flips: the book of jobs, records[1].")
+    assert texts[1].startswith(
+        "an exception ends the flight software: StruckBookError: expected the book of jobs as its"
+    )
+    assert [each["reason"] for each in announced(log, "reset")] == ["MEMORY"]
+    assert job_report(log)["weights_sha256"] == weights
+
+
+def test_what_was_struck_in_memory_is_found_within_a_minute_though_nothing_is_committed(fly):
+    log, _ = fly('[[faults]]\nkind = "flip_books"\nbook = "mode"\nat_s = 41\n')
+    (_, _), (time_s, text) = struck(log)
+    assert (time_s, "the book of mode" in text) == (60, True)
+
+
 @pytest.mark.parametrize("operation", [1, 2, 3, 5, 8])
 def test_power_goes_in_the_middle_of_a_disk_operation(fly, operation):
     faults = f'[[faults]]\nkind = "reboot_spacecraft"\nat_s = 2\ndisk_operation = {operation}\ndown_s = 5\n'

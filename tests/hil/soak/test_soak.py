@@ -21,6 +21,7 @@ from ground.tracker import Tracker
 from hil.__main__ import main
 from hil.disk.faulty_disk import FaultyDisk
 from hil.faults.flip import Spread
+from hil.faults.instants import ORBIT_INSTANTS
 from hil.run.corpora import find_corpora
 from hil.scenario.faults import FaultTable
 from hil.scenario.procedure import StepTable
@@ -56,6 +57,11 @@ def test_missions_are_drawn_from_their_seed_and_survive_being_written():
     assert any(mission.attacker for mission in missions)
     assert len({mission.orbit.name for mission in missions if mission.orbit}) > 1
     assert any(not mission.orbit for mission in missions)
+    triggers = {fault.event for mission in missions for fault in mission.faults if mission.orbit}
+    assert triggers & {*ORBIT_INSTANTS}
+    assert any(fault.pass_number for mission in missions for fault in mission.faults if mission.orbit)
+    charges = [mission.environment.battery.charge for mission in missions if mission.environment]
+    assert min(charges) < 0.4 < max(charges)
 
 
 def forget_commands(monkeypatch):
@@ -166,6 +172,11 @@ def fall_silent(monkeypatch):
     monkeypatch.setattr(Spacecraft, "receive", receiving)
 
 
+def skip_seals(monkeypatch):
+    """Books are believed whatever became of them in memory."""
+    monkeypatch.setattr(Ledger, "verify", lambda self, *names: None)
+
+
 PLANTED = [
     (forget_commands, "no command acts twice", 0),
     (skip_replay_and_dedup, "no command acts twice", 0),
@@ -175,6 +186,7 @@ PLANTED = [
     (spoil_files, "files arrive as they were sent", 0),
     (skip_digests, "weights are those of the undisturbed run", 0),
     (skip_restoring_chance, "weights are those of the undisturbed run", 1),
+    (skip_seals, "weights are those of the undisturbed run", 0),
     (skip_authentication, "nothing acts that is not authentic", 0),
     (flood, "queues keep within their bounds", 0),
     (raise_on_noise, RAISES, 2),
@@ -189,6 +201,19 @@ STRUCK_CHECKPOINT = [
 ]
 
 
+def with_struck_queue(mission):
+    """Strike the queue every few seconds: of a single strike nothing comes as a rule, even if nobody finds it."""
+    quiet_s = mission.duration_s - (QUIET_IN_ORBIT_S_MAX if mission.orbit else QUIET_S_MAX)
+    faults = [FaultTable(kind="flip_books", book="jobs", per_hour=900, until_s=quiet_s)]
+    return msgspec.structs.replace(mission, faults=faults)
+
+
+def test_a_queue_that_is_struck_again_and_again_comes_to_the_same_answer():
+    flown = fly(with_struck_queue(draw_mission(0)), 0)
+    assert flown.broken == ()
+    assert sum("StruckBookError: expected the book of jobs" in strike for strike in flown.strikes) > 3
+
+
 @pytest.mark.parametrize(("plant", "name", "first"), PLANTED, ids=[plant.__name__ for plant, _, _ in PLANTED])
 def test_a_planted_bug_is_caught_within_few_seeds(monkeypatch, plant, name, first):
     plant(monkeypatch)
@@ -196,6 +221,8 @@ def test_a_planted_bug_is_caught_within_few_seeds(monkeypatch, plant, name, firs
         mission = draw_mission(seed)
         if plant is skip_digests:
             mission = msgspec.structs.replace(mission, faults=STRUCK_CHECKPOINT)
+        if plant is skip_seals:
+            mission = with_struck_queue(mission)
         if name in fly(mission, seed, repeats=name == REPEATS).names:
             return
     pytest.fail(f"expected a breach of {name!r} within {SEEDS_TRIED_MAX} seeds from {first} on, found none")
@@ -209,6 +236,7 @@ def test_nothing_ends_a_life_on_board_once_all_is_quiet():
             waits = fault.event is not None or fault.job_step is not None or fault.disk_operation is not None
             if waits and fault.kind in ("reboot_spacecraft", "reset_spacecraft", "fill_disk", "wear_disk"):
                 assert fault.until_s == quiet_s, f"seed {seed}: {fault}"
+            assert fault.at_s is None or fault.at_s <= quiet_s
 
 
 def test_for_each_invariant_a_bug_is_planted():
