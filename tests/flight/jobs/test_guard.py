@@ -108,6 +108,30 @@ def test_a_generator_that_was_struck_is_found_before_it_draws(text, clean):
         assert run(job) == clean[STEPS]
 
 
+@pytest.mark.parametrize(
+    ("level", "passes_before"), [(GuardLevel.STATE, 0), (GuardLevel.DOUBLE, 0), (GuardLevel.DOUBLE, 1)]
+)
+def test_noise_that_was_struck_within_a_step_is_found_though_all_passes_after_it_agree(
+    text, clean, level, passes_before, monkeypatch
+):
+    job = guarded(text, level)
+    run(job, 6)
+    inner = job.job
+    run_pass, passes = inner.run_pass, []
+
+    def struck_pass(*args):
+        if len(passes) == passes_before:
+            inner._noise = inner._noise.clone()
+            flip(inner._noise, 5_000, 3)
+        passes.append(inner.steps_done)
+        return run_pass(*args)
+
+    monkeypatch.setattr(inner, "run_pass", struck_pass)
+    job.step()
+    assert Struck.GENERATOR in [finding.struck for finding in job.take_findings()]
+    assert run(job) == clean[STEPS]
+
+
 @pytest.mark.parametrize("bit", [0, 1, 20])  # One less, two more, and a million more.
 def test_a_count_of_steps_that_was_struck_between_two_steps_costs_no_step_too_many_or_too_few(text, clean, bit):
     for go_on in (lambda job: job.step().step, lambda job: job.verify() or job.steps_done + 1):
