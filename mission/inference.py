@@ -46,7 +46,7 @@ class ModelKind(IntEnum):
     """What a model is, and so what serves it."""
 
     NONE = 0
-    CHARACTERS = 1
+    JOB_MODEL = 1
     """A model that a job on board, or elsewhere, has trained: one safetensors file with its recipe and vocabulary."""
     LANGUAGE_MODEL = 2
     """A directory of a Hugging Face causal language model."""

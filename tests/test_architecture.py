@@ -139,7 +139,7 @@ TORCH |= {f"flight/jobs/{name}.py" for name in ("swift_model", "fused_linear", "
 TORCH |= {f"flight/jobs/{name}.py" for name in ("dataset", "ngram", "ngram_counts", "row_rms", "guard/row_witness")}
 TORCH |= {
     f"flight/inference/{name}.py"
-    for name in ("cached_gpt", "character_model", "language_model", "reply", "sampling", "text_model", "worker")
+    for name in ("cached_gpt", "job_model", "language_model", "reply", "sampling", "text_model", "worker")
 }
 TORCH |= {"flight/inference/sliding_swift.py"}
 TORCH |= {f"flight/jobs/package/{name}.py" for name in ("package_job", "worker")} | {"flight/jobs/model_file.py"}

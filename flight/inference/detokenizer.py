@@ -1,7 +1,7 @@
 """Text from tokens as they come: what is given out is whole characters, and adds up to the text of all tokens.
 
 A character may take several tokens, and how a token is written may depend on those before it. So what is decoded is
-always a few tokens back from the last cut, and a text that ends in the middle of a character waits for the next token.
+always a few tokens back from the last cut, and what may be the beginning of a character waits for the next token.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 # What a decoder writes for octets that are no character, or not one yet.
 REPLACEMENT = "\ufffd"
 
-# A character takes four octets at most, and so four tokens: what is still none after these never will be.
-UNFINISHED_TOKENS_MAX = 4
+# A character takes four octets at most, so three may be its beginning. Some decoders write one sign for all of them,
+# some one for each.
+UNFINISHED_MAX = 3
 
 
 class Detokenizer:
@@ -23,26 +24,34 @@ class Detokenizer:
     def __init__(self, decode: Callable[[Sequence[int]], str]) -> None:
         self._decode = decode
         self._tokens: list[int] = []
-        # Tokens from the first are decoded together; those up to the second are given out already.
-        self._from = self._told = 0
+        # What is decoded begins at the cut before the last, and so many characters of it are given out already.
+        self._from = self._cut = 0
+        self._told = 0
 
     def put(self, token: int) -> str:
         """Take a token, and give the text that is whole by it; often none."""
         self._tokens.append(token)
-        text, before = self._text()
-        is_unfinished = text.endswith(REPLACEMENT) and len(self._tokens) - self._told < UNFINISHED_TOKENS_MAX
-        return "" if is_unfinished else self._give(text, before)
+        text = self._decode(self._tokens[self._from :])
+        is_whole = not text.endswith(REPLACEMENT)
+        given = self._give(text if is_whole else _without_end(text))
+        if is_whole:
+            self._from, self._cut = self._cut, len(self._tokens)
+            self._told = len(self._decode(self._tokens[self._from : self._cut]))
+        return given
 
     def end(self) -> str:
         """Give what is left, once no token comes any more."""
-        text, before = self._text()
-        return self._give(text, before)
+        return self._give(self._decode(self._tokens[self._from :]))
 
-    def _text(self) -> tuple[str, str]:
-        return self._decode(self._tokens[self._from :]), self._decode(self._tokens[self._from : self._told])
+    def _give(self, text: str) -> str:
+        given = text[self._told :]
+        self._told = max(self._told, len(text))
+        return given
 
-    def _give(self, text: str, before: str) -> str:
-        if len(text) <= len(before):
-            return ""
-        self._from, self._told = self._told, len(self._tokens)
-        return text[len(before) :]
+
+def _without_end(text: str) -> str:
+    """Leave out what may be the beginning of a character."""
+    end = len(text)
+    while end > max(len(text) - UNFINISHED_MAX, 0) and text[end - 1] == REPLACEMENT:
+        end -= 1
+    return text[:end]

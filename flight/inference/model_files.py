@@ -20,8 +20,9 @@ from ccsds.errors import MalformedError, MisuseError
 from flight.disk import Disk
 from flight.filestore.disk_source import DiskSource
 from flight.filestore.shelf import JOBS_DIRECTORY, MODEL_NAME
-from flight.jobs.recipe import load_recipe
+from flight.jobs.recipe import Recipe, load_recipe
 from flight.jobs.swift_recipe import COUNTED_TEXT, COUNTS_KEPT_MAX, Tokens
+from flight.jobs.vocabulary import check_vocabulary, vocabulary_sha256
 from mission.files import FILES_DIRECTORY
 from mission.inference import ModelKind
 from packing.layers import LAYERS_KEY
@@ -42,13 +43,16 @@ FILES_MAX = 128
 
 # What serving takes of the memory, of what the weights take in the store: they themselves, a copy while they are
 # loaded or, of a small one, to compute with, and a window of keys and values.
-MEMORY_PERCENT = {ModelKind.CHARACTERS: 300, ModelKind.LANGUAGE_MODEL: 130}
+MEMORY_PERCENT = {ModelKind.JOB_MODEL: 300, ModelKind.LANGUAGE_MODEL: 130}
 
 # What the counts of a text take while they are made, and less from then on. For each token: its context and what came
 # after it, both in order and as they are sorted and counted. For each chance of those that are kept: the count, and the
 # chance with what it is smoothed by. What loading takes is measured at 0.4 to 0.8 of it.
 COUNTED_TOKEN_OCTETS = 100
 COUNTED_CHANCE_OCTETS = 18
+
+# What every model of a job calls the rows of its tokens.
+_EMBEDDING = "tokens.weight"
 
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz")
 _TEXTS = frozenset(
@@ -72,10 +76,28 @@ class ModelFacts:
     """Tokens that it sees at once."""
     files: tuple[str, ...]
     """Paths of all that it is made of, sorted, on the disk of the spacecraft."""
+    tokens: Tokens | None = None
+    """What it cuts a text into; of a model of a job."""
     vocabulary: int = 0
-    """Tokens that it knows; of a model of a job."""
+    """How many it knows; of a model of a job."""
     counted_tokens: int = 0
     """Length of the text that it counts, if it counts one."""
+
+    def check_prompt(self, text: str) -> None:
+        """Refuse a prompt that is longer than what the model sees; of byte pairs the worker does, who can count them.
+
+        Raises:
+            MisuseError: It is longer.
+        """
+        match self.tokens:
+            case Tokens.CHARACTERS:
+                length, unit = len(text), "characters"
+            case Tokens.BYTES:
+                length, unit = len(text.encode()), "octets"
+            case _:
+                return
+        if length > self.context:
+            raise MisuseError(f"text: expected at most {self.context} {unit}, which the model sees, found {length}")
 
     @property
     def memory_octets(self) -> int:
@@ -91,7 +113,12 @@ class ModelCard(msgspec.Struct, frozen=True):
     recipe: str
     vocabulary: tuple[str, ...]
     weights_sha256: str
-    """Empty if the weights are near those of the job, and were never its own: those of a file made of layers."""
+    is_layered: bool = False
+    """Whether it is made of some layers of another file: then its weights are near those of the job, not the same."""
+    merges: tuple[tuple[str, str], ...] = ()
+    """Which tokens become one, of byte pairs."""
+    vocabulary_sha256: str = ""
+    """Of tokens and merges with these weights; empty in a file of an earlier software, whose tokens are characters."""
     beside_sha256: str = ""
     """Of what the model predicts by beside its weights, digested as they are; empty if there is nothing."""
 
@@ -129,11 +156,14 @@ def look_at(disk: Disk, path: str) -> ModelFacts:
             raise MisuseError(f"{path}: expected a {SUFFIX} file or a directory, found {_what(path)}")
         tensors = _tensors(disk, path)
         card = read_card(disk, path)
+        recipe = _recipe_of(path, card)
+        _check_vocabulary(path, card, recipe, tensors)
         return ModelFacts(
-            kind=ModelKind.CHARACTERS,
+            kind=ModelKind.JOB_MODEL,
             length_octets=_octets_of(tensors),
-            context=_context_of(path, card),
+            context=recipe.model.context,
             files=(path,),
+            tokens=recipe.tokens,
             vocabulary=len(card.vocabulary),
             counted_tokens=sum(math.prod(tensor.shape) for tensor in tensors if tensor.name == COUNTED_TEXT),
         )
@@ -153,7 +183,7 @@ def read_card(disk: Disk, path: str) -> ModelCard:
         header = msgspec.json.decode(disk.read(path, 8, header_octets))
         metadata = header["__metadata__"]
         card = msgspec.json.decode(metadata["starloop"], type=ModelCard)
-        return msgspec.structs.replace(card, weights_sha256="") if LAYERS_KEY in metadata else card
+        return msgspec.structs.replace(card, is_layered=LAYERS_KEY in metadata)
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
         raise MisuseError(
             f"{path}: expected weights with the recipe and vocabulary of a job, found {type(error).__name__}: {error}"
@@ -238,14 +268,31 @@ def _check_config(path: str, config: dict[str, Any]) -> int:
     return context
 
 
-def _context_of(path: str, card: ModelCard) -> int:
+def _recipe_of(path: str, card: ModelCard) -> Recipe:
     try:
-        recipe = load_recipe(card.recipe)
+        return load_recipe(card.recipe)
     except MisuseError as error:
         raise MisuseError(f"{path}: {error}") from None
-    if recipe.data is not None and recipe.data.tokens is not Tokens.CHARACTERS:
-        raise MisuseError(f"{path}: expected a model of characters, found one of {recipe.data.tokens.value}")
-    return recipe.model.context
+
+
+def _check_vocabulary(path: str, card: ModelCard, recipe: Recipe, tensors: list[Tensor]) -> None:
+    """Refuse a vocabulary that is missing, cut off, of another kind, or of another model."""
+    try:
+        check_vocabulary(recipe.tokens, card.vocabulary, card.merges)
+    except MisuseError as error:
+        raise MisuseError(f"{path}: {error}") from None
+    rows = next((tensor.shape[0] for tensor in tensors if tensor.name == _EMBEDDING and tensor.shape), 0)
+    if rows != len(card.vocabulary):
+        raise MisuseError(
+            f"{path}: expected a vocabulary of {rows} tokens, as its weights, found {len(card.vocabulary)}"
+        )
+    found = vocabulary_sha256(card.weights_sha256, recipe.tokens, card.vocabulary, card.merges)
+    is_earlier = not card.vocabulary_sha256 and recipe.tokens is Tokens.CHARACTERS
+    if found != card.vocabulary_sha256 and not is_earlier:
+        raise MisuseError(
+            f"{path}: expected the vocabulary of its weights, SHA-256 {card.vocabulary_sha256[:16] or 'none'}, found "
+            f"another, {found[:16]}"
+        )
 
 
 def _octets_of(tensors: list[Tensor]) -> int:

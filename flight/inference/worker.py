@@ -20,7 +20,7 @@ import xxhash
 
 from ccsds.errors import MalformedError, MisuseError
 from flight.disk import Disk, RealDisk
-from flight.inference.character_model import load_character_model
+from flight.inference.job_model import load_job_model
 from flight.inference.messages import (
     Begin,
     Begun,
@@ -108,7 +108,7 @@ class ModelServer:
             from flight.inference.language_model import load_language_model  # Few need it, and it takes seconds.
 
             return load_language_model(self._disk, path)
-        return load_character_model(self._disk, path)
+        return load_job_model(self._disk, path)
 
     def _write(self, tokens: int) -> Written:
         if self._reply is None:

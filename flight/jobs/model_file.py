@@ -13,6 +13,7 @@ from flight.jobs.manifest import Identity
 from flight.jobs.package.package_recipe import PackageRecipe
 from flight.jobs.recipe import Recipe
 from flight.jobs.state import weights_sha256
+from flight.jobs.vocabulary import vocabulary_sha256
 
 
 class Finished(Protocol):
@@ -26,6 +27,11 @@ class Finished(Protocol):
     @property
     def vocabulary(self) -> tuple[str, ...]:
         """Its tokens, if it has any."""
+        ...
+
+    @property
+    def merges(self) -> tuple[tuple[str, str], ...]:
+        """Which of them become one, if they are byte pairs."""
         ...
 
     @property
@@ -64,15 +70,19 @@ def save_model(disk: Disk, identity: Identity, job: Finished, inexact: tuple[str
     Raises:
         OSError: The disk failed; the file is the old one, the new one, or missing.
     """
+    weights = job.weights_sha256()
     about = {
         "corpus_sha256": identity.corpus_sha256,
         "inexact": inexact,
+        "merges": job.merges,
         "recipe": job.recipe.to_toml(),
         "seed": identity.seed,
         "step": job.steps_done,
         "vocabulary": job.vocabulary,
-        "weights_sha256": job.weights_sha256(),
+        "weights_sha256": weights,
     }
+    if isinstance(job.recipe, Recipe):
+        about["vocabulary_sha256"] = vocabulary_sha256(weights, job.recipe.tokens, job.vocabulary, job.merges)
     beside = job.beside_weights()
     if beside:
         about["beside_sha256"] = weights_sha256(beside)

@@ -93,7 +93,7 @@ class TrainJob:
         self.recipe = recipe
         dataset = Dataset.of(recipe, text) if isinstance(text, str) else text
         self._codec = dataset.vocabulary
-        self.vocabulary = self._codec.tokens
+        self.vocabulary, self.merges = self._codec.tokens, self._codec.merges
         self.train_tokens, self.validation_tokens = dataset.train_N, dataset.validation_N
         self._check_lengths()
 

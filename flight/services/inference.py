@@ -114,9 +114,11 @@ class InferenceService:
         name = models.held[models.wanted].name
         if not name.endswith(SUFFIX):
             return  # How many tokens it is only its tokenizer knows, which is with the worker.
-        context = self._server.look_at(name).context
-        if len(text) > context:
-            raise MisuseError(f"text: expected at most {context} characters, which {name} sees, found {len(text)}")
+        try:
+            facts = self._server.look_at(name)
+        except MisuseError:
+            return  # It was struck, and is left for the other one as soon as it is loaded.
+        facts.check_prompt(text)
 
     def _stop(self, arguments: Mapping[str, Any], now_ns: int) -> Outcome:
         number: int = arguments["conversation"]

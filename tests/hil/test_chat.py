@@ -3,7 +3,7 @@
 import pytest
 
 from flight.disk import RealDisk
-from flight.inference.character_model import load_character_model
+from flight.inference.job_model import load_job_model
 from flight.inference.messages import Begin, Sampling
 from flight.inference.reply import Reply
 from hil.run.corpora import find_corpora
@@ -24,7 +24,7 @@ security = "none"
 passes = [{ at_s = 0, duration_s = 60 }, { at_s = 300, duration_s = 3000 }]
 [[procedure]]
 command = "job.submit"
-arguments = { job_id = 1, recipe = "tiny", corpus = "sheep", seed = 3 }
+arguments = { job_id = 1, recipe = "tiny", corpus = "sheep", seed = 3, overrides = 'OVERRIDES' }
 [[procedure]]
 wait_for_job = 1
 [[procedure]]
@@ -54,8 +54,9 @@ def corpus(tmp_path):
     return path
 
 
-def fly(folder, corpus, faults="", wait="wait_until_s = 100", token="0.5"):
+def fly(folder, corpus, faults="", wait="wait_until_s = 100", token="0.5", overrides=""):
     text = TEXT.replace("CORPUS", str(corpus)).replace("FAULTS", faults).replace("WAIT", wait).replace("TOKEN", token)
+    text = text.replace("OVERRIDES", overrides)
     scenario = parse_scenario(text, "chat")
     prepare_folder(folder, force=False)
     world = World(scenario, 1, folder, find_corpora(scenario), lambda source, event: None)
@@ -63,7 +64,7 @@ def fly(folder, corpus, faults="", wait="wait_until_s = 100", token="0.5"):
 
 
 def bare(folder, text, turns, tokens):
-    model = load_character_model(RealDisk(folder / "store"), "jobs/1/model.safetensors")
+    model = load_job_model(RealDisk(folder / "store"), "jobs/1/model.safetensors")
     sampling = Sampling(temperature=0.8, seed=7)
     prompt = Begin(turns=turns, telemetry="", text=text, tokens_max=tokens, octets_max=4096, sampling=sampling)
     return Reply(model, prompt).write(tokens)
@@ -83,6 +84,23 @@ def test_a_reply_outlives_a_loss_of_signal_and_a_prompt_waits_for_the_next_pass(
     _, given = [each for each in evidence.commands.values() if each["name"] == "chat.prompt"]
     at_s = {stage: seconds for seconds, stage, _ in given["stages"]}
     assert at_s["QUEUED"] < 300 < at_s["RELEASED"]
+
+
+@pytest.mark.parametrize("tokens", ["bytes", "bpe"])
+def test_models_of_bytes_and_byte_pairs_answer_in_whole_characters(tmp_path, tokens):
+    pytest.importorskip("tokenizers")
+    corpus = tmp_path / "sheep.txt"
+    corpus.write_text("".join(f"{number} овец и {number * 7 % 13} собак 😀\n" for number in range(400)))
+    overrides = f'data = {{order = "random", tokens = "{tokens}", vocabulary = 300, validation = "last"}}'
+    folder = tmp_path / "run"
+    world, evidence = fly(folder, corpus, overrides=overrides)
+    assert world.procedure.is_done, world.procedure.failures
+    turns = evidence.conversations["5"]
+    first = bare(folder, "12 sheep", (), 100)
+    assert [turn["reply"] for turn in turns] == [first, bare(folder, "3 dogs", (("12 sheep", first),), 30)]
+    assert all(turn["is_whole"] for turn in turns)
+    # Some piece would have been cut within a character, had the tokens been told as they came.
+    assert sum(len(each.encode()) > 1 for each in first.replace("\ufffd", "")) > 10
 
 
 def test_equal_seeds_say_equal_things_to_the_octet(tmp_path, corpus):

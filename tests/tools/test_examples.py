@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flight.disk import RealDisk
-from flight.inference.character_model import load_character_model
+from flight.inference.job_model import load_job_model
 from flight.inference.messages import Begin, Sampling
 from flight.inference.reply import Reply
 from flight.jobs.manifest import Identity
@@ -56,7 +56,7 @@ def test_an_example_does_what_it_says(name, station, tmp_path_factory, monkeypat
     if name == "bring_a_file_down.py":
         assert (folder / "copy.txt").read_bytes() == (folder / "notes.txt").read_bytes()
     if name == "send_a_model_up.py":
-        model = load_character_model(RealDisk(folder), "jobs/1/model.safetensors")
+        model = load_job_model(RealDisk(folder), "jobs/1/model.safetensors")
         sampling = Sampling(temperature=0.0, seed=1337)
         asked = Begin(turns=(), telemetry="", text="The ", tokens_max=40, octets_max=4096, sampling=sampling)
         said = "\n".join(lines)

@@ -46,6 +46,7 @@ class PackageJob:
     """
 
     vocabulary: tuple[str, ...] = ()
+    merges: tuple[tuple[str, str], ...] = ()
     """Of no use to a package; it stands in the file of its model."""
 
     def __init__(self, recipe: PackageRecipe, job: Any) -> None:

@@ -25,9 +25,16 @@ def save(disk, number, seed, steps=12):
     job = TrainJob(recipe, TEXT, seed)
     for _ in range(steps):
         job.step()
-    identity = Identity(job_id=number, recipe_digest=recipe.digest, corpus_sha256="ab" * 32, seed=seed)
-    save_model(disk, identity, job)
+    keep(disk, job, f"jobs/{number}/model.safetensors", seed)
     return job
+
+
+def keep(disk, job, path, seed=5):
+    """Put the model of a job that is done into the store, under its name."""
+    number = int(path.split("/")[1])
+    identity = Identity(job_id=number, recipe_digest=job.recipe.digest, corpus_sha256="ab" * 32, seed=seed)
+    assert save_model(disk, identity, job)[0] == path
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flight.inference.detokenizer import REPLACEMENT, UNFINISHED_TOKENS_MAX, Detokenizer
+from flight.inference.detokenizer import REPLACEMENT, UNFINISHED_MAX, Detokenizer
 
 
 def of_octets(tokens):
@@ -26,11 +26,27 @@ def test_the_pieces_add_up_and_none_ends_in_a_character(said):
 @given(st.binary(max_size=60))
 def test_octets_that_are_no_text_come_out_all_the_same_and_soon(octets):
     text = Detokenizer(of_octets)
-    silent = 0
+    silent, said = 0, ""
     for octet in octets:
-        silent = 0 if text.put(octet) else silent + 1
-        assert silent < UNFINISHED_TOKENS_MAX
-    text.end()
+        piece = text.put(octet)
+        silent, said = 0 if piece else silent + 1, said + piece
+        assert silent <= UNFINISHED_MAX**2  # Three that are none, and each may be two octets too short.
+    assert said + text.end() == of_octets(octets)
+
+
+def test_a_character_after_octets_that_are_none_is_not_lost():
+    assert "".join(pieces_of(b"\xff\xff\xff" + "ä".encode())) == 3 * REPLACEMENT + "ä"
+
+
+def test_a_decoder_with_a_sign_for_each_octet_is_followed():
+    def decode(tokens):
+        try:
+            return bytes(tokens).decode()
+        except UnicodeDecodeError as error:
+            return bytes(tokens[: error.start]).decode() + REPLACEMENT * (len(tokens) - error.start)
+
+    text = Detokenizer(decode)
+    assert [text.put(octet) for octet in "a😀b".encode()] == ["a", "", "", "", "😀", "b"]
 
 
 def test_a_character_comes_with_its_last_octet():

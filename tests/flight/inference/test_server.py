@@ -1,5 +1,7 @@
 """Prompts are answered, once and whole, whatever happens; models are tried, watched, and left when they are wrong."""
 
+import json
+
 import pytest
 import safetensors
 import safetensors.torch
@@ -7,7 +9,7 @@ import torch
 
 from flight.disk import RealDisk
 from flight.inference import server
-from flight.inference.character_model import load_character_model
+from flight.inference.job_model import load_job_model
 from flight.inference.messages import Begin, Checked, Sampling
 from flight.inference.reply import Reply
 from flight.inference.worker import ModelServer
@@ -30,7 +32,7 @@ def bare(disk, text="12 sheep", turns=(), name=MODEL, tokens=60, seed=7):
         octets_max=1 << 12,
         sampling=Sampling(temperature=0.8, seed=seed),
     )
-    return Reply(load_character_model(disk, name), prompt).write(tokens)
+    return Reply(load_job_model(disk, name), prompt).write(tokens)
 
 
 def test_a_prompt_is_answered_as_the_model_would_bare(table, disk):
@@ -369,7 +371,7 @@ def test_a_model_that_fails_its_canary_is_rolled_back_by_itself(table, monkeypat
     table.activate(OTHER)
     table.run(10)
     assert table.models()["served"] == "B"
-    sound, other = ModelServer.answer, load_character_model(disk, OTHER).weights()["tokens"]
+    sound, other = ModelServer.answer, load_job_model(disk, OTHER).weights()["tokens"]
 
     def answer(self, request):
         reply = sound(self, request)
@@ -407,7 +409,9 @@ def test_a_model_too_large_for_memory_is_refused_and_what_runs_goes_on(table, di
     table.run(10)
     with safetensors.safe_open(disk.root / MODEL, "pt") as small:
         about = small.metadata()
-    disk.append("files/big.safetensors", safetensors.torch.save({"a": torch.zeros(1 << 20)}, metadata=about))
+    rows = torch.zeros(len(json.loads(about["starloop"])["vocabulary"]), 1)
+    tensors = {"a": torch.zeros(1 << 20), "tokens.weight": rows}
+    disk.append("files/big.safetensors", safetensors.torch.save(tensors, metadata=about))
     table.command("parameter.set", values={"model_memory_max": 2})
     assert table.activate("big.safetensors") is FailureCode.REFUSED
     assert "expected a model that takes at most 2 MiB of memory, found one of 12 MiB" in table.refusal

@@ -9,16 +9,14 @@ import safetensors.torch
 import torch
 
 from ccsds.errors import MalformedError, MisuseError
-from flight.inference.character_model import load_character_model
+from flight.inference.job_model import load_job_model
 from flight.inference.model_files import look_at
-from flight.jobs.manifest import Identity
-from flight.jobs.model_file import save_model
 from flight.jobs.recipe import load_recipe
 from flight.jobs.state import weights_sha256
 from flight.jobs.swift_recipe import COUNTED_TEXT
 from flight.jobs.train import TrainJob
 
-from .conftest import TEXT, Table
+from .conftest import TEXT, Table, keep
 
 CONTEXT = 32
 SMALL = f"model.layers = 1\nmodel.width = 32\nmodel.context = {CONTEXT}\ntraining.batch = 8\ntraining.steps = 20\n"
@@ -44,14 +42,7 @@ def name(request):
 
 @pytest.fixture
 def path(disk, jobs, name):
-    return save(disk, jobs[name], PATHS[name])
-
-
-def save(disk, job, path):
-    number = int(path.split("/")[1])
-    identity = Identity(job_id=number, recipe_digest=job.recipe.digest, corpus_sha256="ab" * 32, seed=5)
-    assert save_model(disk, identity, job)[0] == path
-    return path
+    return keep(disk, jobs[name], PATHS[name])
 
 
 def predicted(job, tokens):
@@ -71,7 +62,7 @@ def rewrite(disk, path, change, **said):
 
 
 def test_what_is_predicted_is_what_the_job_would_at_every_length_of_the_window(disk, jobs, name, path):
-    served, job = load_character_model(disk, path), jobs[name]
+    served, job = load_job_model(disk, path), jobs[name]
     tokens = job.validation_tokens[: 2 * CONTEXT].tolist()
     served.begin()
     for end in range(1, len(tokens) + 1):
@@ -95,7 +86,7 @@ def test_it_is_activated_proven_and_answers(disk, path):
 
 @pytest.mark.parametrize("kind", ["head.weight", "counts.codes", "counts.next", "counts.chances"])
 def test_what_strikes_it_in_memory_is_found_and_the_reply_is_that_of_a_sound_one(disk, jobs, kind):
-    path = save(disk, jobs["swift-ngram"], PATHS["swift-ngram"])
+    path = keep(disk, jobs["swift-ngram"], PATHS["swift-ngram"])
     table = Table(disk)
     table.activate(path)
     table.prompt(turn=1)
@@ -123,10 +114,10 @@ def test_what_strikes_it_in_memory_is_found_and_the_reply_is_that_of_a_sound_one
     ],
 )
 def test_a_file_that_is_not_whole_is_refused(disk, jobs, change, error, complaint):
-    path = save(disk, jobs["swift-ngram"], PATHS["swift-ngram"])
+    path = keep(disk, jobs["swift-ngram"], PATHS["swift-ngram"])
     rewrite(disk, path, change)
     with pytest.raises(error, match=complaint):
-        load_character_model(disk, path)
+        load_job_model(disk, path)
 
 
 def test_weights_of_another_recipe_are_refused(disk, jobs):
@@ -134,25 +125,25 @@ def test_weights_of_another_recipe_are_refused(disk, jobs):
     other = job.recipe
     try:
         job.recipe = jobs["swift"].recipe  # A card that says what the weights are not.
-        path = save(disk, job, PATHS["swift-ngram"])
+        path = keep(disk, job, PATHS["swift-ngram"])
     finally:
         job.recipe = other
     with pytest.raises(MisuseError, match="expected the weights of its recipe"):
-        load_character_model(disk, path)
+        load_job_model(disk, path)
 
 
 MEASURE = """
 import re, sys, torch
 from pathlib import Path
 from flight.disk import RealDisk
-from flight.inference.character_model import load_character_model
+from flight.inference.job_model import load_job_model
 from flight.jobs.ngram_counts import NgramCounts
 torch.set_num_threads(1)
 most_kb = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text()).group(1))
 disk = RealDisk(sys.argv[1])
-load_character_model(disk, "jobs/3/model.safetensors").read([0])
+load_job_model(disk, "jobs/3/model.safetensors").read([0])
 before = most_kb()
-model = load_character_model(disk, "jobs/4/model.safetensors")
+model = load_job_model(disk, "jobs/4/model.safetensors")
 model.begin()
 model.read([1, 2, 3])
 print(1024 * (most_kb() - before))
@@ -161,8 +152,8 @@ print(1024 * (most_kb() - before))
 
 @pytest.mark.parametrize(("letters", "length"), [(2, 300_000), (21, 300_000), (21, 1_500_000)])
 def test_what_a_counted_text_takes_of_memory_is_reckoned_with_before_it_is_loaded(disk, jobs, letters, length):
-    path, chance = save(disk, jobs["swift-ngram"], PATHS["swift-ngram"]), torch.Generator().manual_seed(4)
-    save(disk, jobs["swift"], PATHS["swift"])
+    path, chance = keep(disk, jobs["swift-ngram"], PATHS["swift-ngram"]), torch.Generator().manual_seed(4)
+    keep(disk, jobs["swift"], PATHS["swift"])
     text = {COUNTED_TEXT: torch.randint(0, letters, (length,), generator=chance).to(torch.uint8)}
     rewrite(disk, path, lambda tensors: tensors.update(text), beside_sha256=weights_sha256(text))
     command = [sys.executable, "-c", MEASURE, str(disk.root)]

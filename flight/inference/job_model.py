@@ -1,7 +1,7 @@
-"""A model that a job has trained, as one that writes: its vocabulary is the characters of its corpus.
+"""A model that a job has trained, as one that writes; its tokens are characters, bytes or byte pairs.
 
 It knows no turns. What was said in a conversation and what it replied are one text, which it goes on with; characters
-outside its vocabulary are left out. Of a conversation that is longer than the window the oldest turns are left out.
+that have no token are left out. Of a conversation that is longer than the window the oldest turns are left out.
 It never says that it has ended.
 """
 
@@ -25,6 +25,7 @@ from flight.jobs.recipe import Recipe, load_recipe
 from flight.jobs.state import weights_sha256
 from flight.jobs.swift_model import SwiftModel
 from flight.jobs.swift_recipe import COUNTED_TEXT, SwiftRecipe
+from flight.jobs.vocabulary import Vocabulary, restore_vocabulary
 
 
 class Window(Protocol):
@@ -46,21 +47,20 @@ class Window(Protocol):
         ...
 
 
-class CharacterModel:
+class JobModel:
     """A `flight.inference.text_model.TextModel`.
 
     Args:
         window: The model.
-        vocabulary: Its characters, in the order of its tokens.
+        vocabulary: Its tokens.
         parameters: That it has.
     """
 
     ends: frozenset[int] = frozenset()
 
-    def __init__(self, window: Window, vocabulary: Sequence[str], parameters: int) -> None:
+    def __init__(self, window: Window, vocabulary: Vocabulary, parameters: int) -> None:
         self._window = window
         self._vocabulary = vocabulary
-        self._token_of = {character: token for token, character in enumerate(vocabulary)}
         self.context = window.context
         self.parameters = parameters
 
@@ -68,7 +68,7 @@ class CharacterModel:
         """See `flight.inference.text_model.TextModel`."""
         tokens = self._tokens(f"{prompt.telemetry}{prompt.text}")
         if len(tokens) > self.context:
-            raise MisuseError(f"prompt: expected at most {self.context} characters, found {len(tokens)}")
+            raise MisuseError(f"prompt: expected at most {self.context} tokens, found {len(tokens)}")
         left_out = len(prompt.turns)
         for text, reply in reversed(prompt.turns):
             turn = self._tokens(text + reply)
@@ -84,7 +84,7 @@ class CharacterModel:
 
     def decode(self, tokens: Sequence[int]) -> str:
         """See `flight.inference.text_model.TextModel`."""
-        return "".join(self._vocabulary[token] for token in tokens)
+        return self._vocabulary.decode(tokens)
 
     def begin(self) -> None:
         """See `flight.inference.text_model.TextModel`."""
@@ -99,10 +99,10 @@ class CharacterModel:
         return self._window.weights()
 
     def _tokens(self, text: str) -> list[int]:
-        return [self._token_of[character] for character in text if character in self._token_of]
+        return self._vocabulary.encode(text).tolist()
 
 
-def load_character_model(disk: Disk, path: str) -> CharacterModel:
+def load_job_model(disk: Disk, path: str) -> JobModel:
     """Bring the model of a job into memory.
 
     Raises:
@@ -125,7 +125,7 @@ def load_character_model(disk: Disk, path: str) -> CharacterModel:
         raise MalformedError(f"{path}: expected a safetensors file, found {error}") from None
     text_M = weights.pop(COUNTED_TEXT, None)
     found = weights_sha256(weights)
-    if card.weights_sha256 and found != card.weights_sha256:
+    if not card.is_layered and found != card.weights_sha256:
         raise MalformedError(f"{path}: expected weights with SHA-256 {card.weights_sha256[:16]}, found {found[:16]}")
     if recipe.swift is None:
         model = GPT(shape, torch.Generator())
@@ -136,7 +136,8 @@ def load_character_model(disk: Disk, path: str) -> CharacterModel:
     except RuntimeError as error:
         raise MisuseError(f"{path}: expected the weights of its recipe, found {str(error)[:300]}") from None
     window = CachedGPT(model.eval()) if isinstance(model, GPT) else SlidingSwift(model)
-    return CharacterModel(window, card.vocabulary, sum(weight.numel() for weight in model.parameters()))
+    vocabulary = restore_vocabulary(recipe.tokens, card.vocabulary, card.merges)
+    return JobModel(window, vocabulary, sum(weight.numel() for weight in model.parameters()))
 
 
 def _swift(
