@@ -27,6 +27,7 @@ from hil.rig.wiring import Mode, Wiring
 from hil.run.corpora import find_corpora
 from hil.run.display import Display, show_result
 from hil.run.run import prepare_folder, run_scenario, with_recording
+from hil.scenario.agreement import check_files_there
 from hil.scenario.orbit import outlook_of
 from hil.scenario.scenario import Scenario, load_scenario, shipped_scenarios
 from hil.scenario.spacecraft import SpacecraftTable
@@ -99,6 +100,8 @@ def run(
         loaded = with_recording(load_scenario(scenario), folder, capture=capture, replay=replay)
         if wiring.is_real_time:
             check_real_time(loaded, wiring)
+        if not wiring.is_device:
+            _check_files_there(loaded, scenario)
         corpora = find_corpora(loaded)
         prepare_folder(folder, force=force)
     except (MisuseError, OSError) as error:
@@ -135,6 +138,14 @@ def run(
         sys.exit(1)
     show_result(console, result, folder)
     sys.exit(0 if result.is_pass else 1)
+
+
+def _check_files_there(loaded: Scenario, where: str) -> None:
+    """Refuse what sends files that are not there: both ends begin with those of the scenario."""
+    try:
+        check_files_there(loaded.procedure, loaded.spacecraft.files, loaded.station.files)
+    except MisuseError as error:
+        raise MisuseError(f"scenario {where}: {error}") from None
 
 
 @main.command()

@@ -2,19 +2,25 @@
 
 A wait for what nobody has asked for would end with mission time, and a fault of a job that nobody submits would never
 come. Where commands are in the procedure that carry others, or where there is none, as with a test that acts by hand,
-nobody can tell from here.
+nobody can tell from here. Which files there are is known where nobody but the scenario lays any (`check_files_there`).
 """
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from ccsds.errors import MisuseError
+from flight.filestore.shelf import JOBS_DIRECTORY
+from ground.storage import CONFIRM
 from hil.scenario.expect import ExpectTable
 from hil.scenario.faults import FaultTable
 from hil.scenario.procedure import StepTable
+from hil.scenario.spacecraft import FileTable
 from mission.definition import DICTIONARY
 
 _CARRIERS = ("schedule.insert", "schedule.insert_relative", "reaction.add")
+
+# Given by the station itself, whatever the procedure says.
+_AUTOMATIC = {CONFIRM}
 
 
 def check_agreement(procedure: Sequence[StepTable], faults: Sequence[FaultTable], expect: ExpectTable) -> None:
@@ -28,14 +34,58 @@ def check_agreement(procedure: Sequence[StepTable], faults: Sequence[FaultTable]
     Raises:
         MisuseError: Naming the key, what was expected and what was found.
     """
-    commands = [step.command or "" for step in procedure]
-    if not procedure or any(name in _CARRIERS or name.startswith("procedure.") for name in commands):
+    if not procedure or _has_carriers(procedure):
         return
     asked = _Asked()
     for number, step in enumerate(procedure):
         asked.take(step, f"procedure[{number}]")
     asked.check_faults(faults)
     asked.check_expect(expect)
+
+
+def check_files_there(
+    procedure: Sequence[StepTable], on_board: Sequence[FileTable], at_station: Sequence[FileTable]
+) -> None:
+    """Refuse steps that send a file which is not there by then: neither laid before the run, nor come in it.
+
+    Args:
+        procedure: Of a scenario.
+        on_board: What its spacecraft has in its store of files, and all that it has.
+        at_station: The same of its station.
+
+    Raises:
+        MisuseError: Naming the key, what was expected and what was found.
+    """
+    if _has_carriers(procedure):
+        return
+    here, there = {file.name for file in at_station}, {file.name for file in on_board}
+    jobs: set[int] = set()
+    for number, step in enumerate(procedure):
+        key = f"procedure[{number}]"
+        match step.command:
+            case "job.submit":
+                jobs.add(_arguments(step)["job_id"])
+            case "file.move":
+                there.add(_arguments(step)["destination"])
+            case "file.send":
+                arguments = _arguments(step)
+                name = arguments["name"]
+                if not step.may_fail and name not in there and not _is_of_a_job(name, jobs):
+                    raise MisuseError(
+                        f"{key}.arguments.name: expected a file that is on board by then "
+                        f"({', '.join(sorted(there)) or 'none is'}), found {name!r}"
+                    )
+                destination = arguments["destination"] or name
+                here |= {destination, PurePosixPath(destination).name}
+                # What is done to files at the ground, together with this one.
+                here |= {each for row in arguments["requests"] for each in (row["first"], row["second"])}
+        if step.put_file is not None:
+            if step.put_file not in here:
+                raise MisuseError(
+                    f"{key}.put_file: expected a file that the station has by then "
+                    f"({', '.join(sorted(here)) or 'it has none'}), found {step.put_file!r}"
+                )
+            there.add(step.put_file)
 
 
 class _Asked:
@@ -45,9 +95,17 @@ class _Asked:
         self._jobs: set[int] = set()
         self._files: set[str] = set()
         self._conversations: set[int] = set()
+        self._commands = set(_AUTOMATIC)
 
     def take(self, step: StepTable, key: str) -> None:
         """Take a step; refuse one that waits for what no step before it has asked for."""
+        self._commands |= {step.command or ""}
+        if step.wait_for_job is not None:
+            self._commands.add("job.report")  # Of which nothing was heard for long is asked after.
+        if step.send_orbit_events is not None:
+            self._commands.add("schedule.set_orbit_events")
+        if step.release is not None:
+            self._commands.add("schedule.insert_relative")
         match step.command:
             case "job.submit":
                 self._jobs.add(_arguments(step)["job_id"])
@@ -84,6 +142,19 @@ class _Asked:
                 raise MisuseError(f"{key}.job: expected a job that a step submits, found {goal.job}")
             if goal.file is not None and goal.file not in self._files:
                 raise MisuseError(f"{key}.file: expected a file that a step puts, or has sent, found {goal.file!r}")
+            if goal.command is not None and goal.command not in self._commands:
+                raise MisuseError(f"{key}.command: expected a command that a step gives, found {goal.command!r}")
+
+
+def _has_carriers(procedure: Sequence[StepTable]) -> bool:
+    commands = [step.command or "" for step in procedure]
+    return any(name in _CARRIERS or name.startswith("procedure.") for name in commands)
+
+
+def _is_of_a_job(name: str, jobs: set[int]) -> bool:
+    """Tell whether a file may lie with what a job has made."""
+    root, _, rest = name.partition("/")
+    return root == JOBS_DIRECTORY and rest.partition("/")[0] in map(str, jobs)
 
 
 def _arguments(step: StepTable) -> dict:
