@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from flight.jobs.compute_device import HOST
+
 # Every parameter begins on a cache line, as torch's own allocations do: where it lies must not change how it is summed.
 ALIGNMENT_ELEMENTS = 16
 
@@ -21,6 +23,10 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 # With its gradients a stretch of three rows has 512 KiB: it stays in a core's second-level cache (512 KiB to 2 MiB)
 # while it is verified, updated and noted, so that all of that costs one way from memory and back.
 STRETCH_ELEMENTS = 32 << 10
+
+# On a GPU nothing stays in a cache anyway, and the processor waits for each digest: a stretch is what makes that wait
+# short beside the work, and what is made on the way (8 octets an element) small beside State.
+DEVICE_STRETCH_ELEMENTS = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +48,7 @@ class Block:
     """Views of ``gradients_N``."""
     starts: tuple[int, ...]
     """The first column of each parameter."""
-    stretch_elements: int = STRETCH_ELEMENTS
+    stretch_elements: int
     """Columns that are updated at once."""
     rate_share: float = 1.0
     """Its learning rate over that of the recipe."""
@@ -52,6 +58,11 @@ class Block:
         ends = (*self.starts[1:], self.gradients_N.numel())
         names = zip(self.parameters, self.starts, ends, strict=True)
         return [name for name, start, end in names if start < columns.stop and end > columns.start]
+
+
+def stretch_elements_on(device: torch.device) -> int:
+    """Give how many columns are updated at once, where nothing else is said."""
+    return STRETCH_ELEMENTS if device.type == HOST.type else DEVICE_STRETCH_ELEMENTS
 
 
 def lay_out(model: nn.Module) -> tuple[Block, ...]:
@@ -67,10 +78,18 @@ def make_block(
     *,
     decays: bool,
     kinds: tuple[str, ...] = MOMENTS,
-    stretch_elements: int = STRETCH_ELEMENTS,
+    stretch_elements: int = 0,
     rate_share: float = 1.0,
 ) -> Block:
-    """Move some parameters into a block of their own; see `Block`."""
+    """Move some parameters into a block of their own, on the device where they are.
+
+    Args:
+        parameters: See `Block`, as the rest.
+        decays: Whether weight decay shrinks them.
+        kinds: What their moments are called.
+        stretch_elements: Columns that are updated at once; 0 for as many as the device likes.
+        rate_share: Their learning rate over that of the recipe.
+    """
     places: list[tuple[int, torch.Size]] = []
     length = 0
     for weight in parameters.values():
@@ -96,6 +115,6 @@ def make_block(
         gradients_N=gradients_N,
         gradients=views(gradients_N),
         starts=tuple(start for start, _ in places),
-        stretch_elements=stretch_elements,
+        stretch_elements=stretch_elements or stretch_elements_on(device),
         rate_share=rate_share,
     )

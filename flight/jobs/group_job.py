@@ -23,6 +23,7 @@ from flight.jobs.blocks import MOMENTS
 from flight.jobs.compute_device import HOST
 from flight.jobs.group import Ranks
 from flight.jobs.guard.finding import LostError
+from flight.jobs.memory import memory_of
 from flight.jobs.model import GPT
 from flight.jobs.optimizer import EPSILON, AdamW, Witness
 from flight.jobs.recipe import Parallel, Recipe, TrainingRecipe
@@ -195,7 +196,7 @@ class _ShardedAdamW(AdamW):
 
     def __init__(self, model: nn.Module, training: TrainingRecipe) -> None:
         self.blocks = ()
-        self.device = HOST
+        self.device, self.memory = HOST, memory_of(HOST)
         self._parameters = parameters = list(model.parameters())
         self._gradient_norm_max = training.gradient_norm_max
         groups = [

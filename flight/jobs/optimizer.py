@@ -4,7 +4,8 @@ A witness verifies each stretch right before it is updated, which takes it to th
 bit that flips in the memory of State is found before it is used, or overwritten; what flips in the cache meanwhile is a
 fault of arithmetic. Where an update may have to be done again, or a stretch is more than the cache holds, it is copied
 to a place first, and back at the end. A witness can also note the gradients as they are gathered, and verify them as
-they are taken to a place of their own.
+they are taken to a place of their own. How a stretch is seen and digested is a matter of its memory
+(`flight.jobs.memory`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,22 +16,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
-from flight.jobs.blocks import STRETCH_ELEMENTS, Block, lay_out
+from flight.jobs.blocks import Block, lay_out, stretch_elements_on
 from flight.jobs.guard.finding import StruckError
+from flight.jobs.memory import Digest, Memory, Rows, memory_of
 from flight.jobs.recipe import TrainingRecipe
 from flight.jobs.row_rms import RowRms, RowWatcher
-from flight.jobs.state import tensor_octets
 from mission.jobs import Struck
 
 EPSILON = 1e-8
 
 # As in `torch.nn.utils.clip_grad_norm_`, whose bits these are.
 _NORM_EPSILON = 1e-6
-
-Rows = tuple[memoryview, ...]
-"""The octets of a stretch: its weights and their moments, each by itself, or one after the other in one piece."""
-Digest = bytes
-"""Of all rows, in whatever pieces they lie."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +47,11 @@ class Witness(Protocol):
         """Sees the rows of a table; None if there is none."""
         ...
 
-    def gathered(self, gradients: Sequence[memoryview]) -> None:
+    def gathered(self, gradients: Sequence[Rows]) -> None:
         """Take note of the gradients of all stretches, if they are watched."""
         ...
 
-    def took(self, stretch: int, gradients: memoryview) -> None:
+    def took(self, stretch: int, gradients: Rows) -> None:
         """Verify the gradients of a stretch, if they are watched.
 
         Raises:
@@ -112,11 +108,13 @@ class AdamW:
         self._training = training
         self._gradients = _in_order(model, self.blocks)
         self.device = self.blocks[0].rows_RN.device
+        self.memory = memory_of(self.device)
+        """How stretches are seen, copied and digested."""
         length = max(len(block.rows_RN) * block.stretch_elements for block in self.blocks)
         place = torch.empty(length, device=self.device)
         gradient_place = torch.empty(max(block.stretch_elements for block in self.blocks), device=self.device)
         self._stretches = [
-            Stretch(self.blocks, number, start, place, gradient_place)
+            Stretch(self.blocks, number, start, place, gradient_place, self.memory)
             for number, block in enumerate(self.blocks)
             for start in range(0, block.gradients_N.numel(), block.stretch_elements)
         ]
@@ -181,7 +179,7 @@ class AdamW:
                     raise StruckError(Struck.UPDATE, stretch.name)
             else:
                 witness.wrote(index, stretch.place_whole)
-            _copy(stretch.place_octets, stretch.row_octets)
+            self.memory.copy(stretch.place_octets, stretch.row_octets)
 
     def octets_of(self, blocks: Sequence[Tensor]) -> list[Rows]:
         """Give the octets of each stretch of blocks, or of copies of them, in order; they are views.
@@ -189,7 +187,7 @@ class AdamW:
         Args:
             blocks: In the order and the shapes of ``self.blocks``.
         """
-        return [_octets(blocks[each.block][:, each.columns]) for each in self._stretches]
+        return [self.memory.see(blocks[each.block][:, each.columns]) for each in self._stretches]
 
     @property
     def octets(self) -> list[Rows]:
@@ -197,7 +195,7 @@ class AdamW:
         return [stretch.row_octets for stretch in self._stretches]
 
     @property
-    def gradient_octets(self) -> list[memoryview]:
+    def gradient_octets(self) -> list[Rows]:
         """The octets of the gradients of each stretch, as they were gathered, in order."""
         return [stretch.gradient_octets for stretch in self._stretches]
 
@@ -238,7 +236,7 @@ class AdamW:
         """Take a stretch and its gradients to their places, and update it there."""
         torch.mul(stretch.gradients_n, share, out=stretch.gradient_place_n)
         witness.took(index, stretch.gradient_octets)
-        _copy(stretch.row_octets, stretch.place_octets)
+        self.memory.copy(stretch.row_octets, stretch.place_octets)
         witness.read(index, stretch.place_whole)
         self._apply(stretch, stretch.place, step, learning_rate)
 
@@ -267,22 +265,24 @@ class AdamW:
 class Stretch:
     """Some columns of a block, and the place where they are worked on."""
 
-    def __init__(self, blocks: Sequence[Block], block: int, start: int, place: Tensor, gradient_place: Tensor) -> None:
+    def __init__(
+        self, blocks: Sequence[Block], block: int, start: int, place: Tensor, gradient_place: Tensor, memory: Memory
+    ) -> None:
         of = blocks[block]
         self.block = block
         self.columns = slice(start, min(start + of.stretch_elements, of.gradients_N.numel()))
         self.name = " ".join(of.names_in(self.columns))
         self.kinds, self.decays, self.rate_share = of.kinds, of.decays, of.rate_share
-        self.is_long = of.stretch_elements > STRETCH_ELEMENTS
-        """Whether it does not stay in the cache while it is updated."""
+        self.is_long = of.stretch_elements > stretch_elements_on(of.rows_RN.device)
+        """Whether it is more than is updated at once on its device: more than stays in the cache of a processor."""
         # Views are made once: making them in each step would take as long as digesting what they show.
         rows_Rn = of.rows_RN[:, self.columns]
         place_Rn = place[: rows_Rn.numel()].view(rows_Rn.shape)
-        self.rows, self.row_octets = rows_Rn.unbind(), _octets(rows_Rn)
-        self.place, self.place_octets = place_Rn.unbind(), _octets(place_Rn)
-        self.place_whole: Rows = (tensor_octets(place_Rn),)
+        self.rows, self.row_octets = rows_Rn.unbind(), memory.see(rows_Rn)
+        self.place, self.place_octets = place_Rn.unbind(), memory.see(place_Rn)
+        self.place_whole = memory.see(place_Rn.view(1, -1))
         self.gradients_n = of.gradients_N[self.columns]
-        self.gradient_octets = tensor_octets(self.gradients_n)
+        self.gradient_octets = memory.see(self.gradients_n.unsqueeze(0))
         self.gradient_place_n = gradient_place[: self.gradients_n.numel()]
 
 
@@ -292,13 +292,3 @@ def _in_order(model: nn.Module, blocks: Sequence[Block]) -> list[Tensor]:
         name: place for block in blocks for name, place in zip(block.parameters, block.gradients, strict=True)
     }
     return [places[name] for name, _ in model.named_parameters() if name in places]
-
-
-def _octets(rows_Rn: Tensor) -> Rows:
-    return tuple(tensor_octets(row_n) for row_n in rows_Rn)
-
-
-def _copy(source: Rows, place: Rows) -> None:
-    """Copy a stretch; torch would take half as long again to find out how."""
-    for octets, room in zip(source, place, strict=True):
-        room[:] = octets

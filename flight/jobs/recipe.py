@@ -257,11 +257,6 @@ class Recipe(NamedSettings):
                 f"devices.processes: expected 1 with execution.device = {self.device}, since ranks have no device of "
                 f"their own yet, found {processes}"
             )
-        if self.device is not Device.CPU and self.guard.level is not GuardLevel.OFF:
-            raise MisuseError(
-                f"guard.level: expected off with execution.device = {self.device}, which it does not see yet, "
-                f"found {self.guard.level}"
-            )
         self._check_swift()
 
     @property

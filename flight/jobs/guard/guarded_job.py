@@ -23,7 +23,7 @@ from flight.jobs.guard.checksums import Checksums
 from flight.jobs.guard.finding import Finding, LostError, StruckError, UnfitError
 from flight.jobs.guard.snapshots import Snapshots
 from flight.jobs.guard.state_witness import Seal, StateWitness
-from flight.jobs.optimizer import Digest
+from flight.jobs.memory import Digest
 from flight.jobs.recipe import GuardLevel
 from flight.jobs.state import tensor_octets
 from flight.jobs.train import Batch, Pass, StepReport, TrainJob

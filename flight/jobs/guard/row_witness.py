@@ -7,24 +7,19 @@ before it is used, and at most `SCAN_STEPS` steps after it was struck; before a 
 or the model, all of them are looked at.
 
 The copy holds the rows as they were at the newest copy of the rest of State: taking it costs the rows that were written
-since. A digest of a row is a sum of its words, each times an odd number of its own, modulo 2^64: no single bit goes
-unseen, and several do with a chance of about 2^-32.
+since. A digest of a row is a sum of its words (`flight.jobs.memory`). Digests, and which rows are due, are kept by the
+processor, wherever the table is.
 
 Shapes: R rows of the table, U rows of a step, C width.
-
-Source: Lemire and Kaser, Strongly universal string hashing is fast, Computer Journal 57 (2014), for the digest.
 """
-
-import hashlib
 
 import numpy as np
 import torch
-import xxhash
 from torch import Tensor
 
 from flight.jobs.guard.finding import StruckError
+from flight.jobs.memory import Digest, HostMemory, Memory
 from flight.jobs.row_rms import NAME, RowRms
-from flight.jobs.state import tensor_octets
 from mission.jobs import Struck
 
 # Every row, of the table and of its copy, is looked at at least once in so many steps.
@@ -39,11 +34,12 @@ class RowWitness:
 
     Args:
         rows: Whose table it watches; see `flight.jobs.row_rms.RowWatcher`.
+        memory: Where the table is.
     """
 
-    def __init__(self, rows: RowRms) -> None:
+    def __init__(self, rows: RowRms, memory: Memory) -> None:
         self._rows = rows
-        self._multipliers = _multipliers(rows.weights_RC.shape[1] + 1)
+        self._memory = memory
         self.digests_R = self._digest(rows.weights_RC, rows.squares_R)
         self._copy_weights_RC = rows.weights_RC.clone()
         self._copy_squares_R = rows.squares_R.clone()
@@ -61,22 +57,22 @@ class RowWitness:
 
     def read_rows(self, rows_U: Tensor, weights_UC: Tensor, squares_U: Tensor) -> None:
         """See `flight.jobs.row_rms.RowWatcher`."""
-        rows = rows_U.numpy()
+        rows = rows_U.cpu().numpy()
         _compare(self._digest(weights_UC, squares_U), self.digests_R[rows], rows)
 
     def wrote_rows(self, rows_U: Tensor, weights_UC: Tensor, squares_U: Tensor) -> None:
         """See `flight.jobs.row_rms.RowWatcher`."""
-        rows = rows_U.numpy()
+        rows = rows_U.cpu().numpy()
         self.digests_R[rows] = self._digest(weights_UC, squares_U)
         self._is_written_R[rows] = True
 
     def gathered_rows(self, gradients_UC: Tensor) -> None:
         """See `flight.jobs.row_rms.RowWatcher`."""
-        self.gradient_digest = xxhash.xxh3_128_digest(tensor_octets(gradients_UC))
+        self.gradient_digest = self._digest_whole(gradients_UC)
 
     def took_rows(self, gradients_UC: Tensor) -> None:
         """See `flight.jobs.row_rms.RowWatcher`."""
-        if xxhash.xxh3_128_digest(tensor_octets(gradients_UC)) != self.gradient_digest:
+        if self._digest_whole(gradients_UC) != self.gradient_digest:
             raise StruckError(Struck.GRADIENTS, NAME)
 
     # What the guard calls.
@@ -131,7 +127,7 @@ class RowWitness:
         """
         written = np.flatnonzero(self._is_written_R)
         for rows in _parts(written):
-            rows_U = torch.from_numpy(rows)
+            rows_U = torch.from_numpy(rows).to(self._rows.weights_RC.device)
             weights_UC, squares_U = self._rows.weights_RC[rows_U], self._rows.squares_R[rows_U]
             _compare(self._digest(weights_UC, squares_U), self.digests_R[rows], rows)
         # Only now: a copy that is half of one step and half of another is good for nothing.
@@ -164,10 +160,13 @@ class RowWitness:
 
     def seal(self) -> "RowSeal":
         """Give what the rows are now, as far as it is known."""
-        return RowSeal(self.digests_R.copy(), self._multipliers)
+        return RowSeal(self.digests_R.copy())
 
     def _digest(self, weights_UC: Tensor, squares_U: Tensor) -> np.ndarray:
-        return digest_rows(weights_UC, squares_U, self._multipliers)
+        return self._memory.digest_each(weights_UC, squares_U)
+
+    def _digest_whole(self, gradients_UC: Tensor) -> Digest:
+        return self._memory.digest(self._memory.see(gradients_UC.reshape(1, -1)))
 
 
 class RowSeal:
@@ -175,27 +174,18 @@ class RowSeal:
 
     Args:
         digests_R: Of the rows.
-        multipliers: Of the digests.
     """
 
-    def __init__(self, digests_R: np.ndarray, multipliers: np.ndarray) -> None:
+    def __init__(self, digests_R: np.ndarray) -> None:
         self._digests_R = digests_R
-        self._multipliers = multipliers
 
     def verify(self, weights_RC: Tensor, squares_R: Tensor) -> None:
-        """Compare a copy of the rows that was taken at that instant.
+        """Compare a copy of the rows that was taken at that instant, in the memory of the processor.
 
         Raises:
             StruckError: A row is something else.
         """
-        _compare(digest_rows(weights_RC, squares_R, self._multipliers), self._digests_R, np.arange(len(squares_R)))
-
-
-def digest_rows(weights_UC: Tensor, squares_U: Tensor, multipliers: np.ndarray) -> np.ndarray:
-    """Digest rows, each with its mean square."""
-    words_UC = weights_UC.detach().numpy().view(np.uint32)
-    words_U = squares_U.numpy().view(np.uint32).astype(np.uint64)
-    return np.einsum("uc,c->u", words_UC, multipliers[:-1]) + words_U * multipliers[-1]
+        _compare(HostMemory().digest_each(weights_RC, squares_R), self._digests_R, np.arange(len(squares_R)))
 
 
 def _compare(found: np.ndarray, expected: np.ndarray, rows: np.ndarray) -> None:
@@ -205,7 +195,7 @@ def _compare(found: np.ndarray, expected: np.ndarray, rows: np.ndarray) -> None:
 
 
 def _copy_rows(rows: np.ndarray, source: Tensor, place: Tensor) -> None:
-    rows_U = torch.from_numpy(rows)
+    rows_U = torch.from_numpy(rows).to(place.device)
     place.index_copy_(0, rows_U, source.index_select(0, rows_U))
 
 
@@ -216,9 +206,3 @@ def _parts(rows: np.ndarray) -> list[np.ndarray]:
 
 def _name_of(row: int) -> str:
     return f"{NAME} row {row}"
-
-
-def _multipliers(count: int) -> np.ndarray:
-    """Give odd numbers that look drawn, the same ones always."""
-    octets = hashlib.shake_256(b"row digests").digest(8 * count)
-    return np.frombuffer(octets, "<u8").astype(np.uint64) | np.uint64(1)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from flight.jobs.guard.finding import StruckError
 from flight.jobs.guard.state_witness import StateWitness, digest_octets
-from flight.jobs.optimizer import Digest, Rows
+from flight.jobs.memory import Digest, Rows
 from flight.jobs.train import TrainJob
 
 

@@ -1,6 +1,7 @@
 """The digests of State: taken when it is written, compared when it is read.
 
-A digest is XXH3 with 128 bits, which is not made against forgers: what strikes memory does not know it.
+Of State it is what suits the memory where State lies (`flight.jobs.memory`), of the rest XXH3 with 128 bits. Neither is
+made against forgers: what strikes memory does not know it.
 """
 
 import math
@@ -14,8 +15,8 @@ from torch import Tensor
 from flight.jobs.guard.bounds import Bounds
 from flight.jobs.guard.finding import StruckError
 from flight.jobs.guard.row_witness import RowSeal, RowWitness
-from flight.jobs.optimizer import AdamW, Digest, Rows, StretchPlace
-from flight.jobs.state import tensor_octets
+from flight.jobs.memory import Digest, Memory, Rows
+from flight.jobs.optimizer import AdamW, StretchPlace
 from mission.jobs import Struck
 
 
@@ -26,13 +27,15 @@ class Seal:
     places: tuple[StretchPlace, ...]
     digests: tuple[Digest, ...]
     octets_digest: bytes
+    memory: Memory
+    """How they were digested."""
     rows: RowSeal | None = None
 
     def verify(self, blocks: Sequence[Tensor], octets: Mapping[str, bytes], rows: Sequence[Tensor] = ()) -> None:
         """Compare a copy of State that was taken at that instant.
 
         Args:
-            blocks: Copies of the blocks.
+            blocks: Copies of the blocks, in whatever memory.
             octets: Copies of the octets.
             rows: Copies of the rows of a table and of their mean squares, if there is one.
 
@@ -43,7 +46,7 @@ class Seal:
             raise StruckError(Struck.GENERATOR, "generators and step")
         for place, expected in zip(self.places, self.digests, strict=True):
             rows_Rn = blocks[place.block][:, place.columns]
-            if digest_rows([tensor_octets(row_n) for row_n in rows_Rn]) != expected:
+            if self.memory.digest(self.memory.see(rows_Rn)) != expected:
                 raise StruckError(Struck.STATE, place.name)
         if self.rows is not None:
             self.rows.verify(*rows)
@@ -59,6 +62,7 @@ class StateWitness:
 
     def __init__(self, optimizer: AdamW, sizes: Bounds | None = None) -> None:
         self._optimizer = optimizer
+        self._memory = optimizer.memory
         self._sizes = sizes
         places = () if sizes is None else optimizer.places()
         lengths = [place.columns.stop - place.columns.start for place in places]
@@ -71,7 +75,7 @@ class StateWitness:
         """Whether gradients are verified, too, from where they are gathered."""
         self.gradient_digests: list[Digest] = []
         """Of each stretch, as they were gathered last."""
-        self.rows = RowWitness(optimizer.rows) if optimizer.rows is not None else None
+        self.rows = RowWitness(optimizer.rows, self._memory) if optimizer.rows is not None else None
         """Knows the rows of the table, if there is one."""
         self.odd_updates = 0
         """Updates of a stretch that were done twice because of their size."""
@@ -89,14 +93,14 @@ class StateWitness:
         for index, rows in enumerate(stretches):
             self.read(index, rows)
 
-    def gathered(self, gradients: Sequence[memoryview]) -> None:
+    def gathered(self, gradients: Sequence[Rows]) -> None:
         """See `flight.jobs.optimizer.Witness`."""
         if self.watches_gradients:
-            self.gradient_digests = [xxhash.xxh3_128_digest(each) for each in gradients]
+            self.gradient_digests = [self._memory.digest(each) for each in gradients]
 
-    def took(self, stretch: int, gradients: memoryview) -> None:
+    def took(self, stretch: int, gradients: Rows) -> None:
         """See `flight.jobs.optimizer.Witness`."""
-        if self.watches_gradients and xxhash.xxh3_128_digest(gradients) != self.gradient_digests[stretch]:
+        if self.watches_gradients and self._memory.digest(gradients) != self.gradient_digests[stretch]:
             raise StruckError(Struck.GRADIENTS, self._optimizer.name_of(stretch))
 
     def read(self, stretch: int, rows: Rows) -> None:
@@ -122,7 +126,7 @@ class StateWitness:
 
     def digest(self, rows: Rows) -> Digest:
         """See `flight.jobs.optimizer.Witness`."""
-        return digest_rows(rows)
+        return self._memory.digest(rows)
 
     def wrote(self, stretch: int, rows: Rows) -> Digest:
         """See `flight.jobs.optimizer.Witness`."""
@@ -135,6 +139,7 @@ class StateWitness:
             places=self._optimizer.places(),
             digests=tuple(self.digests),
             octets_digest=self._octets_digest,
+            memory=self._memory,
             rows=self.rows.seal() if self.rows is not None else None,
         )
 
@@ -150,16 +155,6 @@ class StateWitness:
         """
         if digest_octets(octets) != self._octets_digest:
             raise StruckError(Struck.GENERATOR, "generators and step")
-
-
-def digest_rows(rows: Sequence[memoryview]) -> Digest:
-    """Digest rows as if they lay one after the other, which costs least where they do."""
-    if len(rows) == 1:
-        return xxhash.xxh3_128_digest(rows[0])
-    digest = xxhash.xxh3_128()
-    for row in rows:
-        digest.update(row)
-    return digest.digest()
 
 
 def digest_octets(octets: Mapping[str, bytes]) -> bytes:

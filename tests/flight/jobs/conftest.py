@@ -6,6 +6,7 @@ import random
 import pytest
 
 from flight.jobs.corpus import CorpusFile, Origin
+from flight.jobs.memory import DeviceMemory, HostMemory
 from flight.jobs.recipe import load_recipe
 from flight.jobs.train import TrainJob
 from tests.flight.jobs.engine_bench import Bench
@@ -108,6 +109,13 @@ def recipe():
 @pytest.fixture
 def bench(tmp_path):
     return Bench(tmp_path)
+
+
+@pytest.fixture(params=[HostMemory, DeviceMemory], ids=["host memory", "device memory"])
+def memory(request, monkeypatch):
+    """Let a job see and digest its State as it lies in the memory of a processor, or as on another device."""
+    monkeypatch.setattr("flight.jobs.optimizer.memory_of", lambda device: request.param())
+    return request.param()
 
 
 @pytest.fixture(scope="module")

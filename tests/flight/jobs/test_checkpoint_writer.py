@@ -17,6 +17,8 @@ from flight.jobs.state_copy import StateCopy
 from flight.jobs.tensor_file import _DTYPES, write_tensors
 from flight.jobs.train import TrainJob
 
+pytestmark = pytest.mark.usefixtures("memory")
+
 SEED = 1337
 
 

@@ -24,7 +24,7 @@ from mission.jobs import JobState
 from tests.flight.jobs.engine_bench import CONFIG, JOB
 
 SEED = 7
-ON_CUDA = 'execution.device = "cuda"\nguard.level = "off"'
+ON_CUDA = 'execution.device = "cuda"'
 REFUSAL = "execution.device: expected one that torch finds here, found cuda; here: cpu"
 
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

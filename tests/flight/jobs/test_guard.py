@@ -20,6 +20,8 @@ from flight.jobs.train import TrainJob
 from mission.jobs import FINDINGS_KEPT_MAX, Struck
 from tests.flight.jobs.guard_bench import STEPS, flip, guarded, run
 
+pytestmark = pytest.mark.usefixtures("memory")
+
 S = 1_000_000_000
 
 

@@ -15,6 +15,8 @@ from flight.jobs.train import TrainJob
 from mission.jobs import Struck
 from tests.flight.jobs.guard_bench import SEED, STEPS, flip, guarded, run
 
+pytestmark = pytest.mark.usefixtures("memory")
+
 
 class StrikeProducts(TorchDispatchMode):
     """Flips one bit of the output of one matrix product, by its number since this began."""

@@ -10,7 +10,7 @@ from flight.jobs.checkpoint_writer import CheckpointWriter
 from flight.jobs.guard import row_witness
 from flight.jobs.guard.finding import LostError, StruckError
 from flight.jobs.guard.guarded_job import GuardedJob
-from flight.jobs.guard.row_witness import RowWitness, digest_rows
+from flight.jobs.guard.row_witness import RowWitness
 from flight.jobs.manifest import Identity
 from flight.jobs.messages import CheckpointReference
 from flight.jobs.ngram import NgramTable
@@ -50,7 +50,7 @@ def clean(recipe, text):
 
 
 @pytest.fixture
-def job(recipe, text):
+def job(recipe, text, memory):
     return GuardedJob(TrainJob(recipe, text, SEED))
 
 
@@ -270,7 +270,7 @@ def test_a_row_that_no_step_touches_is_found_within_the_latency(job, clean, monk
 
 
 def test_every_row_is_looked_at_within_the_stated_steps(job):
-    rows = RowWitness(job.job.optimizer.rows)
+    rows = RowWitness(job.job.optimizer.rows, job.job.optimizer.memory)
     count, seen = len(rows.digests_R), set()
     for _ in range(row_witness.SCAN_STEPS):
         first = rows._scanned
@@ -335,19 +335,18 @@ def test_a_checkpoint_with_a_struck_row_does_not_count(job, disk):
 
 
 @pytest.mark.parametrize("bits", [1, 2, 3])
-def test_a_digest_tells_rows_apart_that_differ_in_any_bit(bits):
-    multipliers = row_witness._multipliers(9)
+def test_a_digest_tells_rows_apart_that_differ_in_any_bit(bits, memory):
     weights, squares = torch.randn(1, 8), torch.rand(1)
-    before = digest_rows(weights, squares, multipliers)
+    before = memory.digest_each(weights, squares)
     for first in range(8 * 32):
         for further in range(bits):
             flip(weights, (first // 32 + further) % 8, first % 32)
-        assert digest_rows(weights, squares, multipliers) != before
+        assert memory.digest_each(weights, squares) != before
         for further in range(bits):
             flip(weights, (first // 32 + further) % 8, first % 32)
     for bit in range(32):
         flip(squares, 0, bit)
-        assert digest_rows(weights, squares, multipliers) != before
+        assert memory.digest_each(weights, squares) != before
         flip(squares, 0, bit)
 
 

@@ -129,6 +129,7 @@ def test_what_is_left_in_working_places_decides_nothing(recipe, text, clean):
     assert digest(job.job.state()) == clean[STEPS]
 
 
+@pytest.mark.usefixtures("memory")
 @pytest.mark.parametrize("level", ["off", "state", "double"])
 def test_the_guard_changes_nothing(recipe, text, clean, level):
     job = GuardedJob(TrainJob(recipe.override(f'guard.level = "{level}"'), text, SEED))
@@ -136,6 +137,7 @@ def test_the_guard_changes_nothing(recipe, text, clean, level):
     assert job.take_findings() == ()
 
 
+@pytest.mark.usefixtures("memory")
 @pytest.mark.parametrize(
     ("name", "bit"),
     [
@@ -158,6 +160,7 @@ def test_what_is_struck_is_found_before_it_is_used_and_mended(recipe, text, clea
     assert run(job) == clean[STEPS]
 
 
+@pytest.mark.usefixtures("memory")
 def test_a_guard_that_forgets_to_verify_what_it_reads_is_seen(recipe, text, clean, monkeypatch):
     monkeypatch.setattr(StateWitness, "read", lambda self, stretch, rows: None)
     job = GuardedJob(TrainJob(recipe.override("guard.snapshot_interval = 100"), text, SEED))
@@ -175,6 +178,7 @@ def test_the_key_of_the_order_that_was_struck_is_found(recipe, text, clean):
     assert run(job) == clean[STEPS]
 
 
+@pytest.mark.usefixtures("memory")
 def test_an_update_that_does_not_come_out_twice_is_found(recipe, text, clean):
     job = GuardedJob(TrainJob(recipe.override('guard.level = "double"'), text, SEED))
     run(job, 5)
