@@ -65,7 +65,7 @@ def read_pass_plan(path: Path) -> PassPlan:
     try:
         content = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise MisuseError(f"{path}: expected passes as TOML, found: {error}") from None
+        raise MisuseError(f"{path}: expected passes as TOML: {error}") from None
     rows = content.pop("pass", [])
     if content or not isinstance(rows, list):
         raise MisuseError(

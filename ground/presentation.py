@@ -318,6 +318,9 @@ def watch_screen(
         for name, value in structure["values"].items():
             grid.add_row(Text(f"  {name}"), Text(_shown(value)))
         structures.append(grid)
+    for trouble in (state.get("archive_trouble"), not state["contact"] and state.get("port")):
+        if trouble:
+            link.append(f"\n{trouble}", style="bold red")
     parts: list[RenderableType] = [Panel(link, title="link", title_align="left")]
     if structures:
         parts.append(Panel(Columns(structures, padding=(0, 4)), title="housekeeping", title_align="left"))
@@ -355,7 +358,8 @@ def _name_of(channels: type[IntEnum], number: str) -> str:
 def _table(*headers: str) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for header in headers:
-        table.add_column(header, overflow="fold")
+        # What a row is about is in its first column, and broken it cannot be read.
+        table.add_column(header, overflow="fold", no_wrap=header == headers[0])
     return table
 
 

@@ -66,7 +66,7 @@ def parse_profile(text: str, where: str) -> LinkProfile:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise MisuseError(f"profile {where}: expected TOML, found {error}") from None
+        raise MisuseError(f"profile {where}: expected TOML: {error}") from None
     base = table.pop(_BASE, None)
     if base is not None and (not isinstance(base, str) or base not in PROFILES):
         raise MisuseError(f"profile {where}: base: expected one of {', '.join(sorted(PROFILES))}, found {base!r}")

@@ -110,7 +110,7 @@ def parse_rules(text: str, where: str, dictionary: Dictionary) -> Rules:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise MisuseError(f"{where}: expected TOML, found {error}") from None
+        raise MisuseError(f"{where}: expected TOML: {error}") from None
     for kind, entries in table.items():
         if kind not in _KEYS:
             raise MisuseError(f"{where}: unknown key {kind}: expected one of {', '.join(_KEYS)}")

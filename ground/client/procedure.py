@@ -108,7 +108,8 @@ class Procedure:
         values: dict[str, Any] = {}
         for name, text in texts.items():
             if name not in parameters:
-                raise MisuseError(f"{self._path}: expected one of {', '.join(parameters) or 'none'}, found {name!r}")
+                known = f"one of {', '.join(parameters)}" if parameters else "no arguments"
+                raise MisuseError(f"{self._path}: expected {known}, found {name!r}")
             annotation = parameters[name].annotation
             try:
                 values[name] = _READERS.get(annotation, str)(text)

@@ -266,8 +266,7 @@ def listen(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if path.exists():
-            _clear(path)
+        make_way(path)
         before = os.umask(0o177)
         try:
             listener.bind(str(path))
@@ -282,17 +281,15 @@ def listen(path: Path) -> socket.socket:
     return listener
 
 
-def mark_of(path: Path) -> tuple[int, int] | None:
-    """Give what tells a file from any other that was ever at its path."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_ctime_ns
+def make_way(path: Path) -> None:
+    """Remove a socket that a killed station left.
 
-
-def _clear(path: Path) -> None:
-    """Remove a socket that a killed station left."""
+    Raises:
+        MisuseError: A station serves there, or it is no socket.
+        OSError: It cannot be looked at.
+    """
+    if not path.exists():
+        return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))
@@ -302,3 +299,12 @@ def _clear(path: Path) -> None:
             path.unlink()
             return
     raise MisuseError(f"expected no other station at {path}, found one that serves there")
+
+
+def mark_of(path: Path) -> tuple[int, int] | None:
+    """Give what tells a file from any other that was ever at its path."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_ctime_ns

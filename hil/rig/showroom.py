@@ -17,7 +17,7 @@ from typing import Any
 from ccsds.errors import MisuseError
 from ccsds.sdls.key_file import End
 from flight.jobs.corpus import CorpusFile
-from ground.server.doors import WebAddress, check_free
+from ground.server.doors import WebAddress, check_free, make_way
 from hil.bridge.bridge import Bridge
 from hil.ends.keys import lay_keys
 from hil.latest_word import LatestWord
@@ -72,13 +72,15 @@ class Showroom:
         say: Takes lines for who looks.
 
     Raises:
-        MisuseError: The console's address is taken.
+        MisuseError: The console's address is taken, or another station serves at the socket.
         PortLostError: A port for the emulated link cannot be had.
     """
 
     def __init__(self, showing: Showing, say: Callable[[str], None]) -> None:
         if showing.web != "none":
             check_free(WebAddress.of(showing.web))
+        # Else its first commands would go to somebody else's spacecraft.
+        make_way(showing.socket_path)
         self._showing = showing
         self._say = say
         profile = open_profile(showing.profile)

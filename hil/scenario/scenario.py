@@ -117,7 +117,7 @@ def parse_scenario(text: str, where: str) -> Scenario:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise MisuseError(f"scenario {where}: expected TOML, found {error}") from None
+        raise MisuseError(f"scenario {where}: expected TOML: {error}") from None
     return build_scenario(tables, where)
 
 

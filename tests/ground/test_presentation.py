@@ -104,6 +104,14 @@ def test_a_station_that_has_heard_nothing_shows_so():
     assert "housekeeping" not in screen
 
 
+def test_the_watch_screen_says_why_nothing_comes_and_why_nothing_is_kept():
+    port = "port serial:/dev/ttyUSB0 is down: the device is gone; waiting for it"
+    full = {**STATE, "archive_trouble": "database or disk is full", "port": port}
+    assert "database or disk is full" in shown(watch_screen(full, [], 0.0))
+    assert port not in shown(watch_screen(full, [], 0.0))
+    assert port in shown(watch_screen({**full, "contact": False}, [], 0.0))
+
+
 def test_text_from_the_link_is_never_taken_for_markup():
     event = {"type": "EventReported", "time_ns": 0, "severity": "HIGH", "line": "[red]x[/nonsense] \\[b"}
     assert event_line(event).plain.endswith("[red]x[/nonsense] \\[b")

@@ -81,7 +81,7 @@ ground_entity = 25
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name = ", "expected TOML, found"),
+        ("name = ", "expected TOML: "),
         (LEAST.replace('name = "own"\n', ""), "expected a name, found none"),
         (LEAST + 'base = "kband"', "base: expected one of sband, serial, uhf, xband, found 'kband'"),
         (LEAST + "base = 3", "base: expected one of"),

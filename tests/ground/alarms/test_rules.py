@@ -56,7 +56,7 @@ def test_the_dictionarys_own_limits_stand_behind_those_of_the_file():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("\na = = 3", r"station.toml: expected TOML, found .*line 2"),
+        ("\na = = 3", r"station.toml: expected TOML: .*line 2"),
         ("[[limits]]", "station.toml: unknown key limits: expected one of derived, limit, stale"),
         ("limit = 3", r"station.toml: limit: expected tables \[\[limit\]\]"),
         ("\n[[limit]]\nwarning = [1, 2]", "line 2: parameter: expected a value, found none"),

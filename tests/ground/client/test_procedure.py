@@ -92,6 +92,8 @@ def test_arguments_are_read_by_their_annotations(procedure):
     ):
         with pytest.raises(MisuseError, match=told):
             loaded.arguments(texts)
+    with pytest.raises(MisuseError, match="expected no arguments, found 'count'"):
+        Procedure.load(Path(procedure("def run(sc): pass\n"))).arguments({"count": "1"})
 
 
 def test_a_refusal_of_the_spacecraft_is_an_error_and_an_event_can_be_waited_for(served, client):

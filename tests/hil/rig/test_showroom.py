@@ -64,6 +64,15 @@ def test_an_address_that_is_taken_is_said_before_anything_is_started(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_no_command_goes_to_a_spacecraft_of_another_station(tmp_path):
+    with tempfile.TemporaryDirectory() as short, socket.socket(socket.AF_UNIX) as other:
+        other.bind(f"{short}/s")
+        other.listen()
+        with pytest.raises(MisuseError, match=f"expected no other station at {short}/s, found one that serves there"):
+            Showroom(Showing(folder=tmp_path, web="none", socket_path=Path(short) / "s"), print)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_change_of_a_job_that_is_played_back_does_nothing_again(tmp_path):
     job = {"job_id": 1, "recipe": "tiny", "corpus": "verses", "seed": 1}
     with tempfile.TemporaryDirectory() as short:
