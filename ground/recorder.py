@@ -152,6 +152,7 @@ class Recorder:
             archive.commit()
 
         self._mending(write)
+        self._has_recorded = True
         self._caught_up += sum(len(events) for _, events in self._waiting)
         self._waiting.clear()
 

@@ -139,3 +139,12 @@ def test_it_is_told_once_for_as_long_as_it_lasts_and_kept_that_it_was_so(served,
     with contextlib.closing(History.open(served.config.archive_path)) as history:
         kinds = [each.kind for each in history.events(100_000)]
     assert (kinds.count("ArchiveFailed"), kinds.count("ArchiveRegained")) == (1, 1)
+
+
+def test_room_is_found_though_nothing_comes(served, listening):
+    with full_disk():
+        heard(listening, "ArchiveFailed")
+        served.call(lambda: setattr(served.spacecraft, "is_silent", True))
+        heard(listening, "LinkChanged")
+    heard(listening, "ArchiveRegained")
+    assert (listening.state()["link"], listening.state()["archive_trouble"]) == ("DOWN", "")
