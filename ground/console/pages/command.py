@@ -119,7 +119,7 @@ class _CommandPage:
                         )  # fmt: skip
                         self._bypass.style("width: 11rem")
                     with ui.element("div").classes("row"):
-                        self._when = Entry("When", hint="2027-03-01T12:00:00Z, aos+90s, los, event7-30s")
+                        self._when = Entry("When", hint="aos+90s or 2027-03-01T12:00:00Z")
                         self._when.classes("mono").style("flex: 1; min-width: 12rem")
                         Button("Schedule on board", self._schedule)
                 else:

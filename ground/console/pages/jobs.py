@@ -24,8 +24,13 @@ NS_PER_S = 1_000_000_000
 # Curves that an eye can tell apart.
 OVERLAID_MAX = CURVES
 
-# What is plotted beside a job, as far as the spacecraft measures it.
-BESIDE = (("job_tokens_per_s", 0), ("device_power", 1), ("device_temperature", 1), ("battery_charge", 1))
+# What is plotted beside a job, as far as the spacecraft measures it; by names that the legend has room for.
+BESIDE = (
+    ("job_tokens_per_s", "speed", 0),
+    ("device_power", "power", 1),
+    ("device_temperature", "temperature", 1),
+    ("battery_charge", "charge", 1),
+)
 
 # Before the first report of a job there is nothing to plot; its plot has at least this width.
 SPAN_S_MIN = 30.0
@@ -266,8 +271,8 @@ def _beside_curves(screen: Screen, job_id: int | None) -> list[Curve]:
     from_s = curve.begun_unix_ns / NS_PER_S
     to_s = min(max(curve.heard_unix_ns / NS_PER_S, from_s + SPAN_S_MIN), screen.unix_ns() / NS_PER_S)
     found = []
-    for color, (name, axis) in enumerate(BESIDE):
+    for color, (name, label, axis) in enumerate(BESIDE):
         points = screen.feed.series.points(name, from_s, to_s)
         if any(value is not None for _, value in points):
-            found.append(Curve(name, points, color, axis))
+            found.append(Curve(label, points, color, axis))
     return found
