@@ -1,4 +1,4 @@
-"""What the board measures of its power and its heat, and the ports by which the governor has it and may limit it.
+"""What the board measures of its power, its heat and its place, and the ports of the governor.
 
 Data and protocols only: the board's own sensors are in `flight.board`, those of a scenario in the HIL environment.
 """
@@ -35,6 +35,12 @@ class Readings:
     """How long the present eclipse is in all, or the next one."""
     sunlight_s: float | None = None
     """How long the present stretch of light is in all, or the next one."""
+    latitude_deg: float | None = None
+    """Where it is, as a GNSS receiver says: north of the equator, on WGS84."""
+    longitude_deg: float | None = None
+    """East of Greenwich, -180 to 180."""
+    altitude_km: float | None = None
+    """Above WGS84."""
 
 
 class Sensors(Protocol):

@@ -59,7 +59,7 @@ class Surroundings:
         self.environment = Environment(
             table, outlook.satellite, SharedDevice(self.activity, self.model_activity), outlook.duration_s
         )
-        self.sensors = EnvironmentSensors(self.environment, outlook.shadows)
+        self.sensors = EnvironmentSensors(self.environment, outlook.satellite, outlook.shadows)
         self._hands: Hands | None = None
         self._streams = streams
         self._store_upsets = 0

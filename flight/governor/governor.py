@@ -100,6 +100,10 @@ class Governor:
         self._decide(work, now_ns)
         self._tell_lateness(work, now_ns)
 
+    def place(self, now_ns: int) -> tuple[float, float, float]:
+        """Give latitude and longitude in degrees and altitude in km, not-a-number if no receiver says all of them."""
+        return self.panel.place(self._settings.config, now_ns)
+
     def next_deadline(self) -> int:
         """Give when it looks next: at once, if a worker was started since."""
         is_begun = self._engine.running is not None and self._metered is None

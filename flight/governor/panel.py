@@ -17,6 +17,11 @@ NS_PER_S = 1_000_000_000
 # Readings older than this many looks are none; one or two may be missed by a sensor that has a pace of its own.
 STALE_PERIODS = 3
 
+PLACE = {"latitude_deg": (-90.0, 90.0), "longitude_deg": (-180.0, 180.0), "altitude_km": (-10.0, 1e6)}
+"""What of the readings says where it is, and between what that can be: from below the sea to beyond the Moon."""
+
+_NOWHERE = (math.nan, math.nan, math.nan)
+
 
 class Panel:
     """The gauges.
@@ -30,6 +35,7 @@ class Panel:
         self._sensors = sensors
         self._reporter = reporter
         self._gauges = {sensor: Gauge(sensor) for sensor in Sensor}
+        self._place, self._placed_ns = _NOWHERE, -1
 
     def look(self, config: GovernorConfig, now_ns: int) -> None:
         """Read all of them."""
@@ -55,6 +61,16 @@ class Panel:
         """Tell whether all of some sensors say something that counts."""
         return not any(math.isnan(self._gauges[sensor].value) for sensor in sensors)
 
+    def place(self, config: GovernorConfig, now_ns: int) -> tuple[float, float, float]:
+        """Give latitude and longitude in degrees and altitude in km, not-a-number if no receiver says all of them.
+
+        They are read when somebody asks: between two looks of the governor a spacecraft flies hundreds of kilometres.
+        """
+        if now_ns != self._placed_ns:
+            readings, _ = self._read(config, now_ns)
+            self._place, self._placed_ns = _place_of(readings), now_ns
+        return self._place
+
     @property
     def lost(self) -> int:
         """The sensors that gave out, one bit each."""
@@ -72,3 +88,13 @@ class Panel:
         if age_ns > STALE_PERIODS * config.period_ns:
             return None, f"readings {age_ns / NS_PER_S:.0f} s old"
         return readings, ""
+
+
+def _place_of(readings: Readings | None) -> tuple[float, float, float]:
+    if readings is None:
+        return _NOWHERE
+    latitude_deg, longitude_deg, altitude_km = (getattr(readings, name) for name in PLACE)
+    for value, (lowest, highest) in zip((latitude_deg, longitude_deg, altitude_km), PLACE.values(), strict=True):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not lowest <= value <= highest:
+            return _NOWHERE
+    return float(latitude_deg), float(longitude_deg), float(altitude_km)

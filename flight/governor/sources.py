@@ -25,7 +25,7 @@ _READINGS = {
 
 
 def sources(governor: Governor | None, engine: Engine) -> dict[str, Source]:
-    """Give where the parameters of power, heat and energy have their values from.
+    """Give where the parameters of power, heat, energy and place have their values from.
 
     Args:
         governor: None if there are no sensors: then nothing is known, and nothing holds jobs back.
@@ -37,6 +37,9 @@ def sources(governor: Governor | None, engine: Engine) -> dict[str, Source]:
 
     def reading(sensor: Sensor) -> Source:
         return of(lambda governor: governor.panel.value(sensor))
+
+    def place(index: int) -> Source:
+        return lambda now_ns: math.nan if governor is None else governor.place(now_ns)[index]
 
     def energy_per_token(_: int) -> float:
         running = engine.running
@@ -51,6 +54,7 @@ def sources(governor: Governor | None, engine: Engine) -> dict[str, Source]:
     return {
         "battery_charge": of(lambda governor: governor.panel.value(Sensor.BATTERY_CHARGE) * 100),
         **{name: reading(sensor) for name, sensor in _READINGS.items()},
+        **{name: place(index) for index, name in enumerate(("latitude", "longitude", "altitude"))},
         "allowance": lambda _: decision().allowance,
         "allowance_cause": lambda _: decision().cause,
         "duty": lambda _: decision().duty_permille,

@@ -27,6 +27,9 @@ from mission.slots import Slot
 # What a model is told of the spacecraft, where it asks for it and the board knows: each is a parameter.
 TELEMETRY = (
     "mode",
+    "latitude",
+    "longitude",
+    "altitude",
     "eclipse_in",
     "sunlight_in",
     "battery_charge",

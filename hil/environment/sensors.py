@@ -1,14 +1,19 @@
 """The sensors of the spacecraft in a run: what the environment says, as the flight software may know it.
 
 Power, charge and temperatures are those of the last step of the grid. When the next eclipse begins, and how long it is,
-comes from the orbit, which a spacecraft knows on board.
+comes from the orbit, which a spacecraft knows on board. Where it is, a GNSS receiver says, without the
+error of some metres that one has.
 """
 
 from bisect import bisect_right
 from collections.abc import Sequence
 
+import numpy as np
+
 from flight.sensors import Readings
 from hil.environment.environment import Environment
+from hil.orbit.earth import geodetic
+from hil.orbit.satellite import Satellite
 from hil.orbit.spans import Span
 
 NS_PER_S = 1_000_000_000
@@ -19,11 +24,13 @@ class EnvironmentSensors:
 
     Args:
         environment: Reckoned up to now by whoever owns it.
+        satellite: Who flies.
         shadows: When the Sun is hidden, in order.
     """
 
-    def __init__(self, environment: Environment, shadows: Sequence[Span]) -> None:
+    def __init__(self, environment: Environment, satellite: Satellite, shadows: Sequence[Span]) -> None:
         self._environment = environment
+        self._satellite = satellite
         self._shadows = shadows
         self.now_ns = 0
         """Mission time, kept by the world: the clock on board may be another."""
@@ -38,6 +45,7 @@ class EnvironmentSensors:
         later = self._shadows[index] if index < len(self._shadows) else None
         # The light at hand, or after this shadow: from the end of one to the beginning of the next.
         light_s = later.start_s - before.end_s if before is not None and later is not None else None
+        latitude_deg, longitude_deg, altitude_km = geodetic(self._satellite.fixed_km(np.array([now_s]))[0])
         return Readings(
             taken_ns=now_ns,
             battery_charge=now.charge,
@@ -52,4 +60,7 @@ class EnvironmentSensors:
             sunlight_in_s=shadow.end_s - now_s if is_dark and shadow is not None else 0.0,
             eclipse_s=None if shadow is None else shadow.duration_s,
             sunlight_s=light_s,
+            latitude_deg=float(latitude_deg[0]),
+            longitude_deg=float(longitude_deg[0]),
+            altitude_km=float(altitude_km[0]),
         )

@@ -76,6 +76,26 @@ def surface_km(latitude_deg: float, longitude_deg: float, altitude_m: float) -> 
     return np.array((across_km * np.cos(longitude), across_km * np.sin(longitude), up_km))
 
 
+def geodetic(fixed_km: Floats) -> tuple[Floats, Floats, Floats]:
+    """Give latitude and longitude (-180 to 180) in degrees, and altitude in km, on WGS84, of vectors (N, 3).
+
+    The altitude is exact to a millimetre up to 1,000 km.
+
+    Source: Bowring, Transformation from spatial to geographical coordinates, Survey Review 23 (1976).
+    """
+    x, y, z = fixed_km[:, 0], fixed_km[:, 1], fixed_km[:, 2]
+    across_km, pole_km = np.hypot(x, y), EQUATOR_KM * (1 - FLATTENING)
+    squared = FLATTENING * (2 - FLATTENING)
+    reduced = np.arctan2(z * EQUATOR_KM, across_km * pole_km)
+    latitude = np.arctan2(
+        z + squared / (1 - squared) * pole_km * np.sin(reduced) ** 3,
+        across_km - squared * EQUATOR_KM * np.cos(reduced) ** 3,
+    )
+    height_km = across_km * np.cos(latitude) + z * np.sin(latitude)
+    altitude_km = height_km - EQUATOR_KM * np.sqrt(1 - squared * np.sin(latitude) ** 2)
+    return np.degrees(latitude), np.degrees(np.arctan2(y, x)), altitude_km
+
+
 def geocentric_deg(fixed_km: Floats) -> tuple[Floats, Floats]:
     """Give geocentric latitude and longitude (-180 to 180) below vectors (N, 3) that are fixed to the Earth."""
     latitude = np.degrees(np.arctan2(fixed_km[:, 2], np.hypot(fixed_km[:, 0], fixed_km[:, 1])))

@@ -58,7 +58,7 @@ class RealTimeSurroundings:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._activity = Activity()
         self._environment = Environment(TABLE, outlook.satellite, self._activity, outlook.duration_s)
-        self._sensors = EnvironmentSensors(self._environment, outlook.shadows)
+        self._sensors = EnvironmentSensors(self._environment, outlook.satellite, outlook.shadows)
         self._is_working = False
         self._worked_ns = 0
         self._write()

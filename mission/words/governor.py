@@ -46,6 +46,9 @@ STEP_ENERGY = _reading(719, "step_energy", "what compute draws for a training st
 JOB_ENERGY = _reading(720, "job_energy", "what the device took for the job at work", "J")
 ENERGY_PER_TOKEN = _reading(721, "energy_per_token", "what the device took for a token of the job at work", "J")
 TOKENS_PER_JOULE = _reading(722, "tokens_per_joule", "tokens of the job at work for a joule of the device", "1/J")
+LATITUDE = _reading(724, "latitude", "where the spacecraft is: north, on WGS84", "deg")
+LONGITUDE = _reading(725, "longitude", "where the spacecraft is: east, -180 to 180", "deg")
+ALTITUDE = _reading(726, "altitude", "where the spacecraft is: above WGS84", "km")
 JOB_LATE = _reading(723, "job_late", "by how much the job is expected to miss its deadline, 0 for not at all", "s")
 
 
@@ -225,6 +228,13 @@ WORDS = Words(
                 TOKENS_PER_JOULE,
                 JOB_LATE,
             ),
+            period_ns=10 * NS_PER_S,
+        ),
+        Structure(
+            id=25,
+            name="position",
+            description="Where the spacecraft is, by its receiver; not-a-number without one.",
+            parameters=(LATITUDE, LONGITUDE, ALTITUDE),
             period_ns=10 * NS_PER_S,
         ),
     ),

@@ -26,7 +26,8 @@ PLOT_BEATS = 4
 
 _SPACECRAFT = (
     "mode", "allowance", "battery_charge", "solar_power", "bus_load", "device_power", "device_temperature",
-    "radiator_temperature", "eclipse_in", "boot_count", "uptime", "commands_executed", "jobs_waiting", "faults_mended",
+    "radiator_temperature", "eclipse_in", "latitude", "longitude", "altitude", "boot_count", "uptime",
+    "commands_executed", "jobs_waiting", "faults_mended",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from hil.environment.environment import GRID_NS, Change, Environment
 from hil.environment.heat import STEFAN_BOLTZMANN_W_M2_K4, ZERO_C_K, Heat
 from hil.environment.sensors import EnvironmentSensors
 from hil.environment.sunlight import SOLAR_CONSTANT_W_M2, Sunlight
+from hil.orbit.earth import surface_km
 from hil.orbit.eclipse import shadow_spans
 from hil.orbit.elements import Elements, raan_of_local_time_deg, sun_synchronous_inclination_deg
 from hil.orbit.satellite import Satellite
@@ -315,7 +316,7 @@ def test_samples_are_bounded_however_long_a_mission_is():
 def test_the_sensors_know_the_eclipse_before_in_and_after_it():
     environment, _ = environment_of()
     shadows = shadow_spans(satellite_at(12.0), 0, DAY_S)
-    sensors = EnvironmentSensors(environment, shadows)
+    sensors = EnvironmentSensors(environment, satellite_at(12.0), shadows)
     first, second, third = shadows[1:4]
     for at_s, eclipse_in_s, sunlight_in_s, eclipse_s, sunlight_s in (
         (first.start_s - 100, 100, 0, first.duration_s, first.start_s - shadows[0].end_s),
@@ -330,12 +331,14 @@ def test_the_sensors_know_the_eclipse_before_in_and_after_it():
         assert readings.sunlight_in_s == pytest.approx(sunlight_in_s, abs=1e-6)
         assert readings.eclipse_s == pytest.approx(eclipse_s, abs=1e-6)
         assert readings.sunlight_s == pytest.approx(sunlight_s, abs=1e-6)
+        place_km = surface_km(readings.latitude_deg, readings.longitude_deg, 1_000 * readings.altitude_km)
+        assert place_km == pytest.approx(satellite_at(12.0).fixed_km(np.array([at_s]))[0][0], abs=1e-5)
 
 
 def test_the_sensors_read_what_the_environment_is():
     environment, activity = environment_of()
     run(environment, activity, 600)
-    readings = EnvironmentSensors(environment, []).read(0)
+    readings = EnvironmentSensors(environment, satellite_at(12.0), []).read(0)
     now = environment.now
     assert (readings.battery_charge, readings.device_c, readings.radiator_c) == (
         now.charge,

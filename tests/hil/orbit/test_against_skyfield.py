@@ -7,6 +7,7 @@ import pytest
 from skyfield.api import EarthSatellite, load, wgs84
 
 from ccsds.time import unix_ns_from_tai
+from hil.orbit.earth import geodetic
 from hil.orbit.eclipse import shadow_spans
 from hil.orbit.elements import Elements, raan_of_local_time_deg, satrec_of_tle, sun_synchronous_inclination_deg
 from hil.orbit.named import NAMED_ORBITS, NAMED_SITES
@@ -92,3 +93,15 @@ def test_an_eclipse_lasts_as_long_as_skyfield_sees_the_sun_behind_the_earth(time
         assert 33 * 60 < span.duration_s < 37 * 60
         assert satellite.light(np.array([span.start_s - 0.01, span.end_s + 0.01])).tolist() == [1.0, 1.0]
         assert satellite.light(np.array([(span.start_s + span.end_s) / 2])).tolist() == [0.0]
+
+
+@pytest.mark.parametrize(("satrec", "epoch_unix_s"), CASES)
+def test_places_are_within_a_thousandth_of_a_degree_and_altitude_within_a_centimetre(timescale, satrec, epoch_unix_s):
+    times_s = np.arange(0, DAY_S, 611.0)
+    latitude, longitude, altitude_km = geodetic(Satellite(satrec, epoch_unix_s).fixed_km(times_s)[0])
+    other = EarthSatellite.from_satrec(satrec, timescale).at(skyfield_times(timescale, epoch_unix_s + times_s))
+    place = wgs84.geographic_position_of(other)
+    turned = (longitude - place.longitude.degrees + 180) % 360 - 180
+    assert latitude == pytest.approx(place.latitude.degrees, abs=1e-5)
+    assert np.abs(turned).max() < 1e-3
+    assert altitude_km == pytest.approx(place.elevation.km, abs=1e-5)
