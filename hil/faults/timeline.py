@@ -1,17 +1,13 @@
-"""The faults of a scenario on one timeline with the link: what brings each about, and the hand that strikes.
+"""The faults of a scenario in virtual time, on one timeline with the link: the hand that strikes.
 
-A fault comes at a time, with a pass, at a step of a job, at an event or a named instant, or by chance. It strikes once;
-one by chance strikes as often as is drawn. What it strikes is drawn from the campaign's seed, by the fault's number.
-One that waits for something waits no longer than its ``until_s``.
+What brings each about is told by `hil.faults.triggers`. A fault strikes once; one by chance as often as is drawn. What
+it strikes is drawn from the campaign's seed, by the fault's number.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from hil.arrivals import draw_arrivals
 from hil.faults.end_faults import (
     cut_power,
     damage_checkpoint,
@@ -24,11 +20,10 @@ from hil.faults.end_faults import (
     trouble_disk,
 )
 from hil.faults.hands import NS_PER_S, RESTART_NS, Hands
+from hil.faults.triggers import Triggers
 from hil.faults.worker_faults import strike_worker
 from hil.scenario.faults import DOWN_S, WORKER_FAULTS, FaultTable
 from hil.streams import Streams
-
-NS_PER_HOUR = 3_600 * NS_PER_S
 
 
 class FaultTimeline:
@@ -47,26 +42,10 @@ class FaultTimeline:
     ) -> None:
         self._hands = hands
         self._streams = streams
-        self._counts: Counter[str] = Counter()
         self._strikes: Counter[int] = Counter()
-        # Faults that wait for an event; a fault at a step waits for the next worker if there is none.
-        self._at_event: list[tuple[int, FaultTable]] = []
-        self._at_step: list[tuple[int, FaultTable]] = []
         # How long the spacecraft is off once a cut in the middle of a disk operation has come.
         self._off_s = DOWN_S
-        for number, fault in enumerate(faults):
-            if fault.at_s is not None:
-                self._at(_ns(fault.at_s), number, fault)
-            elif fault.pass_number is not None:
-                if fault.pass_number <= len(passes_ns):
-                    self._at(passes_ns[fault.pass_number - 1] + _ns(fault.offset_s or 0.0), number, fault)
-            elif fault.per_hour is not None:
-                for time_ns in _arrivals(fault, streams.block("faults/arrivals", number), end_ns):
-                    self._at(time_ns, number, fault)
-            elif fault.event is not None:
-                self._at_event.append((number, fault))
-            else:
-                self._at_step.append((number, fault))
+        self._triggers = Triggers(faults, hands.agenda, hands.now_ns, self._strike, streams, passes_ns, end_ns)
 
     def observe(self, source: str, event: Mapping[str, Any]) -> None:
         """Take an event of a run, in plain form."""
@@ -75,15 +54,11 @@ class FaultTimeline:
         if event["type"] == "Announced":
             self.instant(event["name"])
         elif event["type"] == "Reported" and event["name"] == "job_progress":
-            self._reach(event["values"]["step"])
+            self._triggers.reach(event["values"]["step"])
 
     def instant(self, name: str) -> None:
-        """Take note that something named has come: an event on board, or an instant of `hil.faults.instants`."""
-        self._counts[name] += 1
-        for number, fault in tuple(self._at_event):
-            if fault.event == name and self._counts[name] == (fault.count or 1):
-                self._at_event.remove((number, fault))
-                self._at(self._hands.now_ns() + _ns(fault.offset_s or 0.0), number, fault)
+        """See `hil.faults.triggers.Triggers.instant`."""
+        self._triggers.instant(name)
 
     def settle(self) -> None:
         """Take note of what ended the flight software in what it did; to be called after each turn.
@@ -99,25 +74,10 @@ class FaultTimeline:
             self._hands.tell(f"an exception ends the flight software: {failure}")
             self._hands.later(RESTART_NS, lambda: self._hands.start(spacecraft))
 
-    def _at(self, time_ns: int, number: int, fault: FaultTable) -> None:
-        self._hands.agenda.add(time_ns, lambda: self._strike(number, fault, f"at {time_ns / NS_PER_S:g} s"))
-
-    def _reach(self, step: int) -> None:
-        for number, fault in tuple(self._at_step):
-            if step < (fault.job_step or 0):
-                continue
-            if fault.kind in WORKER_FAULTS and not self._hands.spacecraft.worker.is_alive:
-                continue  # It comes to the next worker.
-            self._at_step.remove((number, fault))
-            self._strike(number, fault, f"after step {step}")
-
-    def _strike(self, number: int, fault: FaultTable, after: str) -> None:
+    def _strike(self, number: int, fault: FaultTable, after: str) -> bool:
         hands = self._hands
-        if fault.until_s is not None and hands.now_ns() > _ns(fault.until_s):
-            return
         if fault.kind in WORKER_FAULTS and not (hands.spacecraft.is_on and hands.spacecraft.worker.is_alive):
-            self._at_step.append((number, fault))  # It comes to the next worker, once it works.
-            return
+            return False
         chance = self._streams.block(f"faults/{number}", self._strikes[number])
         self._strikes[number] += 1
         match fault.kind:
@@ -150,12 +110,7 @@ class FaultTimeline:
                 pull_cable(hands, fault.down_s or DOWN_S)
             case _:
                 strike_worker(hands, fault, chance, after)
-
-
-def _arrivals(fault: FaultTable, chance: np.random.Generator, end_ns: int) -> list[int]:
-    """Draw when a fault by chance comes."""
-    until_ns = end_ns if fault.until_s is None else min(end_ns, _ns(fault.until_s))
-    return draw_arrivals(chance, NS_PER_HOUR / (fault.per_hour or 1.0), _ns(fault.from_s or 0.0), until_ns)
+        return True
 
 
 def _ns(seconds: float) -> int:

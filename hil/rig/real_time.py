@@ -2,6 +2,7 @@
 
 from ccsds.errors import MisuseError
 from hil.almanac import is_instant
+from hil.faults.instants import CHECKPOINT_BEGUN
 from hil.rig.wiring import Wiring
 from hil.scenario.scenario import Scenario
 from mission.profile_file import open_profile
@@ -9,8 +10,6 @@ from mission.profile_file import open_profile
 # What can be done to two programs and the line between them; the rest happens inside them, in virtual time.
 REAL_TIME_FAULTS = ("kill_worker", "hang_worker", "reboot_spacecraft", "reboot_station", "pull_cable")
 BOARD_FAULTS = ("reboot_station", "pull_cable")
-# What the ground can know, or a clock.
-REAL_TIME_TRIGGERS = ("at_s", "job_step")
 
 
 def check_real_time(scenario: Scenario, wiring: Wiring) -> None:
@@ -24,9 +23,13 @@ def check_real_time(scenario: Scenario, wiring: Wiring) -> None:
     for number, fault in enumerate(scenario.faults):
         if fault.kind not in known:
             raise MisuseError(f"faults[{number}].kind: expected {' or '.join(known)} {where}, found {fault.kind}")
-        if fault.triggers()[0] not in REAL_TIME_TRIGGERS:
-            triggers = " or ".join(REAL_TIME_TRIGGERS)
-            raise MisuseError(f"faults[{number}]: expected {triggers} in real time, found {fault.triggers()[0]}")
+        if fault.disk_operation is not None:
+            raise MisuseError(f"faults[{number}].disk_operation: expected none {where}, where nobody counts them")
+        if fault.event == CHECKPOINT_BEGUN:
+            raise MisuseError(
+                f"faults[{number}].event: expected what the ground can hear of {where}, such as checkpoint_saved, "
+                f"found {fault.event}"
+            )
     for number, step in enumerate(scenario.procedure):
         for name in ("send_orbit_events", "release"):
             value = getattr(step, name)

@@ -29,6 +29,7 @@ from hil.almanac import Almanac
 from hil.bridge.bridge import Bridge
 from hil.channel.line import Line
 from hil.ends.keys import lay_keys
+from hil.faults.triggers import Triggers
 from hil.link.contact_plan import ContactPlan
 from hil.link.lines import cable_pulls, make_lines
 from hil.link.recording import Recording
@@ -42,7 +43,7 @@ from hil.run.files import compare_files, lay_files
 from hil.run.procedure import Procedure
 from hil.scenario.faults import DOWN_S, FaultTable
 from hil.scenario.scenario import Scenario
-from hil.sky import contact_plan, look_samples, sky_spans
+from hil.sky import contact_plan, look_samples, sky_changes, sky_spans
 from hil.streams import Streams
 from hil.world import NS_PER_S
 from mission.files import FILES_DIRECTORY
@@ -105,8 +106,14 @@ class Rig:
         self._end_ns = _ns(scenario.duration_s)
         self._started_ns = time.monotonic_ns()
         self._is_over = False
-        self._faults = [fault for fault in scenario.faults if fault.job_step is not None]
         self._agenda = Agenda()
+        passes_ns = [each.start_ns for each in self._plan.passes]
+        self._triggers = Triggers(
+            scenario.faults, self._agenda, lambda: self.now_ns, self._strike, streams, passes_ns, self._end_ns
+        )
+        self._awaited = {fault.event for fault in scenario.faults if fault.event is not None}
+        # Of the events that faults wait for: one that was heard may be played back later.
+        self._heard: set[str] = set()
         self._has_contact = True
         self._file_roots = (self._folder / "store" / FILES_DIRECTORY, self._folder / "files")
         for root, files in zip(self._file_roots, (scenario.spacecraft.files, scenario.station.files), strict=True):
@@ -116,6 +123,9 @@ class Rig:
         if outlook is not None:
             self.evidence.spans += sky_spans(outlook)
             self.evidence.looks += look_samples(outlook)
+            for change in sky_changes(outlook):
+                if change.instant:
+                    self._agenda.add(change.time_ns, partial(self._triggers.instant, change.instant))
         self._bridge = Bridge(
             self._station,
             self._board,
@@ -181,9 +191,6 @@ class Rig:
         for dropout in self._scenario.link.dropouts:
             if dropout.at_s is not None:
                 self._line(dropout.direction).drop(_ns(dropout.at_s), _ns(dropout.duration_s))
-        for fault in self._scenario.faults:
-            if fault.at_s is not None:
-                self._agenda.add(_ns(fault.at_s), partial(self._strike, fault))
 
     def go_on(self, until_ns: int | None = None, is_enough: Callable[[], bool] | None = None) -> None:
         """Let time go on.
@@ -343,6 +350,7 @@ class Rig:
     def _tell_contact(self, is_up: bool) -> None:
         text = "acquisition of signal" if is_up else "loss of signal"
         self._note("hil", {"type": "ContactChanged", "time_ns": self.now_ns, "text": text})
+        self._triggers.instant("aos" if is_up else "los")
 
     def _note(self, source: str, event: Mapping[str, Any]) -> None:
         self.evidence.note(source, event)
@@ -353,9 +361,11 @@ class Rig:
         self._desk.note(event)
         match event:
             case {"type": "ReportReceived", "name": "job_progress", "values": {"step": step}}:
-                for fault in [fault for fault in self._faults if fault.job_step is not None and step >= fault.job_step]:
-                    if self._strike(fault):
-                        self._faults.remove(fault)
+                self._triggers.reach(step)
+            case {"type": "EventReported", "name": name, "identity": identity} if name in self._awaited:
+                if identity not in self._heard:
+                    self._heard.add(identity)
+                    self._triggers.instant(name)
 
     def _signal_worker(self, number: signal.Signals, text: str) -> None:
         workers = self._programs.workers()
@@ -365,8 +375,8 @@ class Rig:
         for process in workers:
             process.send_signal(number)
 
-    def _strike(self, fault: FaultTable) -> bool:
-        """Let a fault of the scenario happen; tell whether there was something to strike."""
+    def _strike(self, number: int, fault: FaultTable, after: str) -> bool:
+        """Let a fault of the scenario happen; see `hil.faults.triggers.Strike`."""
         down_s = fault.down_s or DOWN_S
         match fault.kind:
             case "kill_worker" | "hang_worker":

@@ -100,6 +100,69 @@ def test_files_passes_and_both_reboots_in_real_time_over_tcp(tmp_path):
     assert result.evidence.housekeeping["core"]["boot_count"] == 2
 
 
+TRIGGERED = """
+name = "triggered"
+duration_s = 90
+[spacecraft]
+corpora = []
+[station]
+files = [{ name = "up.bin", octets = 3000 }]
+[link]
+profile = "serial"
+passes = [{ at_s = 0, duration_s = 6 }, { at_s = 8, duration_s = 80 }]
+
+[[faults]]
+kind = "reboot_spacecraft"
+event = "booted"
+count = 2
+offset_s = 0.5
+down_s = 1
+[[faults]]
+kind = "reboot_spacecraft"
+event = "file_stored"
+down_s = 1
+[[faults]]
+kind = "pull_cable"
+pass_number = 2
+offset_s = 0.5
+down_s = 0.5
+[[faults]]
+kind = "reboot_station"
+event = "aos"
+count = 2
+offset_s = 6
+down_s = 1
+
+[[procedure]]
+put_file = "up.bin"
+[[procedure]]
+wait_for_file = "up.bin"
+[[procedure]]
+wait_until_s = 22
+[[procedure]]
+command = "housekeeping.once"
+arguments = { structures = [1] }
+attempts = 3
+"""
+
+
+def test_faults_come_with_a_pass_and_with_what_the_ground_hears_in_real_time_too(tmp_path):
+    evidence = fly(parse_scenario(TRIGGERED, "triggered"), tmp_path / "run", Wiring(mode=Mode.TCP)).evidence
+    struck = [(time_s, text) for time_s, kind, text in evidence.marks if kind == "hil" and "signal" not in text]
+    heard = [(time_s, kind) for time_s, kind, _ in evidence.marks if kind in ("event.file_stored", "event.booted")]
+    (cable_s,) = [time_s for time_s, text in struck if text.startswith("the cable")]
+    assert 8.5 <= cable_s < 9
+    (station_s,) = [time_s for time_s, text in struck if text.startswith("the station")]
+    assert 14 <= station_s < 14.5
+    first_s, second_s = (time_s for time_s, text in struck if text.startswith("the spacecraft"))
+    stored_s = next(time_s for time_s, kind in heard if kind == "event.file_stored")
+    assert 0 <= first_s - stored_s < 0.5
+    # The first boot is heard of, perhaps again by playback; the second one brings about a third.
+    booted_s = [time_s for time_s, kind in heard if kind == "event.booted" and first_s < time_s < second_s]
+    assert booted_s and 0.5 <= second_s - booted_s[0] < 1
+    assert evidence.housekeeping["core"]["boot_count"] == 3
+
+
 def test_a_board_that_is_not_there_is_told_before_anything_starts(tmp_path):
     wiring = Wiring(mode=Mode.BOARD, board_url=f"serial:{tmp_path / 'none'}", is_insecure=True)
     with pytest.raises(PortLostError, match="No such file"):
@@ -115,7 +178,18 @@ BOARD = Wiring(mode=Mode.BOARD, board_url="serial:/dev/ttyUSB0?baud=9600", is_in
         ("uart_bench", ("", ""), BOARD, r"faults\[0\].kind: expected reboot_station or pull_cable on a board"),
         ("board_bench", ("", ""), BOARD, "expected at least 115200 baud, the rate of profile serial, found 9600"),
         ("uart_bench", ('"kill_worker"', '"flip"'), Wiring(mode=Mode.PTY), "in real time, found flip"),
-        ("uart_bench", ("job_step = 100", 'event = "booted"'), Wiring(mode=Mode.TCP), "expected at_s or job_step"),
+        (
+            "uart_bench",
+            ("job_step = 100", 'event = "checkpoint_begun"'),
+            Wiring(mode=Mode.TCP),
+            r"faults\[0\].event: expected what the ground can hear of in real time, such as checkpoint_saved, found",
+        ),
+        (
+            "uart_bench",
+            ('kind = "kill_worker"', 'kind = "reboot_spacecraft"\ndisk_operation = 3'),
+            Wiring(mode=Mode.TCP),
+            r"faults\[0\].disk_operation: expected none in real time, where nobody counts them",
+        ),
     ],
 )
 def test_what_a_wiring_has_not_is_refused_by_name(name, change, wiring, told):
