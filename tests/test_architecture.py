@@ -38,6 +38,7 @@ EDGES = {
     "flight/jobs/group.py",
     "flight/jobs/group_worker.py",
     "flight/jobs/package/confinement.py",
+    "flight/jobs/package/one_process.py",
     "flight/jobs/package/process.py",
     "flight/jobs/package/worker.py",
     "flight/jobs/parent.py",

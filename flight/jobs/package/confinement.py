@@ -1,9 +1,9 @@
-"""What the kernel keeps a package from: limits of resources, no network, no files but its own. For good.
+"""What the kernel keeps a package from: limits of resources, no network, no files or processes but its own. For good.
 
-Three walls, each as far as the kernel has it, and each that it refuses is told by name: resource limits (all of Linux);
-a network namespace of its own, with nothing in it (where unprivileged user namespaces are allowed); and Landlock, by
-which it reads what Python needs and its own directory, and writes in its directory alone. It has to be done while the
-process has one thread, and before torch is imported.
+Four walls, each as far as the kernel has it, and each that it refuses is told by name: resource limits (all of Linux);
+a network namespace of its own, with nothing in it (where unprivileged user namespaces are allowed); Landlock, by
+which it reads what Python needs and its own directory, and writes in its directory alone; and a filter of system calls
+(`flight.jobs.package.one_process`). It has to be done while the process has one thread, and before torch is imported.
 """
 
 import ctypes
@@ -19,6 +19,7 @@ from types import FrameType
 
 import flight
 from ccsds.errors import StarloopError
+from flight.jobs.package.one_process import stay_one_process
 from flight.jobs.parent import end_with_parent
 from mission.packages import OCTETS_PER_MIB, Needs
 
@@ -57,7 +58,7 @@ def confine(needs: Needs, own: Path, store: Path) -> tuple[str, ...]:
     refused: list[str] = []
     _limit(needs)
     refused += _leave_network()
-    refused += _fence(own, store)
+    refused += _gain_nothing() or (_fence(own, store) + stay_one_process())
     return tuple(refused)
 
 
@@ -101,9 +102,17 @@ def _leave_network() -> list[str]:
     return []
 
 
-def _fence(own: Path, store: Path) -> list[str]:
+def _gain_nothing() -> list[str]:
+    """Give up privileges that a program could bring; without that the kernel takes no fence and no filter."""
     if sys.platform != "linux":
-        return ["files: not Linux"]
+        return ["files: not Linux", "processes: not Linux"]
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        reason = os.strerror(ctypes.get_errno())
+        return [f"files: {reason}", f"processes: {reason}"]
+    return []
+
+
+def _fence(own: Path, store: Path) -> list[str]:
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1:
         return [f"files: expected one thread, found {threads}"]
@@ -124,7 +133,7 @@ def _fence(own: Path, store: Path) -> list[str]:
         _allow(library, rules, path, rights)
     _allow(library, rules, Path(os.devnull), (_READ_FILE | _WRITE_FILE | _TRUNCATE) & everything)
     _allow(library, rules, own, everything)
-    is_fenced = not library.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) and not library.syscall(_RESTRICT_SELF, rules, 0)
+    is_fenced = not library.syscall(_RESTRICT_SELF, rules, 0)
     os.close(rules)
     if not is_fenced:
         return [f"files: {os.strerror(ctypes.get_errno())}"]

@@ -1,5 +1,6 @@
 """The walls around a package, tried from within by a process that is confined for real."""
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def attempt(store):
 def test_it_works_in_its_own_directory_within_its_limits(attempt, store):
     refused, said = attempt("(own / 'x').write_bytes(bytes(1 << 20)); bytearray(1 << 20); import json")
     assert said == "done"
-    assert set(refused) <= {"network", "files"}
+    assert set(refused) <= {"network", "files", "processes"}
     assert (store / "jobs/1/x").stat().st_size == 1 << 20
 
 
@@ -110,6 +111,49 @@ print("\\n".join(confine(needs, Path(sys.argv[1]), Path(sys.argv[1]))))
 """
     command = [sys.executable, "-c", code, str(Path.cwd())]
     ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    network, files = ended.stdout.splitlines()
+    network, files, processes = ended.stdout.splitlines()
     assert network.startswith("network: ")
     assert files == "files: expected one thread, found 2"
+    assert processes == "processes: expected one thread, found 2"
+
+
+BEGINNINGS = {
+    "fork": "os.fork() or os._exit(9)",
+    "vfork, by the C library": "import subprocess; subprocess.run(['/bin/true'], close_fds=False)",
+    "fork and exec": "import subprocess; subprocess.run(['/bin/true'], preexec_fn=lambda: None)",
+    "posix_spawn": "os.posix_spawn('/bin/true', ['true'], {})",
+    "clone": "sys_call(56, 17, 0, 0, 0, 0)",
+    "fork by its number": "sys_call(57)",
+    "vfork by its number": "sys_call(58)",
+    "of the other table of x86": "sys_call(0x40000000 + 57)",
+    "clone3": "sys_call(435, (ctypes.c_uint64 * 8)(0, 0, 0, 0, 17), 64)",
+}
+SYS_CALL = """
+import ctypes
+def sys_call(number, *arguments):
+    library = ctypes.CDLL(None, use_errno=True)
+    found = library.syscall(number, *arguments)
+    if not found:
+        os._exit(9)
+    assert found == -1
+    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+"""
+
+
+@pytest.mark.parametrize("way", BEGINNINGS)
+def test_it_stays_one_process_whichever_way_it_tries(attempt, way):
+    if "sys_call" in BEGINNINGS[way] and platform.machine() != "x86_64":
+        pytest.skip("these are the numbers of x86_64")
+    refused, said = attempt(f"{SYS_CALL}\n{BEGINNINGS[way]}")
+    if "processes" in refused:
+        pytest.skip("this kernel filters no system calls")
+    assert "Operation not permitted" in said or "Function not implemented" in said
+
+
+def test_threads_it_may_begin_and_as_many_as_its_memory_holds(attempt):
+    _, said = attempt("import threading; each = threading.Thread(target=print, args=('from a thread',)); each.start()")
+    assert said.startswith("from a thread")
+    threads = "import threading; ends = threading.Event()\n"
+    threads += "try:\n for n in range(1000): threading.Thread(target=ends.wait).start()\nfinally: ends.set()"
+    _, said = attempt(threads)
+    assert said.startswith("RuntimeError can't start new thread")

@@ -1,6 +1,8 @@
 """A package in a real process: killed and gone on with, refused, and blamed for what it does."""
 
+import contextlib
 import hashlib
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -94,6 +96,7 @@ WRONG = {
         "from flight.jobs.guard.finding import UnfitError; raise UnfitError('it is the device')",
         "package: UnfitError: it is the device",
     ),
+    "processes without end": ("import os\n        while True: os.fork() or os._exit(0)", "package: PermissionError"),
     "memory": ("bytearray(2 << 30)", "package: MemoryError"),
 }
 
@@ -108,3 +111,30 @@ def test_a_package_is_to_blame_for_whatever_it_raises(disk, start, key, settings
         assert isinstance(failed, Failed)
         assert reason in failed.reason
         assert failed.kind is FailureKind.JOB
+
+
+def test_what_forks_without_end_leaves_no_process_behind_and_other_work_goes_on(disk, start, key, settings, adder):
+    forking = make_package(
+        settings, {"adder.py": adder("import os\n        while True: os.fork() or os._exit(0)")}, key
+    )
+    with WorkerProcess(disk.root) as other, WorkerProcess(disk.root) as worker:
+        other.launch()
+        started = ask(other, start())
+        if "processes" in started.unconfined:
+            pytest.skip("this kernel filters no system calls")
+        other.send(Step(50))
+        worker.launch()
+        assert isinstance(ask(worker, start(forking)), Started)
+        assert isinstance(ask(worker, Step(1)), Failed)
+        assert processes_on(disk.root) == 2
+        assert other.wait_reply(TIMEOUT_S).step == 50
+        assert ask(other, Step(1)).step == 51
+
+
+def processes_on(store):
+    """Count the processes that were begun for a store."""
+    count = 0
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            count += str(store).encode() in path.read_bytes()
+    return count
