@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any
 
 from ccsds.errors import MisuseError
+from flight.jobs.guard_recipe import GuardLevel, GuardRecipe
 from flight.jobs.package.package_recipe import KIND as PACKAGE
 from flight.jobs.package.package_recipe import PackageRecipe, make_package_recipe
 from flight.jobs.settings import NamedSettings, make, parse, require
@@ -183,35 +184,6 @@ class DevicesRecipe:
             MisuseError: Naming the setting, what was expected and what was found.
         """
         require(self, "devices", processes=(1, PROCESSES_MAX))
-
-
-class GuardLevel(StrEnum):
-    """How closely a job is watched; see `flight.jobs.guard.guarded_job`."""
-
-    OFF = "off"
-    STATE = "state"
-    COMPUTE = "compute"
-    REPLAY = "replay"
-    DOUBLE = "double"
-
-
-@dataclass(frozen=True, kw_only=True)
-class GuardRecipe:
-    """How closely the job is watched for what radiation does. It never changes the result."""
-
-    level: GuardLevel
-    replay_share: float
-    """Share of the steps that level ``replay`` does twice."""
-    snapshot_interval: int
-    """Steps between two copies in memory: as many are done again at most when State is struck."""
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be done.
-
-        Raises:
-            MisuseError: Naming the setting, what was expected and what was found.
-        """
-        require(self, "guard", replay_share=(0.0, 1.0), snapshot_interval=(1, 10_000))
 
 
 @dataclass(frozen=True, kw_only=True)

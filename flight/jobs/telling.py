@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping
 
 from ccsds.errors import MisuseError
 from flight.books.jobs import JobRecord
-from flight.jobs.guard.coverage import NOT_COVERED, guarding_of
+from flight.jobs.guard.coverage import NOT_COVERED, PACKAGE_NOT_COVERED, guarding_of
 from flight.jobs.package.package_recipe import PackageRecipe
 from flight.jobs.queue import recipe_of
-from flight.jobs.recipe import GuardLevel
 from flight.jobs.running import RunningJob
 from flight.parameters import Source
 from flight.reporter import clip_reason
@@ -97,8 +96,9 @@ def _guard(job: JobRecord) -> dict[str, object]:
         recipe = recipe_of(job.submitted)
     except MisuseError:  # The software on board changed since: there is no such recipe any more.
         return {"guard": Guarding.OFF, "not_covered": ""}
-    level = GuardLevel.OFF if isinstance(recipe, PackageRecipe) else recipe.guard.level
-    return {"guard": guarding_of(level), "not_covered": NOT_COVERED[level]}
+    level = recipe.guard.level
+    not_covered = PACKAGE_NOT_COVERED if isinstance(recipe, PackageRecipe) else NOT_COVERED
+    return {"guard": guarding_of(level), "not_covered": not_covered[level]}
 
 
 def progress(running: RunningJob) -> dict[str, object]:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ccsds.errors import MisuseError
+from flight.jobs.guard_recipe import GuardLevel, GuardRecipe
 from flight.jobs.settings import NamedSettings, make, require
 
 KIND = "package"
@@ -76,7 +78,20 @@ class PackageRecipe(NamedSettings):
     kind: str
     training: PackageTraining
     execution: PackageExecution
+    guard: GuardRecipe
     package: PackageGrant
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be done.
+
+        Raises:
+            MisuseError: Naming the setting, what was expected and what was found.
+        """
+        if self.guard.level is GuardLevel.COMPUTE:
+            raise MisuseError(
+                "guard.level: expected off, state, replay or double, since nobody sees the sums of a package, found "
+                "compute"
+            )
 
 
 def make_package_recipe(settings: object) -> PackageRecipe:

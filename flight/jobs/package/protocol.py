@@ -10,7 +10,8 @@
 
 Nothing that decides the future may live outside of State. A worker can be killed between any two octets; the next one
 makes the job anew, loads the last State, and must come to the same bits. Random draws come from generators of the job,
-whose state is in State; torch's, numpy's and Python's own are seeded at the start and never kept.
+whose state is in State; torch's, numpy's and Python's own are seeded at the start and never kept. Between two steps
+State stays as it is, also over `evaluate` and `sample`: what changes it there is taken for a strike, and undone.
 
 A job that has a method ``evaluate() -> float`` is asked for its validation loss, one that has ``sample() -> str`` for
 some words at its end. Tensors of State whose names begin with ``model/`` are its weights; without any, all are.

@@ -17,6 +17,7 @@ from ccsds.errors import MalformedError, MisuseError
 from flight.disk import Disk
 from flight.jobs.checkpoint import KeyDiffersError, Origin, load_checkpoint, save_checkpoint
 from flight.jobs.compute_device import prepare_torch
+from flight.jobs.guard.finding import LostError
 from flight.jobs.manifest import Identity
 from flight.jobs.messages import (
     REASON_CHARACTERS_MAX,
@@ -43,6 +44,7 @@ from flight.jobs.messages import (
     Stepped,
 )
 from flight.jobs.model_file import save_model
+from flight.jobs.package.guarded_package import GuardedPackage
 from flight.jobs.package.package_job import PackageError, PackageJob, blaming_package
 from flight.jobs.package.package_recipe import PackageRecipe
 from flight.jobs.package.protocol import Order
@@ -71,7 +73,7 @@ class PackageWorker:
         self._directory = directory
         self._refused = refused
         self._identity: Identity | None = None
-        self._job: PackageJob | None = None
+        self._guarded: GuardedPackage | None = None
         self._inexact: tuple[str, ...] = ()
         self._written: Saved | None = None
 
@@ -80,36 +82,43 @@ class PackageWorker:
         try:
             return self._answer(request)
         except Exception as error:
-            if isinstance(request, Start | Step):
-                self._job = None
-            return Failed(self._reason(error), _kind(error))
+            findings = self._guarded.take_findings() if self._guarded is not None else ()
+            if isinstance(request, Start | Step) or isinstance(error, LostError):
+                self._guarded = None
+            return Failed(self._reason(error), _kind(error), findings)
 
     def _answer(self, request: Request) -> Reply:
         if isinstance(request, Probe):
             return Probed()
         if isinstance(request, Start):
             return self._start(request)
-        job, identity = self._job, self._identity
-        if job is None or identity is None:
+        guarded, identity = self._guarded, self._identity
+        if guarded is None or identity is None:
             raise MisuseError(f"{type(request).__name__}: expected an open job, found none")
+        job = guarded.job
         match request:
-            case Step(count):
-                return self._step(job, count)
+            case Step(count, tai_ns):
+                guarded.tai_ns = tai_ns
+                return self._step(guarded, count)
             case Evaluate():
-                return Evaluated(job.steps_done, job.evaluate())
+                guarded.verify()
+                return Evaluated(job.steps_done, job.evaluate(), guarded.take_findings())
             case Save(slot, parent):
-                return self._save(job, identity, slot, parent)
+                guarded.verify()
+                return self._save(guarded, identity, slot, parent)
             case Collect() | Join():
                 return self._take_checkpoint(request)
             case Sample():
                 return Sampled(job.sample())
             case Finish():
+                guarded.verify()
                 path, length_octets = save_model(self._disk, identity, job, self._inexact)
                 return Finished(
                     step=job.steps_done,
                     weights_sha256=job.weights_sha256(),
                     path=path,
                     length_octets=length_octets,
+                    findings=guarded.take_findings(),
                 )
 
     def _start(self, request: Start) -> Started:
@@ -136,7 +145,7 @@ class PackageWorker:
             job.load(loaded.state, request.checkpoint.step)
             self._inexact = loaded.inexact
             found = "; ".join(loaded.inexact[len(loaded.manifest.inexact) :])
-        self._job = job
+        self._guarded = GuardedPackage(job, request.tai_ns)
         return Started(
             step=job.steps_done,
             steps=recipe.training.steps,
@@ -171,19 +180,21 @@ class PackageWorker:
         with blaming_package():
             return entry(order)
 
-    def _step(self, job: PackageJob, count: int) -> Stepped:
-        left = self._recipe.training.steps - job.steps_done
+    def _step(self, guarded: GuardedPackage, count: int) -> Stepped:
+        left = self._recipe.training.steps - guarded.job.steps_done
         if not 1 <= count <= left:
             raise MisuseError(f"Step: expected 1 to {left} steps, which are left, found {count}")
-        last = [job.step() for _ in range(count)][-1]
+        last = [guarded.step() for _ in range(count)][-1]
         return Stepped(
             step=last.step,
             loss=float(last.loss),
             gradient_norm=float(last.gradient_norm),
             learning_rate=float(last.learning_rate),
+            findings=guarded.take_findings(),
         )
 
-    def _save(self, job: PackageJob, identity: Identity, slot: str, parent: str) -> Saving:
+    def _save(self, guarded: GuardedPackage, identity: Identity, slot: str, parent: str) -> Saving:
+        job = guarded.job
         self._written = None
         origin = Origin(parent=parent, inexact=self._inexact)
         written = save_checkpoint(self._disk, slot, identity, job.steps_done, job.state(), origin)
@@ -194,7 +205,7 @@ class PackageWorker:
             length_octets=written.length_octets,
             written_octets=written.written_octets,
         )
-        return Saving(step=job.steps_done)
+        return Saving(step=job.steps_done, findings=guarded.take_findings())
 
     def _take_checkpoint(self, request: Collect | Join) -> Saved:
         written, self._written = self._written, None

@@ -26,6 +26,7 @@ from flight.jobs.messages import (
 )
 from flight.jobs.process import WorkerProcess
 from ground.package_signing import make_package
+from mission.jobs import Struck
 
 NAME = "files/adder.package"
 TIMEOUT_S = 120.0
@@ -73,6 +74,31 @@ def test_a_package_that_is_killed_half_way_ends_with_the_weights_of_one_that_was
     assert isinstance(finished, Finished)
     assert finished == straight_finished
     assert disk.size(finished.path) == finished.length_octets
+
+
+def test_a_strike_in_the_state_of_a_package_is_undone_and_told(disk, start, key, settings, adder):
+    """Its evaluation strikes it, as a particle would: that is between two steps."""
+    struck = (
+        adder()
+        + b"""
+    def evaluate(self):
+        self.sum.view(torch.int32)[1] ^= 1 << 20
+        return 1.0
+"""
+    )
+    ends = []
+    for code in (adder(), struck):
+        with WorkerProcess(disk.root) as worker:
+            worker.launch()
+            assert isinstance(ask(worker, start(make_package(settings, {"adder.py": code}, key))), Started)
+            ask(worker, Step(13, tai_ns=7))
+            ask(worker, Evaluate())
+            ends.append([ask(worker, Step(4, tai_ns=8)), ask(worker, Finish())])
+    (straight, straight_end), (mended, mended_end) = ends
+    assert mended_end == straight_end
+    (finding,) = mended.findings
+    assert (finding.struck, finding.where, finding.step, finding.redone_steps) == (Struck.STATE, "sum", 13, 3)
+    assert straight == msgspec.structs.replace(mended, findings=())
 
 
 def test_what_came_in_its_place_is_refused_by_the_process_too(disk, start, package):
