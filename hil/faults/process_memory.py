@@ -33,6 +33,17 @@ def addresses_of(pid: int, octets: bytes) -> list[int]:
     return found
 
 
+def octets_at(pid: int, address: int, length_octets: int) -> bytes:
+    """Give what lies at an address.
+
+    Raises:
+        OSError: There is no such process, or no such memory.
+    """
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        memory.seek(address)
+        return memory.read(length_octets)
+
+
 def strike_process(pid: int, address: int, flip: Flip) -> None:
     """Flip bits of what lies at an address.
 

@@ -47,7 +47,7 @@ from flight.jobs.recipe import GuardLevel, Recipe, load_recipe
 from flight.jobs.state import tensor_octets
 from flight.jobs.train import TrainJob
 from hil.faults.flip import Spread, draw_flip
-from hil.faults.process_memory import addresses_of, strike_process
+from hil.faults.process_memory import addresses_of, octets_at, strike_process
 from hil.streams import Streams
 from tools.bench.row import Row
 
@@ -218,6 +218,7 @@ class _Strike:
         self.after_s = float(chance.uniform(0.0, span_s))
         self._chance = chance
         self._victim = int(chance.integers(2))
+        self._known = b""
         self._addresses: list[int] = []
         self._rows = self._row_octets = 0
         self.told = _NOTHING
@@ -228,16 +229,21 @@ class _Strike:
         twin = TrainJob(recipe.override("devices.processes = 1"), corpus.read_text(), SEED)
         rows_RN = twin.optimizer.blocks[0].rows_RN
         self._rows, self._row_octets = len(rows_RN), rows_RN[0].nbytes
-        self._addresses = addresses_of(ranks[self._victim], bytes(tensor_octets(rows_RN[0])[:_KNOWN_OCTETS]))
+        self._known = bytes(tensor_octets(rows_RN[0])[:_KNOWN_OCTETS])
+        self._addresses = addresses_of(ranks[self._victim], self._known)
         assert self._addresses
 
     def fall(self, torchrun: int, ranks: list[int]) -> None:
         """See `_Hand`."""
-        place = int(self._chance.integers(len(self._addresses)))
+        victim = ranks[self._victim]
+        # What is still as it was at the start was given back, or is a copy that was not taken anew yet.
+        used = [each for each in self._addresses if octets_at(victim, each, _KNOWN_OCTETS) != self._known]
+        used = used or self._addresses
+        place = int(self._chance.integers(len(used)))
         row = int(self._chance.integers(self._rows))
         flip = draw_flip(self._chance, list(Spread)[int(self._chance.integers(len(Spread)))], self._row_octets)
-        strike_process(ranks[self._victim], self._addresses[place] + row * self._row_octets, flip)
-        self.told = f"rank {self._victim}, place {place} of {len(self._addresses)}, row {row}, {flip}"
+        strike_process(victim, used[place] + row * self._row_octets, flip)
+        self.told = f"rank {self._victim}, place {place} of {len(used)}, row {row}, {flip}"
 
 
 @dataclass

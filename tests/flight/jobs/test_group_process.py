@@ -29,6 +29,8 @@ from flight.jobs.messages import (
     Stepped,
 )
 from flight.jobs.process import WorkerProcess
+from hil.faults.flip import Flip, Spread
+from hil.faults.process_memory import addresses_of, strike_process
 from mission.jobs import Struck
 
 SEED = 1337
@@ -84,22 +86,10 @@ def work_rest(worker, start, reference):
 
 def flip_in_memory_of(pid, octets):
     """Flip a bit of some octets wherever a process has them, past the process itself; give how often that was."""
-    found = 0
-    with Path(f"/proc/{pid}/maps").open() as regions, Path(f"/proc/{pid}/mem").open("r+b", buffering=0) as memory:
-        for region in regions:
-            span, mode, *rest = region.split()
-            if not mode.startswith("rw") or rest[-1] == "[vvar]":
-                continue
-            begin, end = (int(each, 16) for each in span.split("-"))
-            memory.seek(begin)
-            content = memory.read(end - begin)
-            at = content.find(octets)
-            while at >= 0:
-                memory.seek(begin + at)
-                memory.write(bytes([octets[0] ^ 4]))
-                found += 1
-                at = content.find(octets, at + 1)
-    return found
+    addresses = addresses_of(pid, octets)
+    for address in addresses:
+        strike_process(pid, address, Flip(spread=Spread.BIT, masks=((0, 4),)))
+    return len(addresses)
 
 
 @pytest.mark.parametrize(
