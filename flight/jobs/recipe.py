@@ -269,11 +269,6 @@ class Recipe(NamedSettings):
             raise MisuseError(f"model.dropout: expected 0, since swift has none, found {self.model.dropout}")
         if self.devices.processes > 1:
             raise MisuseError(f"devices.processes: expected 1 with swift, found {self.devices.processes}")
-        if self.guard.level in (GuardLevel.COMPUTE, GuardLevel.REPLAY):
-            raise MisuseError(
-                f"guard.level: expected off, state or double, since checksums do not see the fused products of swift, "
-                f"found {self.guard.level}"
-            )
 
 
 def recipe_names() -> tuple[str, ...]:

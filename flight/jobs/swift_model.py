@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name that everyone who reads torch code expects
 
-from flight.jobs.fused_linear import linear_add, linear_relu, linear_times
+from flight.jobs.fused_linear import products_of
 from flight.jobs.model import Shape
 from flight.jobs.ngram import NgramTable
 from flight.jobs.ngram_counts import NgramCounts
@@ -88,7 +88,7 @@ class SwiftModel(nn.Module):
         x_NC = _Norm.apply(x_NC)
         for layer in self.layers:
             x_NC = layer(x_NC, tokens_BT.shape)
-        logits_NV = F.linear(_Norm.apply(x_NC), self.head.weight.to(WORKING)).float()
+        logits_NV = _Head.apply(_Norm.apply(x_NC), self.head.weight).float()
         return torch.tanh(logits_NV / self._logit_cap) * self._logit_cap
 
     def _draw_weights(self, embedding_deviation: float, generator: torch.Generator) -> None:
@@ -134,6 +134,22 @@ class Layer(nn.Module):
         return _MLP.apply(x_NC, self.mlp["expand"], self.mlp["project"])
 
 
+class _Head(torch.autograd.Function):
+    """``x W^T``."""
+
+    @staticmethod
+    def forward(ctx: Any, x_NC: Tensor, head_VC: Tensor) -> Tensor:
+        ctx.head = products_of(head_VC.to(WORKING), head_VC)
+        ctx.save_for_backward(x_NC)
+        return ctx.head.outputs(x_NC)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        (dy_NV,) = gradients
+        (x_NC,) = ctx.saved_tensors
+        return ctx.head.inputs_back(dy_NV), ctx.head.weight_back(dy_NV, x_NC).float()
+
+
 class _Norm(torch.autograd.Function):
     """``x`` over the root of its mean square, along the last dimension."""
 
@@ -153,22 +169,23 @@ class _MLP(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x_NC: Tensor, expand_FC: Tensor, project_FC: Tensor) -> Tensor:
-        expand_FC, project_FC = expand_FC.to(WORKING), project_FC.to(WORKING)
+        ctx.expand = products_of(expand_FC.to(WORKING), expand_FC)
+        ctx.project = products_of(project_FC.to(WORKING).t(), project_FC)
         normed_NC, inverse_N1 = _norm(x_NC)
-        root_NF = linear_relu(normed_NC, expand_FC)
+        root_NF = ctx.expand.outputs_relu(normed_NC)
         squared_NF = root_NF * root_NF
-        ctx.save_for_backward(normed_NC, inverse_N1, root_NF, squared_NF, expand_FC, project_FC)
-        return linear_add(squared_NF, project_FC.t(), x_NC)
+        ctx.save_for_backward(normed_NC, inverse_N1, root_NF, squared_NF)
+        return ctx.project.outputs_plus(squared_NF, x_NC)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         (dy_NC,) = gradients
-        normed_NC, inverse_N1, root_NF, squared_NF, expand_FC, project_FC = ctx.saved_tensors
-        dproject_FC = squared_NF.t() @ dy_NC
+        normed_NC, inverse_N1, root_NF, squared_NF = ctx.saved_tensors
+        dproject_FC = ctx.project.transposed_weight_back(dy_NC, squared_NF)
         # Half of it: the other factor of the square's 2 is given to the small tensors at the end.
-        half_NF = linear_times(dy_NC, project_FC, root_NF)
-        dexpand_FC = (half_NF.t() @ normed_NC).float().mul_(2)
-        dx_NC = _norm_backward(half_NF @ expand_FC, normed_NC, 2 * inverse_N1)
+        half_NF = ctx.project.inputs_back_times(dy_NC, root_NF)
+        dexpand_FC = ctx.expand.weight_back(half_NF, normed_NC).float().mul_(2)
+        dx_NC = _norm_backward(ctx.expand.inputs_back(half_NF), normed_NC, 2 * inverse_N1)
         return dx_NC.add_(dy_NC), dexpand_FC, dproject_FC.float()
 
 
@@ -183,9 +200,10 @@ class _Attention(torch.autograd.Function):
         cosines_TR, sines_TR, mask_TT, scale, H = fixed
         N, C = x_NC.shape
         B, D = N // T, C // H
-        expand_3CC, project_CC = expand_3CC.to(WORKING), project_CC.to(WORKING)
+        ctx.expand = products_of(expand_3CC.to(WORKING), expand_3CC)
+        ctx.project = products_of(project_CC.to(WORKING), project_CC)
         normed_NC, inverse_N1 = _norm(x_NC)
-        qkv_BT3HD = (normed_NC @ expand_3CC.t()).view(B, T, 3 * H, D)
+        qkv_BT3HD = ctx.expand.outputs(normed_NC).view(B, T, 3 * H, D)
         qk_BT2HD, qk_inverse = _norm(qkv_BT3HD[:, :, : 2 * H])
         turned_BT2HD = _turn(qk_BT2HD.clone(), cosines_TR, sines_TR)
         q_GTD, k_GTD = _by_head(turned_BT2HD[:, :, :H]), _by_head(turned_BT2HD[:, :, H:])  # G = B H
@@ -193,21 +211,19 @@ class _Attention(torch.autograd.Function):
         weights_GTT = torch.softmax(torch.baddbmm(mask_TT, q_GTD, k_GTD.mT, alpha=scale), -1)
         y_NC = torch.bmm(weights_GTT, v_GTD).view(B, H, T, D).transpose(1, 2).reshape(N, C)
         ctx.save_for_backward(
-            normed_NC, inverse_N1, qk_BT2HD, qk_inverse, q_GTD, k_GTD, v_GTD, weights_GTT, y_NC, expand_3CC, project_CC
+            normed_NC, inverse_N1, qk_BT2HD, qk_inverse, q_GTD, k_GTD, v_GTD, weights_GTT, y_NC
         )
         ctx.fixed = fixed
-        return linear_add(y_NC, project_CC, x_NC)
+        return ctx.project.outputs_plus(y_NC, x_NC)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         (dx_NC,) = gradients
-        normed_NC, inverse_N1, qk_BT2HD, qk_inverse, q_GTD, k_GTD, v_GTD, weights_GTT, y_NC, expand_3CC, project_CC = (
-            ctx.saved_tensors
-        )
+        normed_NC, inverse_N1, qk_BT2HD, qk_inverse, q_GTD, k_GTD, v_GTD, weights_GTT, y_NC = ctx.saved_tensors
         cosines_TR, sines_TR, _, scale, H = ctx.fixed
         B, T, _, D = qk_BT2HD.shape
-        dproject_CC = dx_NC.t() @ y_NC
-        dy_GTD = _by_head((dx_NC @ project_CC).view(B, T, H, D))
+        dproject_CC = ctx.project.weight_back(dx_NC, y_NC)
+        dy_GTD = _by_head(ctx.project.inputs_back(dx_NC).view(B, T, H, D))
         dscores_GTT = torch._softmax_backward_data(  # pyright: ignore[reportPrivateImportUsage]
             torch.bmm(dy_GTD, v_GTD.mT), weights_GTT, -1, WORKING
         ).mul_(scale)
@@ -218,8 +234,8 @@ class _Attention(torch.autograd.Function):
         dqk_BT2HD = _turn(dqkv_BT3HD[:, :, : 2 * H], cosines_TR, -sines_TR)  # Back by the same angle.
         dqk_BT2HD.copy_(_norm_backward(dqk_BT2HD, qk_BT2HD, qk_inverse))
         dqkv_N3C = dqkv_BT3HD.view(B * T, -1)
-        dexpand_3CC = dqkv_N3C.t() @ normed_NC
-        back_NC = _norm_backward(dqkv_N3C @ expand_3CC, normed_NC, inverse_N1)
+        dexpand_3CC = ctx.expand.weight_back(dqkv_N3C, normed_NC)
+        back_NC = _norm_backward(ctx.expand.inputs_back(dqkv_N3C), normed_NC, inverse_N1)
         return back_NC.add_(dx_NC), dexpand_3CC.float(), dproject_CC.float(), None, None
 
 

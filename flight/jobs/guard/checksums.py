@@ -8,7 +8,7 @@ lets the two sides differ is learned at each place.
 What is about to be multiplied is summed before it is, and what came of it right after, as far as it is still in the
 cache. The two sides are only put by in the pass, and compared once, at its end.
 
-It covers the linear layers and the head. Not the inside of attention, norms, activations, nor sums over a batch. What
+It covers the linear layers and the head; those of swift are `flight.jobs.guard.checked_products`. Not the inside of attention, norms, activations, nor sums over a batch. What
 goes back through a layer whose weights are all zero is not seen, since v is zero with them.
 
 Shapes: N positions of a batch, I inputs, O outputs of a layer.
@@ -25,6 +25,9 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name that everyone who reads torch code expects
+
+from flight.jobs.fused_linear import made_by
+from flight.jobs.guard.checked_products import CheckedProducts
 
 # Over what was seen: rounding differs from batch to batch, and the sums grow as training goes on. A false alarm costs
 # one pass; a fault that stays below moves no weight by more than rounding does.
@@ -59,10 +62,10 @@ class _Place:
 class _Sums(NamedTuple):
     """The sums of one product, made in two ways."""
 
-    direction: str
-    weight_OI: Tensor
+    name: str
     found: Tensor
     expected: Tensor
+    rounding_max: float
 
 
 class Checksums:
@@ -93,7 +96,8 @@ class Checksums:
         # torch's own way to come between (TorchFunctionMode) sees every operator, and costs 2 % of a step of 50 ms.
         plain, F.linear = F.linear, checked
         try:
-            yield
+            with made_by(lambda weight_OI, trained: CheckedProducts(weight_OI, trained, self)):
+                yield
         finally:
             F.linear = plain
 
@@ -125,7 +129,7 @@ class Checksums:
             if not is_repeated:
                 continue
             place.widenings += 1
-            if place.widenings <= WIDENINGS_MAX and found <= ROUNDING_MAX * self._greatest_sum(number):
+            if place.widenings <= WIDENINGS_MAX and found <= self._rounding_max(number):
                 place.tolerance = TOLERANCE_FACTOR * found
             else:
                 wrong = wrong or place.name
@@ -138,20 +142,28 @@ class Checksums:
             self._column_sums[key] = weight_OI.sum(0)
         return self._column_sums[key]
 
-    def note(self, direction: str, weight_OI: Tensor, found: Tensor, expected: Tensor) -> None:
-        """Take note of the sums of a product, made in two ways."""
-        self._noted.append(_Sums(direction, weight_OI, found, expected))
+    def note(
+        self, direction: str, trained: Tensor, found: Tensor, expected: Tensor, rounding_max: float = ROUNDING_MAX
+    ) -> None:
+        """Take note of the sums of a product, made in two ways.
 
-    def _greatest_sum(self, number: int) -> float:
+        Args:
+            direction: Which product it is.
+            trained: The weights, as the job has them.
+            found: Sums of what came out.
+            expected: What they must be.
+            rounding_max: The most that rounding makes of the greatest of them.
+        """
+        name = f"{self._names.get(trained.data_ptr(), 'a layer')} {direction}"
+        self._noted.append(_Sums(name, found, expected, rounding_max))
+
+    def _rounding_max(self, number: int) -> float:
         sums = self._noted[number]
-        return max(sums.found.abs().max().item(), sums.expected.abs().max().item())
+        return sums.rounding_max * max(sums.found.abs().max().item(), sums.expected.abs().max().item())
 
     def _compared(self) -> list[tuple[_Place, float]]:
         if len(self._places) != len(self._noted):
-            self._places = [
-                _Place(f"{self._names.get(sums.weight_OI.data_ptr(), 'a layer')} {sums.direction}")
-                for sums in self._noted
-            ]
+            self._places = [_Place(sums.name) for sums in self._noted]
         if self._differences is None:
             self._differences = _greatest_differences(self._noted)
         return list(zip(self._places, self._differences, strict=True))
