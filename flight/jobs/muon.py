@@ -5,6 +5,10 @@ wide and cut into squares, which are made orthogonal each by itself, those of a 
 keeps the greatest singular value within what the polynomials were made for, whatever bfloat16 rounds; without it a run
 can diverge in silence.
 
+What such an update can be is known beforehand (`Muon.figures_of`): its singular values are what the polynomials make of
+0 to 1, so that no row and no column is longer than the greatest; and, since what multiplies the momentum G is a
+polynomial of G G^T, G^T U is symmetric. A fault in the update breaks the one or the other.
+
 It is AdamW's machinery (stretches, places, witness) with another rule for one block: a stretch is a layer's squares.
 
 Shapes: S squares of C by C; n columns of a stretch, S C C of them.
@@ -19,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from flight.jobs.blocks import Block, make_block
+from flight.jobs.guard.bounds import Figure
 from flight.jobs.optimizer import AdamW, Stretch, Witness
 from flight.jobs.recipe import TrainingRecipe
 from flight.jobs.row_rms import RowRms
@@ -37,6 +42,9 @@ POLYNOMIALS = (
 )
 SAFETY = 1.02
 
+# Of singular values: bfloat16 rounds them away from what the polynomials say, and a norm of C numbers rounds again.
+_ROUNDING = 1.05
+
 
 class Muon(AdamW):
     """The optimiser of a `SwiftModel`, whose parameters it lays out in blocks: layers, embedding, head.
@@ -54,11 +62,15 @@ class Muon(AdamW):
         self._muon = muon
         self._width = model.shape.width
         self._layers = model.shape.layers
+        self._singular_max = _ROUNDING * greatest_singular_value(muon.iterations)
+        self._rate = 0.0
         self._shares = {
             "tokens.weight": muon.embedding_rate / training.learning_rate,
             "head.weight": muon.head_rate / training.learning_rate,
         }
         super().__init__(model, training)
+        # The same direction in each step: what decides nothing need not be drawn anew.
+        self._probe_C1 = torch.randn(self._width, 1, generator=torch.Generator().manual_seed(0)).to(self.device)
         if model.ngram is not None and ngram is not None:
             self.rows = RowRms(model.ngram, ngram, ngram.rate / training.learning_rate)
 
@@ -83,6 +95,30 @@ class Muon(AdamW):
         if self.rows is not None:
             self.rows.update(learning_rate, witness.rows if witness is not None else None, twice=twice)
 
+    def figures_of(self, stretch: int, before_n: Tensor, moved_n: Tensor) -> tuple[Figure, ...]:
+        """Give the greatest length of a row or column of a layer's update, and by how much G^T U is not symmetric.
+
+        Both are of the update over the learning rate. The first is a lower bound of the spectral norm; the second is
+        asked of one direction.
+        """
+        of = self._stretches[stretch]
+        if of.kinds != (MOMENTUM,) or not self._rate:
+            return ()
+        if self._training.weight_decay:
+            moved_n = torch.add(moved_n, before_n, alpha=self._rate * self._training.weight_decay)
+        moved_SCC = moved_n.view(-1, self._width, self._width)
+        squares_SCC = moved_SCC.square()
+        longest = torch.maximum(squares_SCC.sum(1).max(), squares_SCC.sum(2).max()).sqrt().item() / self._rate
+        ahead_SCC = of.gradient_place_n.view_as(moved_SCC)  # `_apply` has left it there.
+        one_SC1 = ahead_SCC.mT @ (moved_SCC @ self._probe_C1)
+        other_SC1 = moved_SCC.mT @ (ahead_SCC @ self._probe_C1)
+        skew_S = torch.linalg.vector_norm(one_SC1 - other_SC1, dim=(1, 2))
+        whole_S = torch.linalg.vector_norm(one_SC1, dim=(1, 2)).add_(1e-30)
+        return (
+            Figure(name="singular value", value=longest, most=self._singular_max),
+            Figure(name="skewness", value=(skew_S / whole_S).max().item()),
+        )
+
     def _lay_out(self, model: nn.Module) -> tuple[Block, ...]:
         named = dict(model.named_parameters())
         layers = {name: weight for name, weight in named.items() if name.startswith("layers.")}
@@ -96,6 +132,7 @@ class Muon(AdamW):
         if stretch.kinds != (MOMENTUM,):
             super()._apply(stretch, rows, step, learning_rate)
             return
+        self._rate = learning_rate
         weights_n, momentum_n = rows
         gradients_n = stretch.gradient_place_n
         momentum_n.lerp_(gradients_n, 1 - self._muon.momentum)
@@ -104,6 +141,14 @@ class Muon(AdamW):
         if self._training.weight_decay:
             weights_n.mul_(1 - learning_rate * self._training.weight_decay)
         weights_n.add_(update_SCC.view(-1), alpha=-learning_rate)
+
+
+def greatest_singular_value(iterations: int) -> float:
+    """Give the greatest singular value that `orthogonal` makes of any matrix, but for rounding."""
+    values = torch.linspace(0, 1 / SAFETY, 100_001, dtype=torch.float64)
+    for a, b, c in POLYNOMIALS[:iterations]:
+        values = a * values + b * values**3 + c * values**5
+    return values.max().item()
 
 
 def orthogonal(x_SCC: Tensor, iterations: int) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
 from flight.jobs.blocks import Block, lay_out, stretch_elements_on
+from flight.jobs.guard.bounds import Figure
 from flight.jobs.guard.finding import StruckError
 from flight.jobs.memory import Digest, Memory, Rows, memory_of
 from flight.jobs.recipe import TrainingRecipe
@@ -180,6 +181,16 @@ class AdamW:
             else:
                 witness.wrote(index, stretch.place_whole)
             self.memory.copy(stretch.place_octets, stretch.row_octets)
+
+    def figures_of(self, stretch: int, before_n: Tensor, moved_n: Tensor) -> tuple[Figure, ...]:
+        """Give what else tells a sound update of a stretch that was just done from another, beside its size.
+
+        Args:
+            stretch: Which.
+            before_n: Its weights before.
+            moved_n: By how much they moved.
+        """
+        return ()
 
     def octets_of(self, blocks: Sequence[Tensor]) -> list[Rows]:
         """Give the octets of each stretch of blocks, or of copies of them, in order; they are views.

@@ -3,12 +3,15 @@
 A row moves against its gradient, divided by the root of a running mean of its squared size; that mean is one number a
 row, and stands still with it. So a step costs what it touches, however large the table.
 
+No row moves farther than ``rate sqrt(C / (1 - decay))``: its squared size is in the mean that it is divided by.
+
 With a witness, rows are verified as they are taken for a pass, taken and verified anew for the update, and noted as
 they are written: what strikes a row is found before it is used, or overwritten.
 
 Shapes: R rows of the table, U rows that a step touches, C width.
 """
 
+import math
 from typing import Protocol
 
 import torch
@@ -38,6 +41,16 @@ class RowWatcher(Protocol):
 
     def wrote_rows(self, rows_U: Tensor, weights_UC: Tensor, squares_U: Tensor) -> None:
         """Take note of rows that are written."""
+        ...
+
+    def is_odd_update(self, before_UC: Tensor, after_UC: Tensor, step_max: float) -> bool:
+        """Tell whether an update is to be done twice for what it looks like.
+
+        Args:
+            before_UC: The rows.
+            after_UC: What they are to be.
+            step_max: How far a row can move.
+        """
         ...
 
     def gathered_rows(self, gradients_UC: Tensor) -> None:
@@ -102,7 +115,7 @@ class RowRms:
         Args:
             learning_rate: Of the recipe.
             witness: Who verifies them as they are read and takes note of what is written, or nobody.
-            twice: Whether to do it twice and compare.
+            twice: Whether to do it twice and compare, whatever it looks like.
 
         Raises:
             flight.jobs.guard.finding.StruckError: Rows or gradients are not what they were, or it did not come out
@@ -110,9 +123,10 @@ class RowRms:
         """
         touched = self._table.touched
         assert touched is not None
-        weights_UC, squares_U = self._moved(touched.rows_U, learning_rate, witness)
-        if twice:
-            again = self._moved(touched.rows_U, learning_rate, witness)
+        before_UC, weights_UC, squares_U = self._moved(touched.rows_U, learning_rate, witness)
+        step_max = learning_rate * self._rate_share * math.sqrt(weights_UC.shape[1] / (1 - self._decay))
+        if twice or (witness is not None and witness.is_odd_update(before_UC, weights_UC, step_max)):
+            _, *again = self._moved(touched.rows_U, learning_rate, witness)
             if not (torch.equal(weights_UC, again[0]) and torch.equal(squares_U, again[1])):
                 raise StruckError(Struck.UPDATE, NAME)
         if witness is not None:
@@ -121,7 +135,8 @@ class RowRms:
         self.squares_R.index_copy_(0, touched.rows_U, squares_U)
         self._table.touched, self._gradients_UC = None, self._no_gradients
 
-    def _moved(self, rows_U: Tensor, learning_rate: float, witness: RowWatcher | None) -> tuple[Tensor, Tensor]:
+    def _moved(self, rows_U: Tensor, learning_rate: float, witness: RowWatcher | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Give the rows, what they are to be, and their mean squares then."""
         weights_UC, squares_U = self._take(rows_U)
         if witness is not None:
             witness.took_rows(self._gradients_UC)
@@ -130,7 +145,7 @@ class RowRms:
         sizes_U = torch.linalg.vecdot(gradients_UC, gradients_UC).mul_(1 / gradients_UC.shape[1])
         squares_U.lerp_(sizes_U, 1 - self._decay)
         steps_U1 = squares_U.sqrt().add_(_EPSILON).reciprocal_().mul_(-learning_rate * self._rate_share).unsqueeze(1)
-        return torch.addcmul(weights_UC, gradients_UC, steps_U1), squares_U
+        return weights_UC, torch.addcmul(weights_UC, gradients_UC, steps_U1), squares_U
 
     def _take(self, rows_U: Tensor) -> tuple[Tensor, Tensor]:
         return self.weights_RC.index_select(0, rows_U), self.squares_R.index_select(0, rows_U)

@@ -210,9 +210,7 @@ class _Attention(torch.autograd.Function):
         v_GTD = _by_head(qkv_BT3HD[:, :, 2 * H :])
         weights_GTT = torch.softmax(torch.baddbmm(mask_TT, q_GTD, k_GTD.mT, alpha=scale), -1)
         y_NC = torch.bmm(weights_GTT, v_GTD).view(B, H, T, D).transpose(1, 2).reshape(N, C)
-        ctx.save_for_backward(
-            normed_NC, inverse_N1, qk_BT2HD, qk_inverse, q_GTD, k_GTD, v_GTD, weights_GTT, y_NC
-        )
+        ctx.save_for_backward(normed_NC, inverse_N1, qk_BT2HD, qk_inverse, q_GTD, k_GTD, v_GTD, weights_GTT, y_NC)
         ctx.fixed = fixed
         return ctx.project.outputs_plus(y_NC, x_NC)
 

@@ -15,8 +15,12 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 _ATEN = torch.ops.aten
-PRODUCTS = (_ATEN.mm.default, _ATEN.addmm.default, _ATEN.bmm.default)
-"""The operators that are matrix products, forward and backward."""
+_FUSED = torch.ops.mkldnn._linear_pointwise if hasattr(torch.ops.mkldnn, "_linear_pointwise") else None
+PRODUCTS = (
+    *(_ATEN.mm.default, _ATEN.addmm.default, _ATEN.bmm.default, _ATEN.baddbmm.default),
+    *((_FUSED.default, _FUSED.binary) if _FUSED is not None else ()),
+)
+"""The operators that are matrix products, forward and backward, and in the update of Muon."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,8 @@ import numpy as np
 
 from ccsds.errors import MisuseError
 from flight.jobs.guard.guarded_job import GuardedJob
+from flight.jobs.muon import MOMENTUM
+from flight.jobs.row_rms import MEAN_SQUARE
 from flight.jobs.state import tensor_octets
 from hil.faults.flip import Flip, Spread, draw_flip
 from hil.faults.instant import outcome
@@ -29,6 +31,8 @@ _STEP_OCTETS = 7
 # torch's Mersenne Twister: what lies before its words is its own book-keeping, which it refuses if it is not whole.
 # It keeps each word of 32 bits in 64, of which it reads the lower half.
 _GENERATOR_WORDS = slice(24, 24 + 624 * 8)
+# The moments that there are: those of AdamW, that of Muon, and those of a table's rows.
+_MOMENTS = {Part.MEAN: (Part.MEAN.value, MOMENTUM), Part.SQUARE: (Part.SQUARE.value, MEAN_SQUARE)}
 # What lies in the optimiser's blocks.
 _BLOCKS = (Part.WEIGHTS, Part.MEAN, Part.SQUARE)
 
@@ -47,14 +51,14 @@ def names_of(guarded: GuardedJob, part: Part) -> list[str]:
         case Part.WEIGHTS:
             return [f"model/{name}" for name in job.weights()]
         case Part.MEAN | Part.SQUARE:
-            return [name for name in job.state().tensors if name.endswith(f"/{part.value}")]
+            return [name for name in job.state().tensors if name.rsplit("/", 1)[1] in _MOMENTS[part]]
         case Part.COPIES:
             copies = guarded._snapshots._copies if guarded._snapshots is not None else []
             return [f"{number}/{block}" for number, copy in enumerate(copies) for block in range(len(copy.blocks))]
         case Part.GRADIENTS:
             return [str(number) for number in range(len(job.optimizer.blocks))]
         case Part.PLACE:
-            return ["0", "1", "2", "gradients"]
+            return [*map(str, range(len(job.optimizer._stretches[0].place))), "gradients"]
         case _:
             return [part.value]
 

@@ -7,6 +7,13 @@ the 0.8 M model are struck at ``double``, too, and at ``compute``, where a produ
 it and its unflipped twin train on, and the loss on a fixed set of batches tells how far it moved. Checkpoints are
 struck on the store: each must be refused, and the one before be there.
 
+The recipes `swift` and `swift-ngram` are struck in the same ways (``swift compute``), and while they update, at
+``compute``, too (``swift update``): gradients, the place that the optimiser works in, what its operators come to. They
+are struck 20 steps before the end. In the middle of training, at a rate of 0.05, the last bit of one bfloat16 number
+moves the loss by 0.01 within 20 steps, since the ways part: there no loss tells a fault from rounding, and nothing
+short of doing all twice finds that bit. At the end, where the rate has fallen, rounding moves it by 0.0001, and a fault
+that matters to the model shows.
+
 Every strike is drawn from its seed; a miss is told with the seed, the place and the operator. ``python -m
 tools.bench.flips KIND FIRST COUNT`` runs some seeds of one kind, so that a long count can be done in pieces.
 """
@@ -16,7 +23,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -30,25 +38,43 @@ from flight.jobs.manifest import Identity
 from flight.jobs.messages import CheckpointReference
 from flight.jobs.recipe import GuardLevel, load_recipe
 from flight.jobs.train import Batch, TrainJob
-from hil.faults.instant import PRODUCTS, Operators
+from hil.faults.instant import PRODUCTS, Operators, Profile
 from hil.faults.part import KEPT, Part
 from hil.faults.trial import End, Trial, Verdict, strike_checkpoint, strike_part, strike_product
 from hil.streams import Streams
 from tools.bench.row import Row
 
 SEED = 1337
-_SLICE = {"state": 60, "working": 40, "compute": 25, "double": 25, "checkpoint": 60}
-_CAMPAIGN = {"state": 1_000, "working": 1_000, "compute": 1_000, "double": 1_000, "checkpoint": 1_000}
+_SLICE = {"state": 60, "working": 40, "compute": 25, "double": 25, "checkpoint": 60, "swift compute": 15}
+_CAMPAIGN = {
+    **dict.fromkeys(("state", "working", "compute", "double", "checkpoint"), 1_000),
+    **{f"swift {kind}": 300 for kind in ("state", "working", "compute", "update", "double")},
+    **{f"swift-ngram {kind}": 100 for kind in ("state", "working", "compute", "update", "double")},
+}
 
 # Struck within four steps after the first; a copy in memory is taken at each fourth.
 _STATE_STEPS, _STRUCK_STEPS = 8, 4
 _TINY = "model.dropout = 0.1\nguard.snapshot_interval = 4"
 
 WORKING = tuple(part for part in Part if part not in KEPT)
+_UPDATED = (Part.GRADIENTS, Part.PLACE, Part.ACTIVATIONS)
 
-# Enough for the bounds on loss and gradient norm to be learned.
-_WARM_STEPS = 30
 _FURTHER_STEPS = 20
+# Enough for the bounds on loss and gradient norm to be learned; of swift, all but the last steps.
+_WARM_STEPS = 30
+_SWIFT: Mapping[str, tuple[str, int]] = {
+    "swift": ("guard.snapshot_interval = 1000", 219),
+    "swift-ngram": ("guard.snapshot_interval = 1000\ntraining.steps = 240", 219),
+}
+_SWIFT_TINY = """
+model.layers = 2
+model.width = 32
+model.context = 32
+training.batch = 8
+training.steps = 30
+guard.snapshot_interval = 4
+"""
+_NGRAM_TINY = "ngram.rows = 1024"
 _EVALUATION_BATCHES = 64
 # Nats; a fault that moves the loss by less is no different from another order of summing.
 MOVED_MAX = 1e-3
@@ -87,7 +113,8 @@ def trials_of(kind: str, first: int, count: int) -> Iterator[Trial]:
     """Strike some seeds.
 
     Args:
-        kind: ``state``, ``working``, ``compute``, ``double`` or ``checkpoint``.
+        kind: ``state``, ``working``, ``compute``, ``double`` or ``checkpoint``; or all but the last and ``update``
+            after ``swift`` or ``swift-ngram``.
         first: The first seed.
         count: How many.
 
@@ -97,15 +124,29 @@ def trials_of(kind: str, first: int, count: int) -> Iterator[Trial]:
     kinds: dict[str, Callable[[], Callable[[int], Trial]]] = {
         "state": lambda: _MemoryTrials(GuardLevel.STATE, KEPT).strike,
         "working": lambda: _MemoryTrials(GuardLevel.DOUBLE, WORKING).strike,
-        "compute": lambda: _ProductTrials("compute").strike,
-        "double": lambda: _ProductTrials("double").strike,
+        "compute": lambda: _StepTrials("compute").strike,
+        "double": lambda: _StepTrials("double").strike,
         "checkpoint": lambda: _CheckpointTrials().strike,
     }
+    for recipe in _SWIFT:
+        kinds |= _swift_kinds(recipe)
     if kind not in kinds:
         raise MisuseError(f"flips: expected one of {', '.join(kinds)}, found {kind!r}")
     strike = kinds[kind]()
     for seed in range(first, first + count):
         yield strike(seed)
+
+
+def _swift_kinds(recipe: str) -> dict[str, Callable[[], Callable[[int], Trial]]]:
+    tiny = _SWIFT_TINY + (_NGRAM_TINY if recipe == "swift-ngram" else "")
+    overrides, warm_steps = _SWIFT[recipe]
+    return {
+        f"{recipe} state": lambda: _MemoryTrials(GuardLevel.STATE, KEPT, recipe, tiny).strike,
+        f"{recipe} working": lambda: _MemoryTrials(GuardLevel.DOUBLE, WORKING, recipe, tiny).strike,
+        f"{recipe} compute": lambda: _StepTrials("compute", recipe, overrides, warm_steps).strike,
+        f"{recipe} update": lambda: _StepTrials("compute", recipe, overrides, warm_steps, _UPDATED).strike,
+        f"{recipe} double": lambda: _StepTrials("double", recipe, overrides, warm_steps).strike,
+    }
 
 
 def _job(recipe: str, overrides: str) -> GuardedJob:
@@ -114,12 +155,12 @@ def _job(recipe: str, overrides: str) -> GuardedJob:
 
 
 class _MemoryTrials:
-    """The tiny job, from a checkpoint of step 1 on; each trial strikes a part within its next steps."""
+    """A small job, from a checkpoint of step 1 on; each trial strikes a part within its next steps."""
 
-    def __init__(self, level: GuardLevel, parts: Sequence[Part]) -> None:
+    def __init__(self, level: GuardLevel, parts: Sequence[Part], recipe: str = "tiny", overrides: str = _TINY) -> None:
         self._parts = parts
-        self._overrides = f'{_TINY}\nguard.level = "{level}"'
-        guarded = _job("tiny", self._overrides)
+        self._recipe, self._overrides = recipe, f'{overrides}\nguard.level = "{level}"'
+        guarded = _job(self._recipe, self._overrides)
         self._job = job = guarded.job
         guarded.step()
         self._folder = tempfile.TemporaryDirectory(prefix="bench-")
@@ -148,7 +189,7 @@ class _MemoryTrials:
 
     def _successor(self, findings: tuple[Finding, ...]) -> GuardedJob:
         """Give what a new worker goes on with: a job of its own, from the corpus and the checkpoint."""
-        job = _job("tiny", self._overrides).job
+        job = _job(self._recipe, self._overrides).job
         job.load(load_checkpoint(self._disk, self._reference, self._identity).state)
         return GuardedJob(job, findings)
 
@@ -158,27 +199,45 @@ def _train_to(guarded: GuardedJob, step: int) -> None:
         guarded.step()
 
 
-class _ProductTrials:
-    """The 0.8 M model, warmed up; each trial strikes a product of its next step."""
+class _StepTrials:
+    """A job of full size, the 0.8 M model if it is not said, warmed up; each trial strikes its next step.
 
-    def __init__(self, level: str) -> None:
-        self._guarded = _job("nanogpt", f'guard.level = "{level}"\nguard.snapshot_interval = 1000')
-        _train_to(self._guarded, _WARM_STEPS)
+    Args:
+        level: Of the guard.
+        recipe: Of the job.
+        overrides: Of the recipe.
+        warm_steps: Before the one that is struck.
+        parts: What is struck while it updates; products, if there are none.
+    """
+
+    def __init__(
+        self,
+        level: str,
+        recipe: str = "nanogpt",
+        overrides: str = "guard.snapshot_interval = 1000",
+        warm_steps: int = _WARM_STEPS,
+        parts: Sequence[Part] = (),
+    ) -> None:
+        self._guarded = _job(recipe, f'{overrides}\nguard.level = "{level}"')
+        self._warm_steps, self._parts = warm_steps, parts
+        _train_to(self._guarded, warm_steps)
         self._start = self._guarded.job.state().clone()
         self._follows = level == "compute"
-        with Operators(only=PRODUCTS) as operators:
-            self._guarded.step()
-        self._products = len(operators.profile.durations_ns)
+        self._profile = self._update_profile() if parts else self._product_profile()
         self._clean = self._guarded.job.weights_sha256()
         self._batches = _evaluation_batches(self._guarded.job)
         self._clean_loss: float | None = None
 
     def strike(self, seed: int) -> Trial:
-        """Strike one product, and follow it if nobody found it."""
+        """Strike once, and follow what nobody found."""
         guarded = self._guarded
         self._back()
-        end = End(steps=_WARM_STEPS + 1, clean_sha256=self._clean)
-        trial = strike_product(guarded, end, self._products, Streams(seed).scoped("product"))
+        end = End(steps=self._warm_steps + 1, clean_sha256=self._clean)
+        if self._parts:
+            trial = strike_part(guarded, self._parts, end, self._profile, Streams(seed).scoped("update"))
+        else:
+            products = len(self._profile.durations_ns)
+            trial = strike_product(guarded, end, products, Streams(seed).scoped("product"))
         if trial.verdict is not Verdict.MISSED or not self._follows:
             return trial
         struck_loss = self._loss_later()
@@ -189,6 +248,28 @@ class _ProductTrials:
         moved = abs(struck_loss - self._clean_loss)
         verdict = Verdict.HARMLESS if moved <= MOVED_MAX else Verdict.MISSED
         return Trial(seed=seed, what=trial.what, verdict=verdict, detail=f"moved the loss by {moved:.2g}")
+
+    def _product_profile(self) -> Profile:
+        with Operators(only=PRODUCTS) as operators:
+            self._guarded.step()
+        return operators.profile
+
+    def _update_profile(self) -> Profile:
+        """Give the operators of a step, of which those before the update take no time."""
+        job, before = self._guarded.job, 0
+        update = job.update
+
+        def counting(*asked: Any, **how: Any) -> None:
+            nonlocal before
+            before = len(operators.profile.durations_ns)
+            update(*asked, **how)
+
+        with Operators(time.perf_counter_ns) as operators:
+            job.update = counting
+            self._guarded.step()
+            job.update = update
+        durations_ns = operators.profile.durations_ns
+        return Profile(durations_ns=(0,) * before + durations_ns[before:])
 
     def _back(self) -> None:
         """Go back to the start; what the guard has learned of rounding and bounds stays."""

@@ -1,7 +1,8 @@
 """What loss, gradient norm and updates may come to, learned from the run: what leaves its bounds is done again.
 
-The size of an update is the norm of what it adds to the weights of a stretch. Bounds on the spectral norm of weights
-come with an optimiser that needs them (Muon); AdamW moves no weight by much more than the learning rate.
+The size of an update is the norm of what it adds to the weights of a stretch. AdamW moves no weight by much more than
+the learning rate; an optimiser of which more is known says it (`Figure`), such as Muon, whose updates have singular
+values in a narrow band.
 
 A false alarm costs one pass or the update of one stretch, and changes nothing, so the bounds are narrow. What is
 learned decides what is done twice, never what comes of it, and is therefore no part of State.
@@ -12,6 +13,8 @@ re-execution).
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 # Passes until the means are worth something; training changes fast in the beginning, so these are all within bounds.
 LEARNING_PASSES = 20
@@ -26,6 +29,16 @@ _SHARE = 0.02
 _DEVIATION_MIN = 0.02
 
 
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """Something that an update comes to."""
+
+    name: str
+    value: float
+    most: float = math.inf
+    """What it cannot exceed, whatever is trained."""
+
+
 class Bounds:
     """The bounds of the figures of one run, each by a key of its own."""
 
@@ -35,6 +48,15 @@ class Bounds:
     def is_outside(self, key: object, value: float) -> bool:
         """Tell whether a figure is out of its bounds, or not a number."""
         return self._figures[key].is_outside(value)
+
+    def judge(self, place: object, figures: Sequence[Figure]) -> bool:
+        """Tell whether any figure of an update is out of its bounds, and learn them."""
+        is_odd = False
+        for figure in figures:
+            key = place, figure.name
+            is_odd |= not figure.value <= figure.most or self.is_outside(key, figure.value)
+            self.learn(key, min(figure.value, figure.most))
+        return is_odd
 
     def learn(self, key: object, value: float) -> None:
         """Take a figure for right."""

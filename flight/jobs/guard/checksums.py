@@ -8,8 +8,9 @@ lets the two sides differ is learned at each place.
 What is about to be multiplied is summed before it is, and what came of it right after, as far as it is still in the
 cache. The two sides are only put by in the pass, and compared once, at its end.
 
-It covers the linear layers and the head; those of swift are `flight.jobs.guard.checked_products`. Not the inside of attention, norms, activations, nor sums over a batch. What
-goes back through a layer whose weights are all zero is not seen, since v is zero with them.
+It covers the linear layers and the head; those of swift are in `flight.jobs.guard.checked_products`. Not the inside of
+attention, norms, activations, nor sums over a batch. What goes back through a layer whose weights are all zero is not
+seen, since v is zero with them.
 
 Shapes: N positions of a batch, I inputs, O outputs of a layer.
 

@@ -13,10 +13,13 @@ processor, wherever the table is.
 Shapes: R rows of the table, U rows of a step, C width.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from flight.jobs.guard.bounds import Bounds, Figure
 from flight.jobs.guard.finding import StruckError
 from flight.jobs.memory import Digest, HostMemory, Memory
 from flight.jobs.row_rms import NAME, RowRms
@@ -24,6 +27,9 @@ from mission.jobs import Struck
 
 # Every row, of the table and of its copy, is looked at at least once in so many steps.
 SCAN_STEPS = 256
+
+# What an update may be longer than what was reckoned for it.
+_ROUNDING = 1.001
 
 # Of 128 numbers, 8 MB.
 PART_ROWS_MAX = 16 << 10
@@ -35,11 +41,15 @@ class RowWitness:
     Args:
         rows: Whose table it watches; see `flight.jobs.row_rms.RowWatcher`.
         memory: Where the table is.
+        sizes: What updates may come to; None if nobody looks at them.
     """
 
-    def __init__(self, rows: RowRms, memory: Memory) -> None:
+    def __init__(self, rows: RowRms, memory: Memory, sizes: Bounds | None = None) -> None:
         self._rows = rows
         self._memory = memory
+        self._sizes = sizes
+        self.odd_updates = 0
+        """Updates that were done twice because of their size."""
         self.digests_R = self._digest(rows.weights_RC, rows.squares_R)
         self._copy_weights_RC = rows.weights_RC.clone()
         self._copy_squares_R = rows.squares_R.clone()
@@ -74,6 +84,20 @@ class RowWitness:
         """See `flight.jobs.row_rms.RowWatcher`."""
         if self._digest_whole(gradients_UC) != self.gradient_digest:
             raise StruckError(Struck.GRADIENTS, NAME)
+
+    def is_odd_update(self, before_UC: Tensor, after_UC: Tensor, step_max: float) -> bool:
+        """See `flight.jobs.row_rms.RowWatcher`: it is, if it is larger than such updates are, or can be."""
+        if self._sizes is None:
+            return False
+        moved_UC = torch.sub(after_UC, before_UC)
+        squares_U = torch.linalg.vecdot(moved_UC, moved_UC)
+        figures = (
+            Figure(name="size", value=math.sqrt(squares_U.sum())),
+            Figure(name="greatest", value=math.sqrt(squares_U.max()), most=_ROUNDING * step_max),
+        )
+        is_odd = self._sizes.judge(NAME, figures)
+        self.odd_updates += is_odd
+        return is_odd
 
     # What the guard calls.
 

@@ -12,7 +12,7 @@ import torch
 import xxhash
 from torch import Tensor
 
-from flight.jobs.guard.bounds import Bounds
+from flight.jobs.guard.bounds import Bounds, Figure
 from flight.jobs.guard.finding import StruckError
 from flight.jobs.guard.row_witness import RowSeal, RowWitness
 from flight.jobs.memory import Digest, Memory, Rows
@@ -75,10 +75,9 @@ class StateWitness:
         """Whether gradients are verified, too, from where they are gathered."""
         self.gradient_digests: list[Digest] = []
         """Of each stretch, as they were gathered last."""
-        self.rows = RowWitness(optimizer.rows, self._memory) if optimizer.rows is not None else None
+        self.rows = RowWitness(optimizer.rows, self._memory, sizes) if optimizer.rows is not None else None
         """Knows the rows of the table, if there is one."""
-        self.odd_updates = 0
-        """Updates of a stretch that were done twice because of their size."""
+        self._odd_updates = 0
 
     def note_blocks(self) -> None:
         """Take the blocks as they are for right."""
@@ -114,15 +113,20 @@ class StateWitness:
         return self._sizes is not None
 
     def is_odd(self, stretch: int, before_n: Tensor, after_n: Tensor) -> bool:
-        """See `flight.jobs.optimizer.Witness`: it is, if it is larger than such updates are."""
+        """See `flight.jobs.optimizer.Witness`: it is, if it is larger than such updates are, or can be."""
         if self._sizes is None:
             return False
         moved_n = torch.sub(after_n, before_n, out=self._moved[stretch])
         size = math.sqrt(torch.dot(moved_n, moved_n))  # In half the time of `torch.dist`.
-        is_odd = self._sizes.is_outside(stretch, size)
-        self._sizes.learn(stretch, size)
-        self.odd_updates += is_odd
+        figures = (Figure(name="size", value=size), *self._optimizer.figures_of(stretch, before_n, moved_n))
+        is_odd = self._sizes.judge(stretch, figures)
+        self._odd_updates += is_odd
         return is_odd
+
+    @property
+    def odd_updates(self) -> int:
+        """Updates of a stretch, or of rows, that were done twice because of what they came to."""
+        return self._odd_updates + (self.rows.odd_updates if self.rows is not None else 0)
 
     def digest(self, rows: Rows) -> Digest:
         """See `flight.jobs.optimizer.Witness`."""
