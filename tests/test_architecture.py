@@ -145,7 +145,8 @@ TORCH |= {
 TORCH |= {"flight/inference/sliding_swift.py"}
 TORCH |= {f"flight/jobs/package/{name}.py" for name in ("package_job", "worker")} | {"flight/jobs/model_file.py"}
 TORCH |= {"hil/faults/instant.py", "hil/faults/struck_worker.py"}
-TORCH |= {f"flight/jobs/guard/{name}.py" for name in ("checksums", "guarded_job", "snapshots", "state_witness")}
+TORCH |= {f"flight/jobs/guard/{name}.py" for name in ("checked_products", "checksums", "guarded_job")}
+TORCH |= {f"flight/jobs/guard/{name}.py" for name in ("snapshots", "state_witness")}
 
 
 def imported(path: Path) -> set[str]:
