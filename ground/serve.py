@@ -103,6 +103,7 @@ class StationService:
         """What was last said of the link's port."""
         self.rules_trouble = ""
         """What is wrong with the file of rules, while the ones before are in force."""
+        self._keys_trouble = ""
         self.recorder = Recorder(config.archive_path, _draw_source_id, say, lambda event: self._broadcast([event]))
 
     async def run(self) -> None:
@@ -290,10 +291,18 @@ class StationService:
         """Make durable which telemetry was received, before the archive does the same with what it said."""
         if self.security is None:
             return
+        trouble = ""
         try:
             self.security.remember()
         except OSError as error:
-            self._say(f"keys: what was received could not be made durable: {error}")
+            trouble = str(error)
+        if trouble != self._keys_trouble:
+            self._keys_trouble = trouble
+            self._say(
+                f"keys: what was received could not be made durable: {trouble}"
+                if trouble
+                else "keys: what was received is made durable again"
+            )
 
     def _protection(self) -> str:
         """Say how the link is protected, and what the key store turned out to be."""

@@ -413,6 +413,21 @@ class TestService:
         refused = CliRunner().invoke(main, ["keys", "destroy", "2", "--socket", socket_path])
         assert refused.exit_code == 2
 
+    def test_keys_that_cannot_be_written_are_told_once_and_that_they_can_again(self, served, monkeypatch):
+        def fail():
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(served.service.security, "remember", fail)
+            for _ in range(3):
+                served.call(served.service._remember)
+        for _ in range(2):
+            served.call(served.service._remember)
+        assert [line for line in served.lines if line.startswith("keys: ")] == [
+            "keys: what was received could not be made durable: [Errno 28] No space left on device",
+            "keys: what was received is made durable again",
+        ]
+
     def test_what_was_received_is_durable_before_anything_of_a_transfer_is(self, served, client, monkeypatch, tmp_path):
         # The journal of transfers commits the archive by itself, whenever it must: what came in that second goes too.
         def durable() -> int:

@@ -154,7 +154,7 @@ class _FilesPage:
             self._board_note.show("")
             return '<p class="empty">Not listed yet. List asks the spacecraft, which takes contact.</p>'
         latest = pages[0]
-        self._board_note.show(f"{latest.values['total']} entries, as of {time_of_day(latest.unix_ns)}")
+        self._board_note.show(f"{latest.values['total']} in all, as of {time_of_day(latest.unix_ns)}")
         rows = []
         for entry in latest.values["entries"]:
             kind = getattr(entry["kind"], "name", str(entry["kind"]))
