@@ -13,6 +13,7 @@ import msgspec
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ccsds.errors import MisuseError
 from flight.disk import RealDisk
 from flight.jobs.guard.guarded_job import GuardedJob
 from flight.jobs.messages import MessageStream, Reply, Request, Start, Step, encode
@@ -74,7 +75,14 @@ def profile_of(guarded: GuardedJob) -> Profile:
 
 
 def set_strike(operators: Operators, guarded: GuardedJob, strike: FlipStrike, profile: Profile) -> None:
-    """Draw the place and the instant of a strike, and let it happen then."""
+    """Draw the place and the instant of a strike, and let it happen then.
+
+    Raises:
+        MisuseError: The job is not on the processor.
+    """
+    device = guarded.job.device
+    if device.type != "cpu":
+        raise MisuseError(f"flip: expected a job on the processor, whose memory a hand reaches, found one on {device}")
     chance = Streams(strike.seed).block("strike", 0)
     operator = profile.draw(chance)
     if strike.part is Part.ACTIVATIONS:

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from ccsds.errors import MisuseError
 from tools.bench.row import Row, plain
 
 # In the order in which they are run. Each group takes less than twelve minutes on two cores.
@@ -29,6 +30,7 @@ BENCHES = {
     "loop": ("validate", "silence", "soak"),
     "station": ("archive", "station"),
     "exact": ("checkpoint", "flips", "guard", "kills", "ranks", "minutely"),
+    "gpu": ("gpu",),
 }
 
 
@@ -49,7 +51,12 @@ def main(only: str, campaign: bool, out: Path) -> None:
             measure = getattr(bench, "campaign" if campaign else "run", None)
             if measure is not None:
                 console.print(f"measuring {group}: {name} ...", style="dim")
-                rows += measure()
+                try:
+                    rows += measure()
+                except MisuseError as error:  # What it needs is not here.
+                    console.print(f"{group}: {error}")
+                    if only == group:
+                        sys.exit(2)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps([plain(row) for row in rows], indent=2) + "\n")
     console.print(_table(rows))

@@ -1,7 +1,8 @@
 """What each level of the guard costs: jobs of all levels in one process, one step of each in turn.
 
 A step is timed by the processor time of its thread as well as by the clock, and each is divided by the step of ``off``
-beside it, so that whatever else the computer does falls on all alike. What is told is the mean of the ratios, less the
+beside it, so that whatever else the computer does falls on all alike; on a GPU the clock alone counts, once the GPU is
+done. What is told is the mean of the ratios, less the
 highest and the lowest tenth of the rounds; the steps into which a copy in memory falls are taken apart and added as
 often as they come, so that nothing hides them. A second ``off`` says how far the figures are to be trusted.
 
@@ -19,12 +20,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
+
 from flight.jobs.corpus import CorpusSources, find_corpus
 from flight.jobs.guard.bounds import Bounds
 from flight.jobs.guard.checksums import Checksums
 from flight.jobs.guard.guarded_job import GuardedJob
 from flight.jobs.guard.state_witness import StateWitness
-from flight.jobs.recipe import GuardLevel, Recipe, load_recipe
+from flight.jobs.recipe import Device, GuardLevel, Recipe, load_recipe
 from flight.jobs.train import TrainJob
 from tools.bench.row import Row
 
@@ -38,7 +41,7 @@ COST_MAX: Mapping[GuardLevel, float] = {GuardLevel.STATE: 1.015, GuardLevel.COMP
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Size:
+class Size:
     """One recipe to measure."""
 
     name: str
@@ -50,15 +53,15 @@ class _Size:
 
 
 _SIZES = (
-    _Size(name="nanogpt, 0.8 M", recipe="nanogpt", overrides="", rounds=96, is_judged=True),
-    _Size(
+    Size(name="nanogpt, 0.8 M", recipe="nanogpt", overrides="", rounds=96, is_judged=True),
+    Size(
         name="10.6 M, batch of 4",
         recipe="nanogpt",
         overrides="model.layers = 6\nmodel.heads = 6\nmodel.width = 384\nmodel.context = 256\ntraining.batch = 4",
         rounds=6,
         is_judged=False,
     ),
-    _Size(name="tiny", recipe="tiny", overrides="", rounds=300, is_judged=False),
+    Size(name="tiny", recipe="tiny", overrides="", rounds=300, is_judged=False),
 )
 
 
@@ -99,7 +102,7 @@ _TRIMMED_SHARE = 0.1
 
 def run() -> list[Row]:
     """Measure, in some two minutes."""
-    return [row for size in _SIZES for row in _cost_rows(size)]
+    return [row for size in _SIZES for row in cost_rows(size)]
 
 
 def campaign() -> list[Row]:
@@ -107,7 +110,8 @@ def campaign() -> list[Row]:
     return [row for calm in _CALM for row in _false_alarms(calm)]
 
 
-def _cost_rows(size: _Size) -> list[Row]:
+def cost_rows(size: Size, group: str = GROUP) -> list[Row]:
+    """Measure one size."""
     recipe = load_recipe(size.recipe).override(size.overrides)
     jobs = {name: _guarded(recipe, level) for name, level in _TURNS.items()}
     cpu_s: dict[str, list[float]] = {name: [] for name in jobs}
@@ -124,15 +128,17 @@ def _cost_rows(size: _Size) -> list[Row]:
     for name, level in list(_TURNS.items())[1:]:
         ratio, clock_ratio = (_mean_ratio(each, name, interval) for each in (cpu_s, clock_s))
         most = COST_MAX.get(level) if size.is_judged else None
-        told = f"processor time ({clock_ratio:.3f} by the clock)"
+        told, took_s = f"processor time ({clock_ratio:.3f} by the clock)", cpu_s
+        if recipe.device is not Device.CPU:
+            told, ratio, took_s = "by the clock", clock_ratio, clock_s
         rows.append(
             Row(
-                group=GROUP,
+                group=group,
                 name=f"guard `{name}`, {size.name}, {size.rounds} steps, {told}",
-                value=statistics.median(cpu_s[name]) * 1e3,
+                value=statistics.median(took_s[name]) * 1e3,
                 unit="ms a step",
                 peer="`off`, in turns",
-                peer_value=statistics.median(cpu_s["off"]) * 1e3,
+                peer_value=statistics.median(took_s["off"]) * 1e3,
                 ratio=ratio,
                 target="" if most is None else f"ratio at most {most}",
                 ok=most is None or ratio <= most,
@@ -149,6 +155,8 @@ def _guarded(recipe: Recipe, level: GuardLevel) -> GuardedJob:
 def _timed_step(job: GuardedJob) -> tuple[float, float]:
     clock_s, cpu_s = time.perf_counter(), time.thread_time()
     job.step()
+    if job.job.device.type == "cuda":
+        torch.cuda.synchronize(job.job.device)
     return time.thread_time() - cpu_s, time.perf_counter() - clock_s
 
 
@@ -260,8 +268,8 @@ if __name__ == "__main__":
     asked = {
         "clean": campaign,
         "parts": _part_rows,
-        "larger": lambda: _cost_rows(_SIZES[1]),
-        "": lambda: _cost_rows(_SIZES[0]),
+        "larger": lambda: cost_rows(_SIZES[1]),
+        "": lambda: cost_rows(_SIZES[0]),
     }
     for row in asked["".join(sys.argv[1:])]():
         print(f"{row.name}: {row.value:.2f} {row.unit}" + (f", ratio {row.ratio:.4f}" if row.ratio is not None else ""))

@@ -61,13 +61,21 @@ def _run_all(corpus: str, seeds: dict[str, Sequence[int]]) -> Runs:
     for seed in sorted({seed for each in seeds.values() for seed in each}):
         for name, own in seeds.items():
             if seed in own:
-                runs[name].append(_train(name, corpus, seed))
+                runs[name].append(train(name, corpus, seed))
     return runs
 
 
-def _train(recipe: str, corpus: str, seed: int) -> dict[str, Any]:
+def train(recipe: str, corpus: str, seed: int, *options: str) -> dict[str, Any]:
+    """Train in a process of its own; give what `tools/train.py` tells.
+
+    Args:
+        recipe: Its name.
+        corpus: On what.
+        seed: Of every random choice.
+        options: More of `tools/train.py`.
+    """
     command = [sys.executable, str(_TRAIN), recipe, "--corpus", corpus, "--seed", str(seed)]
-    command += ["--threads", str(THREADS), "--json"]
+    command += ["--threads", str(THREADS), "--json", *options]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 

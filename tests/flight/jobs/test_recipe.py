@@ -10,7 +10,7 @@ from flight.jobs.settings import RECIPE_TEXT_OCTETS_MAX
 
 
 def test_the_recipes_on_board_are_known_by_name():
-    assert recipe_names() == ("nanogpt", "package", "swift", "swift-ngram", "tiny")
+    assert recipe_names() == ("nanogpt", "nanogpt-gpu", "package", "swift", "swift-ngram", "tiny")
     for name in recipe_names():
         assert load_any_recipe(name).name == name
     with pytest.raises(MisuseError, match="recipe 'package': kind: expected train, found package"):
@@ -75,7 +75,7 @@ def test_an_unknown_table_is_refused():
 
 
 def test_an_unknown_recipe_is_refused_with_those_there_are():
-    expected = "unknown recipe 'nanogtp': expected one of nanogpt, package, swift, swift-ng"
+    expected = "unknown recipe 'nanogtp': expected one of nanogpt, nanogpt-gpu, package, swift, swift-ng"
     with pytest.raises(MisuseError, match=expected):
         load_recipe("nanogtp")
 

@@ -5,6 +5,7 @@ import random
 import pytest
 import torch
 
+from ccsds.errors import MisuseError
 from flight.jobs.guard.checksums import Checksums
 from flight.jobs.guard.finding import LostError
 from flight.jobs.guard.guarded_job import GuardedJob
@@ -17,6 +18,8 @@ from hil.faults.flip import Flip, Spread
 from hil.faults.instant import PRODUCTS, Operators, Profile
 from hil.faults.part import KEPT, Part
 from hil.faults.place import MemoryStrike, draw_memory_strike, names_of, strike_memory
+from hil.faults.strike import FlipStrike
+from hil.faults.struck_worker import set_strike
 from hil.faults.trial import End, Verdict, strike_part, strike_product
 from hil.streams import Streams
 
@@ -315,3 +318,11 @@ def test_doing_all_twice_and_comparing_the_loss_alone_is_seen(clean, monkeypatch
     count = products_of_a_step("double")
     trials = [strike_product(train(guarded("double"), 3), end_of(clean), count, Streams(seed)) for seed in range(10)]
     assert Verdict.MISSED in [trial.verdict for trial in trials]
+
+
+def test_a_job_whose_memory_no_hand_reaches_is_refused(profile):
+    job = guarded()
+    job.job.device = torch.device("cuda", 0)
+    strike = FlipStrike(part=Part.WEIGHTS, spread=Spread.BIT, seed=1)
+    with pytest.raises(MisuseError, match="flip: expected a job on the processor"):
+        set_strike(Operators(), job, strike, profile)
