@@ -150,9 +150,9 @@ def test_a_foreign_checkpoint_that_the_journal_vouches_for_is_refused_by_what_di
     path = board.disk.locate("jobs/1/slot-b.json")
     manifest = msgspec.json.decode(path.read_bytes()) | {"seed": 6}
     path.write_bytes(msgspec.json.encode(manifest))
-    *others, counting = board.job.checkpoints
+    before, counting = board.job.checkpoints
     forged = msgspec.structs.replace(counting, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-    board.job.checkpoints = (*others, forged)
+    board.ledger.commit(before, forged)
     assert "of another job: expected seed 5, found 6" in require_the_one_before(board, undisturbed)
 
 
@@ -162,7 +162,7 @@ def test_a_foreign_checkpoint_that_the_journal_vouches_for_is_refused_by_what_di
 )
 def test_a_checkpoint_of_another_exactness_key_ends_the_job_with_what_differs(board, monkeypatch, field, value):
     key = msgspec.structs.replace(exactness_key(), **{field: value})
-    monkeypatch.setattr(checkpoint_module, "exactness_key", lambda: key)
+    monkeypatch.setattr(checkpoint_module, "exactness_key", lambda *_: key)
     board.lose_worker()
     board.run()
     assert board.job.state is JobState.FAILED
