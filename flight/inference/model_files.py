@@ -37,6 +37,7 @@ INDEX = "model.safetensors.index.json"
 TEXT_OCTETS_MAX = 64 << 20
 CONFIG_OCTETS_MAX = 1 << 20
 _END_OCTETS = 16
+_OCTETS_PER_MIB = 1 << 20
 
 # A model of a hundred shards is far beyond what a spacecraft holds in memory.
 FILES_MAX = 128
@@ -53,6 +54,9 @@ COUNTED_CHANCE_OCTETS = 18
 
 # What every model of a job calls the rows of its tokens.
 _EMBEDDING = "tokens.weight"
+
+# How what is no safetensors file begins if it is a pickle, by its protocol, or one of torch, which is a ZIP archive.
+_PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK")
 
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz")
 _TEXTS = frozenset(
@@ -82,6 +86,18 @@ class ModelFacts:
     """How many it knows; of a model of a job."""
     counted_tokens: int = 0
     """Length of the text that it counts, if it counts one."""
+
+    def check_memory(self, name: str, limit_octets: int) -> None:
+        """Refuse a model that takes more memory than it may.
+
+        Raises:
+            MisuseError: How much it may take, and how much it would.
+        """
+        if self.memory_octets > limit_octets:
+            limit_mib, found_mib = limit_octets // _OCTETS_PER_MIB, -(-self.memory_octets // _OCTETS_PER_MIB)
+            raise MisuseError(
+                f"{name}: expected a model that takes at most {limit_mib} MiB of memory, found one of {found_mib} MiB"
+            )
 
     def check_prompt(self, text: str) -> None:
         """Refuse a prompt that is longer than what the model sees; of byte pairs the worker does, who can count them.
@@ -184,7 +200,9 @@ def read_card(disk: Disk, path: str) -> ModelCard:
         metadata = header["__metadata__"]
         card = msgspec.json.decode(metadata["starloop"], type=ModelCard)
         return msgspec.structs.replace(card, is_layered=LAYERS_KEY in metadata)
-    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+    except KeyError:
+        raise MisuseError(f"{path}: expected weights with the recipe and vocabulary of a job, found neither") from None
+    except (msgspec.MsgspecError, TypeError) as error:
         raise MisuseError(
             f"{path}: expected weights with the recipe and vocabulary of a job, found {type(error).__name__}: {error}"
         ) from None
@@ -303,6 +321,10 @@ def _tensors(disk: Disk, path: str) -> list[Tensor]:
     try:
         tensors = tensors_of(DiskSource(disk, path))
     except MalformedError as error:
+        if disk.read(path, 0, 2) in _PICKLED:
+            raise MisuseError(
+                f"{path}: expected weights as safetensors, found a pickle, which is never loaded"
+            ) from None
         raise MisuseError(f"{path}: {error}") from None
     if not tensors:
         raise MisuseError(f"{path}: expected weights, found none")

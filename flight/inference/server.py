@@ -35,7 +35,7 @@ from flight.inference.messages import (
     Written,
 )
 from flight.inference.model_files import ModelFacts, look_at, path_of
-from flight.inference.server_settings import NS_PER_S, OCTETS_PER_MIB, ServerConfig, ServerSettings
+from flight.inference.server_settings import NS_PER_S, ServerConfig, ServerSettings
 from flight.inference.telling import chunks_of, end_report, model_report
 from flight.inference.writing import Writing, said_before
 from flight.jobs.messages import Failed, FailureKind
@@ -231,11 +231,8 @@ class Server:
         """
         facts = look_at(self._disk, path_of(self._disk, name))
         limit_octets = self._settings.memory_octets_max
-        if limit_octets and facts.memory_octets > limit_octets:
-            limit_mib, found_mib = limit_octets // OCTETS_PER_MIB, facts.memory_octets // OCTETS_PER_MIB
-            raise MisuseError(
-                f"{name}: expected a model that takes at most {limit_mib} MiB of memory, found one of {found_mib} MiB"
-            )
+        if limit_octets:
+            facts.check_memory(name, limit_octets)
         return facts
 
     # What it tells.

@@ -47,7 +47,6 @@ from mission.inference import ModelKind
 THREADS = 1
 
 _PIECE_OCTETS = 1 << 20
-_OCTETS_PER_MIB = 1 << 20
 
 
 class ModelServer:
@@ -94,7 +93,9 @@ class ModelServer:
         facts = look_at(self._disk, request.path)
         if facts.kind is not request.kind:
             raise MisuseError(f"{request.path}: expected {request.kind.name}, found {facts.kind.name}")
-        _check_memory(request, facts)
+        # Refused before the system ends somebody for it.
+        free_octets = psutil.virtual_memory().available
+        facts.check_memory(request.path, min(request.memory_octets_max or free_octets, free_octets))
         found = model_sha256(self._disk, request.path, facts)
         if request.sha256 and found != request.sha256:
             raise MalformedError(f"{request.path}: expected SHA-256 {request.sha256[:16]}, found {found[:16]}")
@@ -160,21 +161,6 @@ def _file_sha256(disk: Disk, path: str) -> str:
 
 def _digest(weight: torch.Tensor) -> bytes:
     return xxhash.xxh3_128_digest(tensor_octets(weight))
-
-
-def _check_memory(request: Load, facts: ModelFacts) -> None:
-    """Refuse a model that there is no memory for, before the system ends somebody for it.
-
-    Raises:
-        MisuseError: How much it would take, and how much there is.
-    """
-    free_octets = psutil.virtual_memory().available
-    limit_octets = min(request.memory_octets_max or free_octets, free_octets)
-    if facts.memory_octets > limit_octets:
-        raise MisuseError(
-            f"{request.path}: expected a model that takes at most {limit_octets // _OCTETS_PER_MIB} MiB of memory, "
-            f"found one of {facts.memory_octets // _OCTETS_PER_MIB} MiB"
-        )
 
 
 def main() -> None:

@@ -414,7 +414,7 @@ def test_a_model_too_large_for_memory_is_refused_and_what_runs_goes_on(table, di
     disk.append("files/big.safetensors", safetensors.torch.save(tensors, metadata=about))
     table.command("parameter.set", values={"model_memory_max": 2})
     assert table.activate("big.safetensors") is FailureCode.REFUSED
-    assert "expected a model that takes at most 2 MiB of memory, found one of 12 MiB" in table.refusal
+    assert "expected a model that takes at most 2 MiB of memory, found one of 13 MiB" in table.refusal
     table.prompt()
     table.run(60)
     assert table.reply()[0] == bare(disk)
