@@ -47,7 +47,10 @@ def test_the_program_tells_people_the_result(corpus):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["tinny"], "error: unknown recipe 'tinny': expected one of nanogpt, package, swift, swift-ngram, tiny\n"),
+        (
+            ["tinny"],
+            "error: unknown recipe 'tinny': expected one of nanogpt, nanogpt-gpu, package, swift, swift-ngram, tiny\n",
+        ),
         (["tiny", "--corpus", "/nowhere.txt"], "error: corpus /nowhere.txt: expected a readable file: "),
         (["tiny", "--override", "training.steps = 0"], "error: overrides of recipe 'tiny': training.steps: expected"),
     ],

@@ -112,7 +112,10 @@ def test_a_damaged_checkpoint_is_refused_as_such_and_no_job_is_opened(worker, st
     ("change", "reason"),
     [
         ({"recipe": "steps = 3"}, "recipe: unknown key steps: expected one of name, kind, model, "),
-        ({"recipe": "banana"}, "unknown recipe 'banana': expected one of nanogpt, package, swift, swift-ngram, tiny"),
+        (
+            {"recipe": "banana"},
+            "unknown recipe 'banana': expected one of nanogpt, nanogpt-gpu, package, swift, swift-ngram, tiny",
+        ),
         ({"corpus_sha256": "00" * 32}, f"corpus verses.txt: expected SHA-256 {'00' * 32}, found "),
         ({"corpus_path": "/nowhere/verses.txt"}, "corpus /nowhere/verses.txt: expected a readable file: "),
     ],
