@@ -233,9 +233,10 @@ class AdamW:
         """Verify, update and note a stretch, which stays in the cache from the first to the last."""
         torch.mul(stretch.gradients_n, share, out=stretch.gradient_place_n)
         witness.took(index, stretch.gradient_octets)
-        witness.read(index, stretch.row_octets)
         self.at_work = stretch
         try:
+            # On a device a digest is several operations: what flips between them is as late as after them.
+            witness.read(index, stretch.row_octets)
             self._apply(stretch, stretch.rows, step, learning_rate)
             witness.wrote(index, stretch.row_octets)
         finally:
