@@ -76,6 +76,8 @@ def test_conversations_go_on_beside_each_other_and_one_is_stopped(tmp_path):
     five, eight = evidence.conversations["5"], evidence.conversations["8"]
     first = bare(run, "12 sheep", (), 10)
     assert [turn["reply"] for turn in five] == [first, bare(run, "3 dogs", (("12 sheep", first),), 10)]
+    # So short a reply may be the same with and without what was said before: how much was read is not.
+    assert five[1]["end"]["prompt_tokens"] == len("12 sheep" + first + "3 dogs")
     assert [turn["end"]["end"] for turn in eight] == ["STOPPED", "STOPPED"]
     whole = bare(run, "12 sheep", (), 900)
     assert 0 < len(eight[0]["reply"]) < len(whole)
