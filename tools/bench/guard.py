@@ -7,7 +7,7 @@ highest and the lowest tenth of the rounds; the steps into which a copy in memor
 often as they come, so that nothing hides them. A second ``off`` says how far the figures are to be trusted.
 
 The campaign counts false alarms: findings, and what was done twice only because it looked odd. ``python -m
-tools.bench.guard`` measures the first recipe alone, ``... guard larger`` the second, ``... guard clean`` counts.
+tools.bench.guard`` measures the first recipe alone, ``... guard larger`` the second, ``... guard swift`` and ``... guard swift-ngram`` those, ``... guard clean`` counts.
 ``... guard parts`` tells what the cost is made of: an update with witnesses that do more and more, and a pass with and
 without checksums.
 """
@@ -62,6 +62,8 @@ _SIZES = (
         is_judged=False,
     ),
     Size(name="tiny", recipe="tiny", overrides="", rounds=300, is_judged=False),
+    Size(name="swift", recipe="swift", overrides="", rounds=64, is_judged=False),
+    Size(name="swift-ngram", recipe="swift-ngram", overrides="", rounds=32, is_judged=False),
 )
 
 
@@ -79,10 +81,17 @@ class _Calm:
 # Small enough for a hundred thousand steps within minutes; what a step is made of is the same as in any size.
 _SMALL = "model.layers = 1\nmodel.heads = 2\nmodel.width = 32\nmodel.dropout = 0.1"
 
+_SWIFT_SMALL = "model.layers = 1\nmodel.width = 32\nmodel.context = 32\ntraining.batch = 8"
+
 _CALM = (
     _Calm(name="1 layer of 32", recipe="tiny", overrides=_SMALL, steps=100_000, level=GuardLevel.STATE),
     _Calm(name="1 layer of 32", recipe="tiny", overrides=_SMALL, steps=100_000, level=GuardLevel.COMPUTE),
     _Calm(name="nanogpt", recipe="nanogpt", overrides="", steps=5_500, level=GuardLevel.COMPUTE),
+    *(
+        _Calm(name=f"a small {recipe}", recipe=recipe, overrides=overrides, steps=3_000, level=level)
+        for recipe, overrides in (("swift", _SWIFT_SMALL), ("swift-ngram", f"{_SWIFT_SMALL}\nngram.rows = 4096"))
+        for level in (GuardLevel.STATE, GuardLevel.COMPUTE, GuardLevel.REPLAY, GuardLevel.DOUBLE)
+    ),
 )
 
 _TURNS = {
@@ -265,11 +274,15 @@ def _false_alarms(calm: _Calm) -> list[Row]:
 
 
 if __name__ == "__main__":
+    swift_calm = [calm for calm in _CALM if "swift" in calm.recipe]
     asked = {
+        "swift": lambda: _cost_rows(_SIZES[3]),
+        "swift-ngram": lambda: _cost_rows(_SIZES[4]),
+        "swift clean": lambda: [row for calm in swift_calm for row in _false_alarms(calm)],
         "clean": campaign,
         "parts": _part_rows,
         "larger": lambda: cost_rows(_SIZES[1]),
         "": lambda: cost_rows(_SIZES[0]),
     }
-    for row in asked["".join(sys.argv[1:])]():
+    for row in asked[" ".join(sys.argv[1:])]():
         print(f"{row.name}: {row.value:.2f} {row.unit}" + (f", ratio {row.ratio:.4f}" if row.ratio is not None else ""))
