@@ -28,6 +28,7 @@ from flight.jobs.model import GPT
 from flight.jobs.optimizer import EPSILON, AdamW, Witness
 from flight.jobs.recipe import Parallel, Recipe, TrainingRecipe
 from flight.jobs.state import State, tensor_octets
+from flight.jobs.swift_model import SwiftModel
 from flight.jobs.train import MODEL, NOISE, OPTIMIZER, Batch, TrainJob, generator_of
 
 
@@ -105,7 +106,6 @@ class ReplicatedJob(GroupJob):
 
     def _lay_out(self) -> AdamW:
         optimizer = super()._lay_out()
-        assert isinstance(self.model, GPT)  # The recipe was checked.
         # Looking for unused parameters finds none, and keeps the buckets as they are: else they are cut anew after the
         # first step of a process, so that a job which went on from a checkpoint would sum in another order.
         self._replica = DistributedDataParallel(_Loss(self.model), find_unused_parameters=True)
@@ -183,7 +183,7 @@ def make_job(recipe: Recipe, text: str, seed: int, ranks: Ranks) -> GroupJob:
 class _Loss(nn.Module):
     """The loss as a module: `DistributedDataParallel` looks after what is called, and nothing else."""
 
-    def __init__(self, model: GPT) -> None:
+    def __init__(self, model: GPT | SwiftModel) -> None:
         super().__init__()
         self.model = model
 

@@ -267,8 +267,12 @@ class Recipe(NamedSettings):
             )
         if self.model.dropout:
             raise MisuseError(f"model.dropout: expected 0, since swift has none, found {self.model.dropout}")
-        if self.devices.processes > 1:
-            raise MisuseError(f"devices.processes: expected 1 with swift, found {self.devices.processes}")
+        processes, parallel = self.devices.processes, self.devices.parallel
+        if processes > 1 and (parallel is not Parallel.DDP or self.ngram is not None):
+            raise MisuseError(
+                f"devices.processes: expected 1 with swift, or ddp without tables of n-grams, "
+                f"found {processes} and {parallel}"
+            )
 
 
 def recipe_names() -> tuple[str, ...]:

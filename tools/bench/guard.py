@@ -7,7 +7,8 @@ highest and the lowest tenth of the rounds; the steps into which a copy in memor
 often as they come, so that nothing hides them. A second ``off`` says how far the figures are to be trusted.
 
 The campaign counts false alarms: findings, and what was done twice only because it looked odd. ``python -m
-tools.bench.guard`` measures the first recipe alone, ``... guard larger`` the second, ``... guard swift`` and ``... guard swift-ngram`` those, ``... guard clean`` counts.
+tools.bench.guard`` measures the first recipe alone, ``... guard larger`` the second, ``... guard swift`` and
+``... guard swift-ngram`` those two; ``... guard clean`` counts, ``... guard swift clean`` on those two alone.
 ``... guard parts`` tells what the cost is made of: an update with witnesses that do more and more, and a pass with and
 without checksums.
 """

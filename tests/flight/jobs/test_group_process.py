@@ -29,9 +29,11 @@ from flight.jobs.messages import (
     Stepped,
 )
 from flight.jobs.process import WorkerProcess
+from flight.jobs.recipe import load_recipe
 from hil.faults.flip import Flip, Spread
 from hil.faults.process_memory import addresses_of, strike_process
 from mission.jobs import Struck
+from tests.flight.jobs.test_swift import SMALL
 
 SEED = 1337
 
@@ -133,6 +135,23 @@ def test_a_group_of_which_one_was_killed_ends_with_the_weights_of_one_that_was_n
             assert worker.wait_reply(1.0) is None
             assert worker.died is None
             worker.kill()
+
+
+@pytest.mark.parametrize("level", ["state", "compute"])
+def test_swift_in_a_group_goes_on_from_its_checkpoint_to_the_bit(tmp_path, corpus, level):
+    two = load_recipe("swift").override(f'{SMALL}\ndevices.processes = 2\nguard.level = "{level}"')
+    start = Start(job_id=7, recipe=two.to_toml(), corpus_path=str(corpus.path), corpus_sha256=corpus.sha256, seed=SEED)
+    with WorkerProcess(tmp_path / "store") as worker:
+        worker.launch()
+        reference = work_half(worker, start)
+        undisturbed = ask(worker, Step(20)), ask(worker, Evaluate()), ask(worker, Finish())
+        assert [type(reply) for reply in undisturbed] == [Stepped, Evaluated, Finished]
+        with all_gone_after(worker):
+            os.kill(ranks_of(worker)[1], signal.SIGKILL)
+            while worker.wait_reply(TIMEOUT_S) is not None:
+                pass
+        worker.launch()
+        assert work_rest(worker, start, reference) == undisturbed
 
 
 def test_a_rank_whose_memory_is_struck_says_so_and_the_group_goes_on_from_the_checkpoint(tmp_path, recipe, corpus):
