@@ -215,7 +215,7 @@ def test_weights_are_the_single_precision_masters(recipe, text):
         ("model.heads = 8", "expected a multiple of 16, and of 8 a head, found 32 and 8 heads"),
         ("model.dropout = 0.1", r"model\.dropout: expected 0, since swift has none, found 0\.1"),
         (
-            'devices.processes = 2\ndevices.parallel = "fsdp2"',
+            'devices.processes = 2\ndevices.parallel = "fsdp2"\nguard.level = "off"',
             r"devices\.processes: expected 1 with swift, or ddp without",
         ),
         ("muon.iterations = 6", r"muon\.iterations: expected 1 to 5, found 6"),
