@@ -2,9 +2,9 @@
 
 A step is timed by the processor time of its thread as well as by the clock, and each is divided by the step of ``off``
 beside it, so that whatever else the computer does falls on all alike; on a GPU the clock alone counts, once the GPU is
-done. What is told is the mean of the ratios, less the highest and the lowest tenth of the rounds; the steps into which a
-copy in memory falls are taken apart and added as often as they come, so that nothing hides them. A second ``off`` says
-how far the figures are to be trusted.
+done. What is told is the mean of the ratios, less the highest and the lowest tenth of the rounds; the steps into which
+a copy in memory falls are taken apart and added as often as they come, so that nothing hides them. A second ``off``
+says how far the figures are to be trusted.
 
 The campaign counts false alarms: findings, and what was done twice only because it looked odd. ``python -m
 tools.bench.guard`` measures the first recipe alone, ``... guard larger`` the second, ``... guard swift`` and
