@@ -288,7 +288,7 @@ def model_octets():
     about = {"recipe": load_recipe("tiny").to_toml(), "vocabulary": ["a"], "weights_sha256": ""}
     header = {
         "__metadata__": {"starloop": json.dumps(about)},
-        "a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
+        "tokens.weight": {"dtype": "F32", "shape": [1, 1], "data_offsets": [0, 4]},
     }
     head = json.dumps(header).encode()
     return len(head).to_bytes(8, "little") + head + bytes(4)
