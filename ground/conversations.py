@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ground.archive.history import History
-from ground.events import plain
+from ground.events import Stage, plain
 
 PROMPT = "chat.prompt"
 CHUNK = "reply_chunk"
@@ -63,9 +63,14 @@ class ConversationBook:
         self._models_tai_ns = 0
 
     def prompted(self, name: str, arguments: Mapping[str, Any]) -> None:
-        """Take in a command that the station gave; those that are no prompts are left aside."""
+        """Take in a command that the station gave; those that are no prompts are left aside.
+
+        Once something of a reply came, what it answers is known: another prompt of its number will be refused.
+        """
         if name == PROMPT:
-            self._turn(arguments["conversation"], arguments["turn"]).prompt = arguments["text"]
+            turn = self._turn(arguments["conversation"], arguments["turn"])
+            if turn.prompt is None or not (turn.pieces or turn.end):
+                turn.prompt = arguments["text"]
 
     def note(self, name: str, values: Mapping[str, Any], tai_ns: int) -> None:
         """Take in a report; those that are about no conversation and no models are left aside."""
@@ -124,7 +129,8 @@ def recall(history: History) -> ConversationBook:
     """
     book = ConversationBook()
     for command in reversed(history.commands(RECALLED_MAX)):
-        book.prompted(command.name, command.arguments)
+        if command.stage is not Stage.REFUSED:
+            book.prompted(command.name, command.arguments)
     for name in (CHUNK, END, MODELS):
         for packet in reversed(history.packets(name, RECALLED_MAX)):
             book.note(name, packet.values, packet.tai_ns)

@@ -3,7 +3,11 @@
 import hashlib
 import itertools
 
-from ground.conversations import CONVERSATIONS_KEPT_MAX, GAP, TURNS_KEPT_MAX, ConversationBook
+from ccsds.cop1.fop import Service
+from ground.archive.archive import Archive
+from ground.archive.history import History
+from ground.conversations import CONVERSATIONS_KEPT_MAX, GAP, TURNS_KEPT_MAX, ConversationBook, recall
+from ground.events import CommandIssued, CommandStaged, Stage
 
 TEXT = ["To be, ", "or not ", "to be"]
 WHOLE = "".join(TEXT)
@@ -78,3 +82,36 @@ def test_memory_is_bounded():
     assert len(snapshot) == CONVERSATIONS_KEPT_MAX
     assert [len(snapshot["99"]), snapshot["99"][0]["turn"]] == [TURNS_KEPT_MAX, 9]
     assert "1" not in snapshot
+
+
+def test_a_prompt_that_comes_after_its_reply_is_another_and_not_shown():
+    book = ConversationBook()
+    book.prompted("chat.prompt", {"conversation": 4, "turn": 1, "text": "too long"})
+    book.prompted("chat.prompt", {"conversation": 4, "turn": 1, "text": "To be?"})
+    name, values = chunk(0)
+    book.note(name, values, 0)
+    book.prompted("chat.prompt", {"conversation": 4, "turn": 1, "text": "again"})
+    assert book.reply(4, 1)["prompt"] == "To be?"
+
+
+def test_a_prompt_that_was_refused_is_not_recalled(tmp_path):
+    archive = Archive.open(tmp_path / "archive.sqlite", draw_source_id=lambda: 5, unix_ns=0)
+    for number, (text, stage) in enumerate([("To be?", Stage.COMPLETED), ("again", Stage.REFUSED)], start=1):
+        given = CommandIssued(
+            time_ns=0,
+            command_id=number,
+            name="chat.prompt",
+            arguments={"conversation": 4, "turn": 1, "text": text},
+            service=Service.AD,
+            source_id=5,
+            sequence_count=number,
+            octets=b"octets",
+        )
+        ended = CommandStaged(
+            time_ns=0, command_id=number, name=given.name, sequence_count=number, stage=stage, attempt=1
+        )
+        archive.record([given, ended], 0)
+    archive.close()
+    history = History.open(tmp_path / "archive.sqlite")
+    assert recall(history).reply(4, 1)["prompt"] == "To be?"
+    history.close()
