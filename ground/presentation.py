@@ -284,7 +284,7 @@ def link_table(state: Mapping[str, Any]) -> Group:
 
 def stores_table(known: Mapping[str, Any]) -> Table:
     """Give what is known of the packet stores on board."""
-    table = _table("store", "next", "here", "newest", "confirmed", "overwritten", "lost", "missing", "gaps")
+    table = _table("store", "next", "here", "newest", "confirmed", "overwritten", "lost or unused", "missing", "gaps")
     for name, store in known.items():
         gaps = ", ".join(f"{first}-{last}" for first, last in store["gaps"])
         if store["gaps_count"] > len(store["gaps"]):

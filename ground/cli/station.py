@@ -196,7 +196,10 @@ def link(as_json: bool, socket_path: str | Path) -> None:
 @json_option
 @socket_option
 def stores(as_json: bool, socket_path: str | Path) -> None:
-    """Show what is known of the packet stores on board: what came, what is missing, what was overwritten."""
+    """Show what is known of the packet stores on board: what came, what is missing, what was overwritten.
+
+    Numbers are lost or unused that a reset took: up to 256 are set aside ahead, and nobody knows which had a packet.
+    """
     with plain_errors(), Client.connect(socket_path) as client:
         known = client.state()["stores"]
     if as_json:
