@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from flight.jobs.blocks import Block, make_block
 from flight.jobs.guard.bounds import Figure
+from flight.jobs.compute_device import HOST
 from flight.jobs.optimizer import AdamW, Stretch, Witness
 from flight.jobs.recipe import TrainingRecipe
 from flight.jobs.row_rms import RowRms
@@ -70,7 +71,8 @@ class Muon(AdamW):
         }
         super().__init__(model, training)
         # The same direction in each step: what decides nothing need not be drawn anew.
-        self._probe_C1 = torch.randn(self._width, 1, generator=torch.Generator().manual_seed(0)).to(self.device)
+        generator = torch.Generator().manual_seed(0)
+        self._probe_C1 = torch.randn(self._width, 1, generator=generator, device=HOST).to(self.device)
         if model.ngram is not None and ngram is not None:
             self.rows = RowRms(model.ngram, ngram, ngram.rate / training.learning_rate)
 
