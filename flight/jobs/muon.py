@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 
 from flight.jobs.blocks import Block, make_block
-from flight.jobs.guard.bounds import Figure
 from flight.jobs.compute_device import HOST
+from flight.jobs.guard.bounds import Figure
 from flight.jobs.optimizer import AdamW, Stretch, Witness
 from flight.jobs.recipe import TrainingRecipe
 from flight.jobs.row_rms import RowRms
@@ -147,7 +147,7 @@ class Muon(AdamW):
 
 def greatest_singular_value(iterations: int) -> float:
     """Give the greatest singular value that `orthogonal` makes of any matrix, but for rounding."""
-    values = torch.linspace(0, 1 / SAFETY, 100_001, dtype=torch.float64)
+    values = torch.linspace(0, 1 / SAFETY, 100_001, dtype=torch.float64, device=HOST)
     for a, b, c in POLYNOMIALS[:iterations]:
         values = a * values + b * values**3 + c * values**5
     return values.max().item()
