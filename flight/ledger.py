@@ -30,7 +30,7 @@ from flight.books.procedures import ProcedureBook
 from flight.books.reactions import ReactionBook
 from flight.books.safeguards import SafeguardBook
 from flight.books.schedule import ScheduleBook
-from flight.books.seal import StruckBookError, seal_of
+from flight.books.seal import StruckBookError, is_whole, seal_of
 from flight.books.storage import StorageBook
 from flight.books.time import ClockKept, TimeBook
 from flight.commit import Change, Commit
@@ -186,13 +186,14 @@ class Ledger:
         """See whether books are as their last changes left them.
 
         Args:
-            names: Which; all, if none is said.
+            names: Which; all, and all that their sealed parts hold, if none is said.
 
         Raises:
             StruckBookError: One is not.
         """
         for name in names or self._books:
-            if seal_of(self._books[name]) != self._seals[name]:
+            book = self._books[name]
+            if seal_of(book) != self._seals[name] or not (names or is_whole(book)):
                 raise StruckBookError(
                     f"expected the book of {name} as its last change left it, found it changed in memory"
                 )

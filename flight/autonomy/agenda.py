@@ -2,17 +2,19 @@
 
 A heap in which what was moved or dropped is left where it is, unless it comes first. It is rebuilt when more than half
 of it is of that kind, so that its length stays within twice what is in it and every operation is cheap. Who only looks
-changes nothing.
+changes nothing. It is a sealed part of a book: what comes first is verified, and all of it when somebody looks.
 """
 
 import heapq
 from collections.abc import Mapping
 
+from flight.books.seal import Sealed, StruckBookError
+
 # Below this a heap is not worth rebuilding.
 _REBUILT_MIN = 64
 
 
-class Agenda:
+class Agenda(Sealed):
     """Keys by time; of those due at the same time, the one put first comes first."""
 
     def __init__(self) -> None:
@@ -20,6 +22,8 @@ class Agenda:
         # By key, when it is due, and which of its entries says so.
         self._current: dict[int, tuple[int, int]] = {}
         self._order = 0
+        # Of what is current, the hashes added up.
+        self._sum = 0
 
     def __len__(self) -> int:
         return len(self._current)
@@ -27,7 +31,9 @@ class Agenda:
     def put(self, key: int, due_ns: int) -> None:
         """Add a key, or move it."""
         self._order += 1
+        self._forget(key)
         self._current[key] = (due_ns, self._order)
+        self._sum += hash((key, due_ns, self._order))
         heapq.heappush(self._entries, (due_ns, self._order, key))
         if len(self._entries) > max(_REBUILT_MIN, 2 * len(self._current)):
             self._entries = [(due, order, key) for key, (due, order) in self._current.items()]
@@ -36,19 +42,26 @@ class Agenda:
 
     def drop(self, key: int) -> None:
         """Forget a key; one that is not there is no matter."""
-        self._current.pop(key, None)
+        self._forget(key)
         self._prune()
 
     def clear(self) -> None:
         """Forget all."""
         self._current.clear()
         self._entries.clear()
+        self._sum = 0
 
     def first(self) -> tuple[int, int] | None:
-        """Give when the next is due, and its key; None if there is none."""
+        """Give when the next is due, and its key; None if there is none.
+
+        Raises:
+            StruckBookError: It is not what was put there.
+        """
         if not self._entries:
             return None
         due_ns, _, key = self._entries[0]
+        if not self._is_current(self._entries[0]):
+            raise StruckBookError(f"expected key {key} on the agenda as it was put there, found it changed in memory")
         return due_ns, key
 
     def due(self, until_ns: int, count_max: int) -> list[int]:
@@ -67,6 +80,22 @@ class Agenda:
     def times(self) -> Mapping[int, int]:
         """By key, when each is due."""
         return {key: due_ns for key, (due_ns, _) in self._current.items()}
+
+    @property
+    def seal(self) -> tuple[int, ...]:
+        """See `Sealed`."""
+        return len(self._current), self._order, self._sum & ((1 << 64) - 1)
+
+    def is_whole(self) -> bool:
+        """See `Sealed`."""
+        current = {(due_ns, order, key) for key, (due_ns, order) in self._current.items()}
+        found = sum(hash((key, due_ns, order)) for due_ns, order, key in current)
+        return found == self._sum and current <= {*self._entries}
+
+    def _forget(self, key: int) -> None:
+        before = self._current.pop(key, None)
+        if before is not None:
+            self._sum -= hash((key, *before))
 
     def _prune(self) -> None:
         """Let the first entry be one that counts."""

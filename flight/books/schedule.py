@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from flight.autonomy.agenda import Agenda
+from flight.books.seal import SealedEntries
 from mission.schedule import FATES_MAX, Anchor, Fate, Late
 
 
@@ -173,7 +174,7 @@ class ScheduleBook:
     )
 
     def __init__(self) -> None:
-        self.activities: dict[int, Activity] = {}
+        self.activities: SealedEntries[int, Activity] = SealedEntries()
         """By key, in the order in which they were inserted."""
         self.agenda = Agenda()
         """The keys of those that have a time."""

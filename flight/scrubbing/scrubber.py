@@ -41,8 +41,9 @@ FIRST_PASS_NS = 600 * NS_PER_S
 # is not protected.
 SEARCH_NS = 600 * NS_PER_S
 
-# How often the books are looked at beside the looks before each commit: for so long telemetry may tell what was struck.
-BOOKS_NS = 60 * NS_PER_S
+# How often all of the books is looked at, beside what is verified before each commit and where it is read: for so long
+# telemetry may tell what was struck, and a command that is due later may have lost its place.
+BOOKS_NS = 3600 * NS_PER_S
 
 # How often it is tried again to write the second copy of the journal, if that failed with a record.
 COPY_SYNC_NS = 60 * NS_PER_S

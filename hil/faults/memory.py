@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 
 from flight.books.book import Book
-from flight.books.seal import parts_of
 
 # CPython keeps whole numbers in digits of 30 bits; what is durable on board fits in 64 with its sign.
 _DIGIT_BITS = 30
@@ -71,7 +70,7 @@ def _values(thing: Any, put: Put, where: str) -> Iterator[tuple[str, Any, Put]]:
                 getattr(thing, name), partial(msgspec.structs.force_setattr, thing, name), f"{where}.{name}"
             )
     elif thing is not None:
-        for name in parts_of(thing):
+        for name in vars(thing) if hasattr(thing, "__dict__") else thing.__slots__:
             yield from _values(getattr(thing, name), partial(object.__setattr__, thing, name), f"{where}.{name}")
 
 

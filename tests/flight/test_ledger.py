@@ -241,3 +241,49 @@ def test_who_looks_at_a_schedule_or_a_store_changes_nothing(tmp_path):
     assert ledger.schedule.agenda.first() == (10**18 + 1, 1)
     assert ledger.storage.state(4).reserved_end == 0
     ledger.verify()
+
+
+@pytest.fixture
+def scheduled(tmp_path):
+    """A ledger with three commands in its schedule."""
+    ledger = Ledger(RealDisk(tmp_path))
+    ledger.commit(ActivitiesInserted(tuple(Activity(key, b"request", 1, 0, 10**18 + key) for key in range(1, 4))))
+    return ledger
+
+
+def test_a_scheduled_command_that_was_struck_is_not_read(scheduled):
+    msgspec.structs.force_setattr(scheduled.schedule.activities[2], "packet", b"requesu")
+    assert scheduled.schedule.activities[1].packet == b"request"
+    with pytest.raises(StruckBookError, match="entry 2 of a book"):
+        scheduled.schedule.activities[2]
+    with pytest.raises(StruckBookError):
+        list(scheduled.schedule.activities.values())
+    with pytest.raises(StruckBookError, match="book of schedule"):
+        scheduled.verify()
+
+
+def test_a_scheduled_command_whose_key_was_struck_is_missed(scheduled):
+    entries = scheduled.schedule.activities._entries
+    entries[6] = entries.pop(2)
+    for key in (2, 6):
+        with pytest.raises(StruckBookError, match="its key changed"):
+            scheduled.schedule.activities.get(key)
+    with pytest.raises(StruckBookError, match="book of schedule"):
+        scheduled.verify()
+
+
+def test_a_scheduled_command_whose_time_was_struck_does_not_come_due(scheduled):
+    agenda = scheduled.schedule.agenda
+    due_ns, order, key = agenda._entries[0]
+    agenda._entries[0] = (due_ns ^ 1 << 40, order, key)
+    with pytest.raises(StruckBookError, match="key 1 on the agenda"):
+        agenda.first()
+    with pytest.raises(StruckBookError, match="book of schedule"):
+        scheduled.verify()
+
+
+def test_a_change_does_not_make_what_was_struck_before_it_whole(scheduled):
+    msgspec.structs.force_setattr(scheduled.schedule.activities[2], "packet", b"requesu")
+    scheduled.commit(ActivitiesDeleted((1,)), ActivitiesInserted((Activity(4, b"request", 1, 0, 10**18),)))
+    with pytest.raises(StruckBookError, match="book of schedule"):
+        scheduled.verify()
