@@ -69,7 +69,7 @@ def soak(seeds: range, jobs: int) -> Iterator[Outcome]:
             for done in as_completed(waiting):
                 yield done.result()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # And wait: what is left at its end Python complains of.
 
 
 def prepare() -> None:
