@@ -198,6 +198,17 @@ class Ledger:
                     f"expected the book of {name} as its last change left it, found it changed in memory"
                 )
 
+    def glance(self) -> None:
+        """See whether books are as their last changes left them, as far as that is quickly told.
+
+        The book of commands is a millisecond's work when it is full, and nobody but who answers a command looks into
+        it; of sealed parts their seals are seen.
+
+        Raises:
+            StruckBookError: One is not.
+        """
+        self.verify(*(name for name, book in self._books.items() if book is not self._commands))
+
     def commit(self, *changes: Change) -> None:
         """Make changes durable, all or none, then apply them.
 
@@ -211,7 +222,9 @@ class Ledger:
         if self._loaded_key_set not in (None, self.key_set):
             changes = (KeySetLoaded(self._loaded_key_set), *changes)
         commit = Commit(changes)
-        self.verify(*self._believed_by(commit))
+        self.glance()
+        if any(self._name_of[type(change)] == "commands" for change in commit.changes):
+            self.verify("commands")
         try:
             self._journal.append(commit.encode())
         except UncertainStoreError as error:
@@ -269,14 +282,6 @@ class Ledger:
         """
         self._loaded_key_set = set_id
         return self._keys.receipts(set_id)
-
-    def _believed_by(self, commit: Commit) -> Iterator[str]:
-        """Give the books that a commit may follow from.
-
-        That of commands is a millisecond's work when it is full, and nobody but who answers a command looks into it.
-        """
-        kinds = {type(change) for change in commit.changes}
-        return (name for name, book in self._books.items() if book is not self._commands or kinds & {*book.changes})
 
     def _apply(self, commit: Commit) -> None:
         self._take(commit)

@@ -41,9 +41,10 @@ FIRST_PASS_NS = 600 * NS_PER_S
 # is not protected.
 SEARCH_NS = 600 * NS_PER_S
 
-# How often all of the books is looked at, beside what is verified before each commit and where it is read: for so long
-# telemetry may tell what was struck, and a command that is due later may have lost its place.
-BOOKS_NS = 3600 * NS_PER_S
+# How often the books are glanced at beside each commit: for so long telemetry may tell what was struck.
+BOOKS_NS = 60 * NS_PER_S
+# How often all that they hold is looked at: for so long a command that is due later may have lost its place.
+WHOLE_BOOKS_NS = 3600 * NS_PER_S
 
 # How often it is tried again to write the second copy of the journal, if that failed with a record.
 COPY_SYNC_NS = 60 * NS_PER_S
@@ -100,6 +101,7 @@ class Scrubber:
         self._pass_ns = now_ns + FIRST_PASS_NS
         self._search_ns = next_beat(now_ns, SEARCH_NS)
         self._books_ns = next_beat(now_ns, BOOKS_NS)
+        self._whole_books_ns = next_beat(now_ns, WHOLE_BOOKS_NS)
         self._copy_sync_ns: int | None = None
         self._is_in_pass = False
         self._period_ns = SCRUB_PERIOD.default * NS_PER_S
@@ -142,6 +144,9 @@ class Scrubber:
         """
         if now_ns >= self._books_ns:
             self._books_ns = next_beat(now_ns, BOOKS_NS)
+            self._ledger.glance()
+        if now_ns >= self._whole_books_ns:
+            self._whole_books_ns = next_beat(now_ns, WHOLE_BOOKS_NS)
             self._ledger.verify()
         if self._period_ns and now_ns >= self._pass_ns and not self._is_in_pass:
             self.start(now_ns)
