@@ -28,8 +28,14 @@ Put = Callable[[Any], None]
 
 
 def strike_book(book: Book, chance: np.random.Generator) -> str | None:
-    """Flip a bit of one value of a book, each value as likely; say which, or None if the book holds none."""
-    values = list(_values(vars(book), lambda _: None, ""))
+    """Flip a bit of one value of a book, each value as likely; say which.
+
+    None if the book holds none, or nobody can walk it any more, since a key of it was struck before.
+    """
+    try:
+        values = list(_values(vars(book), lambda _: None, ""))
+    except KeyError:  # An ordered dict looks up each key that it gives.
+        return None
     # A drawn value may have no neighbour one bit away: an enumeration has gaps.
     for place in chance.permutation(len(values)).tolist():
         where, value, put = values[place]
@@ -42,7 +48,14 @@ def strike_book(book: Book, chance: np.random.Generator) -> str | None:
 
 def books_with_values(books: Mapping[str, Book]) -> list[str]:
     """Give the names of the books in which there is something to strike."""
-    return [name for name, book in books.items() if next(_values(vars(book), lambda _: None, ""), None) is not None]
+    return [name for name, book in books.items() if _has_value(book)]
+
+
+def _has_value(book: Book) -> bool:
+    try:
+        return next(_values(vars(book), lambda _: None, ""), None) is not None
+    except KeyError:  # As above.
+        return False
 
 
 def _values(thing: Any, put: Put, where: str) -> Iterator[tuple[str, Any, Put]]:

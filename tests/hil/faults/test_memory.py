@@ -2,6 +2,7 @@
 
 import copy
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -69,3 +70,11 @@ def test_a_book_that_holds_nothing_cannot_be_struck(tmp_path):
     books = Ledger(RealDisk(tmp_path))._books
     assert strike_book(books["events"], np.random.default_rng(1)) is None
     assert "events" not in books_with_values(books)
+
+
+def test_a_book_whose_key_was_struck_before_is_left_alone(ledger):
+    book = ledger._books["commands"]
+    msgspec.structs.force_setattr(next(iter(book.executed)), "sequence_count", 4101)
+    assert strike_book(book, np.random.default_rng(1)) is None
+    with pytest.raises(StruckBookError, match="book of commands"):
+        ledger.verify()
