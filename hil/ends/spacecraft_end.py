@@ -6,7 +6,7 @@ clock of its own.
 """
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,8 @@ class SpacecraftEnd(End[Spacecraft]):
         self._cut = ""
         self._is_struck = False
         self._failure = ""
+        # What the life that an exception has ended had still to tell.
+        self._left: list[msgspec.Struct] = []
 
     def start(self, now_ns: int) -> None:
         """See `hil.ends.end.End.start`; power may go while it starts."""
@@ -116,8 +118,12 @@ class SpacecraftEnd(End[Spacecraft]):
             super().advance(self._time.own_ns(now_ns))
 
     def next_deadline(self) -> int | None:
-        """See `ports.drive.Core.next_deadline`."""
-        deadline_ns = super().next_deadline()
+        """See `ports.drive.Core.next_deadline`; now, as long as nobody took note of what has ended it."""
+        deadline_ns: int | None = None
+        with self._powered:
+            deadline_ns = super().next_deadline()
+        if self._failure or self._cut:
+            return 0
         return None if deadline_ns is None else self._time.world_ns(deadline_ns)
 
     def transmit(self, now_ns: int) -> bytes | None:
@@ -185,9 +191,13 @@ class SpacecraftEnd(End[Spacecraft]):
 
     def crash(self, error: Exception) -> None:
         """End the flight software by an exception, which is kept as `flight` keeps it."""
-        with self._powered, contextlib.suppress(OSError):
-            note_crash(self.disk, describe_exception(error), reason_of(error))
-        if self.is_on:
+        self._left += super()._take()
+        try:
+            with contextlib.suppress(OSError):
+                note_crash(self.disk, describe_exception(error), reason_of(error))
+        except PowerCut as cut:
+            self._lose_power(cut)
+        else:
             self.reset()
 
     def strike_memory(self, chance: np.random.Generator, name: str | None) -> str:
@@ -224,13 +234,15 @@ class SpacecraftEnd(End[Spacecraft]):
 
     def jump_clock(self, jump_ns: int) -> None:
         """Put on-board time forward or back, past the software: it goes on from there, and keeps that in time."""
-        ledger = self.core._ledger
-        kept = ledger.clock
-        if kept is not None:
-            jumped = msgspec.structs.replace(
-                kept, offset_ns=kept.offset_ns + jump_ns, tai_ns=max(kept.tai_ns + jump_ns, 0)
-            )
-            ledger._apply(Commit((jumped,)))
+        with self._powered:
+            ledger = self.core._ledger
+            ledger.verify("time")  # What is written anew has a new seal, under which a strike would not be found.
+            kept = ledger.clock
+            if kept is not None:
+                jumped = msgspec.structs.replace(
+                    kept, offset_ns=kept.offset_ns + jump_ns, tai_ns=max(kept.tai_ns + jump_ns, 0)
+                )
+                ledger._apply(Commit((jumped,)))
 
     @property
     def running_job(self) -> int:
@@ -238,13 +250,21 @@ class SpacecraftEnd(End[Spacecraft]):
         return self.core._engine.job_id
 
     def checkpoint_slot(self, job_id: int) -> str | None:
-        """Give the slot of the checkpoint of a job that counts; None if there is none."""
-        job = self.core._ledger.jobs.get(job_id)
-        return job.checkpoint.slot if job is not None and job.checkpoint is not None else None
+        """Give the slot of the checkpoint of a job that counts; None if there is none, or its book is struck."""
+        with self._powered:
+            self.core._ledger.verify("jobs")
+            job = self.core._ledger.jobs.get(job_id)
+            return job.checkpoint.slot if job is not None and job.checkpoint is not None else None
+        return None
 
     def close(self) -> None:
         """See `hil.ends.end.End.close`."""
         self._kill_workers()
+
+    def _take(self) -> Sequence[msgspec.Struct]:
+        """See `hil.ends.end.End._take`; those of a life that an exception has ended come first."""
+        left, self._left = self._left, []
+        return [*left, *super()._take()]
 
     def _build(self, now_ns: int) -> Spacecraft:
         keys = KeyStore.open(self._key_disk, self._key_name) if self._key_disk is not None else None

@@ -67,6 +67,9 @@ def damage_checkpoint(hands: Hands, fault: FaultTable, chance: np.random.Generat
     spacecraft = hands.spacecraft
     job_id = fault.job_id or (spacecraft.running_job if spacecraft.is_on else 0)
     slot = spacecraft.checkpoint_slot(job_id) if spacecraft.is_on else None
+    if not spacecraft.is_on:  # Or no longer, as it came upon a strike of its memory.
+        hands.tell(f"{fault.kind}: no flight software runs, by which a checkpoint counts")
+        return
     if slot is None:
         hands.tell(f"{fault.kind}: job {job_id} has no checkpoint" if job_id else f"{fault.kind}: no job runs")
         return

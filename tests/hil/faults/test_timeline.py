@@ -57,7 +57,7 @@ def fly(tmp_path, corpus_path):
         scenario = parse_scenario(text.replace("FAULTS", faults).replace("CORPUS", str(corpus_path)), "x")
         folder = tmp_path / name
         folder.mkdir()
-        corpora = find_corpora(scenario) if text is JOB else {}
+        corpora = find_corpora(scenario) if scenario.spacecraft.corpora else {}
         world = World(scenario, seed, folder, corpora, lambda source, event: None)
         world.run()
         assert world.procedure.failures == []
@@ -194,6 +194,20 @@ def test_what_was_struck_in_memory_is_found_within_a_minute_though_nothing_is_co
     log, _ = fly('[[faults]]\nkind = "flip_books"\nbook = "mode"\nat_s = 41\n')
     (_, _), (time_s, text) = struck(log)
     assert (time_s, "the book of mode" in text) == (60, True)
+
+
+@pytest.mark.parametrize("seed", [4, 7])
+def test_what_is_found_in_memory_when_the_next_deadline_is_asked_for_ends_that_life_too(fly, weights, seed):
+    """These seeds strike an activity of the schedule, which is read to tell when it is due."""
+    last = "[[procedure]]\nwait_for_job = 1"
+    released = f'[[procedure]]\ncommand = "test.connection"\nrelease = "2027-01-01T00:00:00Z"\n{last}'
+    faults = '[[faults]]\nkind = "flip_books"\nbook = "schedule"\njob_step = 5\n'
+    log, _ = fly(faults, JOB.replace(last, released), seed)
+    (struck_s, _), (found_s, text) = struck(log)
+    assert text.startswith("an exception ends the flight software: StruckBookError: expected key ")
+    assert found_s == struck_s
+    assert [each["reason"] for each in announced(log, "reset")] == ["MEMORY"]
+    assert job_report(log)["weights_sha256"] == weights
 
 
 @pytest.mark.parametrize("operation", [1, 2, 3, 5, 8])
