@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flight.jobs.life_cycle import TABLE
 from mission.jobs import ENDED_STATES
 
 ENDED = frozenset(state.name for state in ENDED_STATES)
 """The words after which nothing is done for a job any more, unless it is resumed."""
+
+_FINAL = ENDED - {state.name for state, _ in TABLE}
+"""Those that nothing can follow: not even one that was told to go on."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,13 @@ class LatestWord:
             event: In plain form, with ``tai_ns`` and ``stored``.
 
         Returns:
-            Whether it is news; False if it was played back and is older than what was heard.
+            Whether it is news; False if it was played back and is older than what was heard, or cannot follow it.
         """
         word = self._words.get(job_id)
         if word is not None and event["stored"] is not None:
+            # The clock on board may have been set back since what is played back.
+            if word.state in _FINAL and state != word.state:
+                return False
             # Of two words of one instant, the end is the later.
             is_first = word.state is None or (word.state in ENDED and state not in ENDED)
             if event["tai_ns"] < word.tai_ns or (is_first and event["tai_ns"] == word.tai_ns):
