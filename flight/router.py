@@ -18,6 +18,7 @@ from ccsds.sdls.window import Receipt
 from flight.acceptance import Acceptance, RefusedError
 from flight.autonomy.release import Release
 from flight.books.commands import Answer, Begun, Executed, Identity
+from flight.books.seal import StruckBookError
 from flight.commit import Change
 from flight.events import CommandAnswered, Event, Rejected
 from flight.journal import UncertainStoreError
@@ -95,7 +96,11 @@ class Router:
         self._receipt = None
 
     def route(self, packet: bytes, now_ns: int) -> None:
-        """Deal with one packet. Whatever is wrong with it is reported, never raised."""
+        """Deal with one packet. Whatever is wrong with it is reported, never raised.
+
+        Raises:
+            StruckBookError: Memory was struck.
+        """
         try:
             telecommand = Telecommand.decode(packet)
         except MalformedError as error:
@@ -181,6 +186,8 @@ class Router:
         except OSError as error:
             self._store_failed(request, error, now_ns)
             return
+        except StruckBookError:
+            raise  # No answer that is given from here on can be trusted: the reset that it brings about is the mend.
         except Exception as error:
             # Nobody foresaw this one. It must end here, and be remembered: else the same octets, sent again, would end
             # the flight software again.

@@ -2,12 +2,15 @@
 
 import errno
 
+import msgspec
 import pytest
 
 from ccsds.pus.telecommand import ALL_ACKS, AckFlags, Telecommand
 from ccsds.pus.verification import VerificationReport, VerificationStage
 from flight.books.commands import Answer
 from flight.books.housekeeping import HousekeepingSwitched
+from flight.books.schedule import ActivitiesInserted, Activity
+from flight.books.seal import StruckBookError
 from flight.disk import RealDisk
 from flight.ledger import JOURNAL_COPY_PATH, Ledger
 from flight.reporter import Reporter
@@ -257,6 +260,20 @@ def test_an_error_that_nobody_foresaw_is_reported_once_and_for_all(tmp_path):
     assert "RecursionError: too deep" in text
     assert failure(board.route(packet()))[1] == FailureCode.SOFTWARE_FAULT
     assert board.router.repeated_count == 1
+
+
+def test_a_book_that_was_struck_ends_the_flight_software_and_is_no_answer_to_a_command(tmp_path):
+    class Reader(Counter):
+        def execute(self, command, arguments, now_ns):
+            assert board.ledger.schedule.activities[2]
+
+    board = Board(tmp_path, services=(Reader(17),))
+    board.ledger.commit(ActivitiesInserted((Activity(2, b"request", 1, 0, 10**18),)))
+    msgspec.structs.force_setattr(board.ledger.schedule.activities[2], "packet", b"requesu")
+    with pytest.raises(StruckBookError, match="entry 2 of a book"):
+        board.route(packet())
+    # It was not dealt with: sent again after the reset, it is.
+    assert stages(Board(tmp_path).route(packet())) == [(1, 1), (1, 3), (17, 2), (1, 7)]
 
 
 class UnsureDisk(Disk):
