@@ -21,7 +21,7 @@ from enum import IntEnum
 import msgspec
 import zstandard
 
-from ccsds.errors import MalformedError
+from ccsds.errors import MalformedError, MisuseError
 from packing.layout import Stretch
 from packing.source import Source
 
@@ -32,6 +32,8 @@ VERSION = 1
 HEAD_OCTETS_MAX = 16 << 20
 # Of what is packed; planes of half a MiB stay in a cache, and more in one piece packs no better.
 BLOCK_OCTETS = 1 << 20
+# Layers of a file: as many as the event that tells of them counts, in one octet. Four bring nearly all of a change.
+LAYERS_MAX = 255
 # A block that does not pack is a little longer than what it holds.
 PACKED_BLOCK_OCTETS_MAX = BLOCK_OCTETS + 4_096
 
@@ -51,7 +53,11 @@ class Kind(IntEnum):
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """What a packed file is."""
+    """What a packed file is.
+
+    Raises:
+        MisuseError: A length is below 0, or there are more layers than `LAYERS_MAX`.
+    """
 
     kind: Kind
     length_octets: int
@@ -69,9 +75,20 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     stretches: tuple[Stretch, ...] = ()
     layers: tuple["LayerHead", ...] = ()
 
+    def __post_init__(self) -> None:
+        """Check what is told."""
+        if min(self.length_octets, self.base_octets) < 0:
+            raise MisuseError(f"head: expected lengths of 0 or more, found {self.length_octets} and {self.base_octets}")
+        if len(self.layers) > LAYERS_MAX:
+            raise MisuseError(f"head: expected at most {LAYERS_MAX} layers, found {len(self.layers)}")
+
 
 class LayerHead(msgspec.Struct, frozen=True, array_like=True):
-    """One layer of a file of `Kind.LAYERS`."""
+    """One layer of a file of `Kind.LAYERS`.
+
+    Raises:
+        MisuseError: It has fewer than 0 blocks, or an error that is none.
+    """
 
     blocks: int
     """How many it takes."""
@@ -79,6 +96,13 @@ class LayerHead(msgspec.Struct, frozen=True, array_like=True):
     """Of the file that all layers up to this one make."""
     error: float
     """Root of the mean squared error of the weights that is left, over that of the base: 1 at the base, 0 exact."""
+
+    def __post_init__(self) -> None:
+        """Check what is told."""
+        if self.blocks < 0 or not 0 <= self.error <= 1:
+            raise MisuseError(
+                f"layer: expected 0 blocks or more and an error from 0 to 1, found {self.blocks} and {self.error}"
+            )
 
 
 def write_head(head: Head) -> bytes:
@@ -117,7 +141,7 @@ def read_head(source: Source) -> tuple[Head, int]:
         raise MalformedError(f"packed file: expected a head of {length_octets} octets with its checksum, found another")
     try:
         return msgspec.msgpack.decode(body, type=Head), _PREFIX.size + length_octets
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise MalformedError(f"packed file: expected a head, found {error}") from None
 
 

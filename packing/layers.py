@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from ccsds.errors import MalformedError, MisuseError
 from packing.container import (
     BLOCK_OCTETS,
+    LAYERS_MAX,
     Head,
     Kind,
     LayerHead,
@@ -69,11 +70,11 @@ def pack_layers(source: Source, base: Source, shares: Sequence[float] = SHARES) 
 
     Raises:
         MalformedError: One of the two is no safetensors file.
-        MisuseError: The tensors are others, or hold what has no layers; or a share is none.
+        MisuseError: The tensors are others, or hold what has no layers, or no number; or a share is none.
         OSError: A file could not be read.
     """
-    if not shares or any(not 0 < share <= 1 for share in shares):
-        raise MisuseError(f"shares: expected some above 0 and up to 1, found {list(shares)}")
+    if not 0 < len(shares) <= LAYERS_MAX or any(not 0 < share <= 1 for share in shares):
+        raise MisuseError(f"shares: expected 1 to {LAYERS_MAX} above 0 and up to 1, found {list(shares)}")
     tensors, metadata = _alike(source, base), metadata_of(source)
     target, weights = _read(source, tensors_of(source)), _read(base, tensors_of(base))
     begin = _distance(target, weights)
@@ -124,18 +125,12 @@ class LayeredModel:
         self._source = source
         self._base = base
         self._head, self._begin = read_head(source)
-        if self._head.kind is not Kind.LAYERS or not self._head.layers:
-            raise MisuseError(f"packed file: expected one in layers, found {self._head.kind.name}")
+        check_first_layer(source, self._head, self._begin)
         self._tensors = tensors_of(base)
         self._places: dict[tuple[int, int], list[int]] = defaultdict(list)
         self.layers = 0
         """How many of them arrived whole; known once a piece with something in it was given."""
         self.layers_in_all = len(self._head.layers)
-        at = self._begin
-        for _ in range(self._head.layers[0].blocks):
-            at = block_end(source, at)
-            if at > source.length_octets:
-                raise self._cut_off()
 
     @property
     def sha256(self) -> bytes:
@@ -199,12 +194,7 @@ class LayeredModel:
                 self._places[part].append(place)
             self.layers += 1
         if not self.layers:
-            raise self._cut_off()
-
-    def _cut_off(self) -> MalformedError:
-        return MalformedError(
-            f"packed file: expected a first layer of {self._head.layers[0].blocks} blocks, found it cut off"
-        )
+            raise _cut_off(self._head)
 
     def _part_of(self, body: bytes) -> tuple[int, int]:
         """Give the tensor, and the first of its elements, that a block tells of.
@@ -221,6 +211,32 @@ class LayeredModel:
                 f"layer: expected a part of one of {len(self._tensors)} tensors, found element {start} of {number}"
             )
         return number, start
+
+
+def check_first_layer(source: Source, head: Head, offset_octets: int) -> None:
+    """Make sure by the lengths of its blocks that a first layer is there; it reads none of them.
+
+    Args:
+        source: The packed file, or as much of it as is there.
+        head: Its head.
+        offset_octets: Of its first block.
+
+    Raises:
+        MalformedError: It is not.
+        MisuseError: The file is packed otherwise.
+        OSError: It could not be read.
+    """
+    if head.kind is not Kind.LAYERS or not head.layers:
+        raise MisuseError(f"packed file: expected one in layers, found {head.kind.name}")
+    at = offset_octets
+    for _ in range(head.layers[0].blocks):
+        at = block_end(source, at)
+        if at > source.length_octets:
+            raise _cut_off(head)
+
+
+def _cut_off(head: Head) -> MalformedError:
+    return MalformedError(f"packed file: expected a first layer of {head.layers[0].blocks} blocks, found it cut off")
 
 
 def _alike(source: Source, base: Source) -> list[Tensor]:

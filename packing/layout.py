@@ -146,7 +146,7 @@ def _header(source: Source) -> bytes:
 def _parse(octets: bytes) -> dict[str, Any]:
     try:
         header = json.loads(octets)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _not_a_header(error) from None
     if not isinstance(header, dict):
         raise _not_a_header(TypeError(f"a {type(header).__name__}"))
@@ -160,6 +160,6 @@ def _not_a_header(error: Exception) -> MalformedError:
 def _tensor(name: str, entry: dict[str, Any], begin: int) -> Tensor:
     start, end = entry["data_offsets"]
     element, shape = _NAMES.get(entry["dtype"], Element.OCTETS), tuple(entry["shape"])
-    if not all(isinstance(each, int) and each >= 0 for each in (*shape, start, end)):
+    if not all(type(each) is int and each >= 0 for each in (*shape, start, end)):  # JSON's true is no number.
         raise ValueError(f"tensor {name} with shape {shape} at {start} to {end}")
     return Tensor(name=name, element=element, shape=shape, start=begin + start, end=begin + end)

@@ -202,7 +202,7 @@ def read_card(disk: Disk, path: str) -> ModelCard:
         return msgspec.structs.replace(card, is_layered=LAYERS_KEY in metadata)
     except KeyError:
         raise MisuseError(f"{path}: expected weights with the recipe and vocabulary of a job, found neither") from None
-    except (msgspec.MsgspecError, TypeError) as error:
+    except (msgspec.MsgspecError, TypeError, RecursionError) as error:
         raise MisuseError(
             f"{path}: expected weights with the recipe and vocabulary of a job, found {type(error).__name__}: {error}"
         ) from None
@@ -347,7 +347,7 @@ def _read_json(disk: Disk, path: str, octets_max: int) -> dict[str, Any]:
         raise MisuseError(f"{path}: expected at most {octets_max} octets, found {size_octets}")
     try:
         return msgspec.json.decode(disk.read(path), type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MisuseError(f"{path}: expected a JSON object, found {error}") from None
 
 

@@ -1,6 +1,9 @@
 """Packing without loss: what comes out is what went in, whatever it is, and what is damaged never comes out."""
 
+import math
+import struct
 import tracemalloc
+import zlib
 
 import msgspec
 import numpy as np
@@ -11,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccsds.errors import MalformedError, MisuseError, StarloopError
-from packing.container import BLOCK_OCTETS, Kind, decompress, read_head
+from packing.container import BLOCK_OCTETS, MAGIC, VERSION, Kind, decompress, read_head
 from packing.exact import check_whole, may_be_base, pack, unpack
 from packing.layout import Element, stretches_of, tensors_of
 from packing.planes import join, split
@@ -157,6 +160,33 @@ def test_octets_after_the_last_block_are_refused(small):
         unpacked(told + b"x")
 
 
+def in_a_file(head):
+    """Give a packed file with a head that another packer has written."""
+    body = msgspec.msgpack.encode(head)
+    return struct.pack(">4sBII", MAGIC, VERSION, len(body), zlib.crc32(body)) + body
+
+
+HEAD = {"kind": Kind.LAYERS, "length_octets": 5, "sha256": bytes(32)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"length_octets": -1}, "expected lengths of 0 or more, found -1 and 0"),
+        ({"base_octets": -1}, "expected lengths of 0 or more, found 5 and -1"),
+        ({"length_octets": True}, "Expected `int`, got `bool`"),
+        ({"layers": [[1, b"", 0.5]] * 256}, "expected at most 255 layers, found 256"),
+        *(({"layers": [[1, b"", error]]}, "an error from 0 to 1") for error in (math.nan, math.inf, 1e300, 1.5, -0.5)),
+        ({"layers": [[-1, b"", 0.5]]}, "expected 0 blocks or more"),
+        ({"unknown": msgspec.Raw(b"\x91" * 100_000 + b"\x01")}, "maximum recursion depth exceeded"),
+    ],
+)
+def test_a_head_that_cannot_be_is_refused(changes, message):
+    read_head(Octets(in_a_file(HEAD)))
+    with pytest.raises(MalformedError, match=f"expected a head, found .*{message}"):
+        read_head(Octets(in_a_file({**HEAD, **changes})))
+
+
 def test_a_head_says_what_a_file_is(small):
     data, told = small
     head, _ = read_head(Octets(told))
@@ -170,7 +200,13 @@ def test_a_head_says_what_a_file_is(small):
         (b"", "expected the length of a header"),
         (b"\xff" * 8, "expected the length of a header that fits into 8 octets"),
         (b"\x02" + bytes(7) + b"[]", "expected a safetensors header, found"),
+        (b"\xa0\x86\x01" + bytes(5) + b"[" * 100_000, "expected a safetensors header, found RecursionError"),
         (safetensors_file([("w", "F32", np.zeros(3))])[:-1], "expected 84 octets, found 83"),
+        (
+            safetensors_file([("w", "F32", np.zeros(1))]).replace(b"[1]", b"[true]").replace(b"}}   ", b"}}"),
+            "w with shape",
+        ),
+        (safetensors_file([("w", "F32", np.zeros(1))]).replace(b"[0, ", b"[false,").replace(b"}}   ", b"}}"), "to 4"),
     ],
 )
 def test_what_is_no_model_says_so_and_is_packed_as_plain_octets(data, message):

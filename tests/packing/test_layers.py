@@ -131,13 +131,22 @@ def test_a_model_that_did_not_change_is_told_in_nothing():
     ("source", "shares", "message"),
     [
         (safetensors_file([("w", "F32", np.zeros(3))]), SHARES, "expected a model with the same tensors"),
-        (model(), (), "expected some above 0 and up to 1"),
-        (model(), (0.5, 1.5), "expected some above 0 and up to 1"),
+        (model(), (), "expected 1 to 255 above 0 and up to 1"),
+        (model(), (0.5, 1.5), "expected 1 to 255 above 0 and up to 1"),
+        (model(), (0.5,) * 256, "expected 1 to 255 above 0 and up to 1"),
     ],
 )
 def test_what_cannot_be_told_in_layers_is_refused(source, shares, message):
     with pytest.raises(MisuseError, match=message):
         list(pack_layers(Octets(source), Octets(model()), shares))
+
+
+def test_a_model_that_holds_what_is_no_number_has_no_layers():
+    weights = np.zeros(4, dtype=np.float32)
+    base = safetensors_file([("w", "F32", weights)])
+    data = safetensors_file([("w", "F32", np.array([np.nan, 1, 2, 3], dtype=np.float32))])
+    with pytest.raises(MisuseError, match="expected 0 blocks or more and an error from 0 to 1, found 0 and nan"):
+        list(pack_layers(Octets(data), Octets(base)))
 
 
 def test_what_is_no_floating_point_has_no_layers():

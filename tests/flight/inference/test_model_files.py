@@ -72,6 +72,7 @@ def test_a_directory_of_a_causal_language_model_is_one(disk, files):
         ({"tokenizer.json": b""}, "cut off"),
         ({"config.json": b'{"architectures": ['}, "expected a JSON object"),
         ({"config.json": b"[]"}, "expected a JSON object"),
+        ({"config.json": b'{"a": ' + b"[" * 100_000}, "expected a JSON object"),
         ({"config.json": json.dumps({**CONFIG, "auto_map": {}}).encode()}, "brings code"),
         (
             {"config.json": json.dumps({**CONFIG, "architectures": ["ViT"]}).encode()},
