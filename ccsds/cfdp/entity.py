@@ -86,7 +86,9 @@ class Entity:
         """
         for receiver in self._transactions.receivers.values():
             if receiver.snapshot().destination_name == name:
-                return receiver.written_part()
+                part = receiver.written_part()
+                if part is not None:
+                    return part
         return None
 
     @property

@@ -102,8 +102,10 @@ def refusal_of(store: FileStore, path: str, part_directory: str) -> str | None:
     """
     if not path:
         return "expected a file name, found an empty one"
-    if len(path.encode()) > NAME_OCTETS_MAX:
-        return f"expected a name of at most {NAME_OCTETS_MAX} octets, found {len(path.encode())}"
+    # A name that somebody else put into the store may be no text.
+    length_octets = len(path.encode(errors="replace"))
+    if length_octets > NAME_OCTETS_MAX:
+        return f"expected a name of at most {NAME_OCTETS_MAX} octets, found {length_octets}"
     parts = path.split("/")
     if not _REFUSED_PARTS.isdisjoint(parts) or "\\" in path or not path.isprintable():
         return f"expected a plain path inside the store, found {path!r}"

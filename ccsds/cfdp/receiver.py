@@ -85,7 +85,9 @@ class Receiver(TransactionEnd):
         return self._part.path
 
     def written_part(self) -> str | None:
-        """Give where what came of its file can be read, None if nothing came; may raise ``OSError``."""
+        """Give where what came of its file can be read, None if nothing came or it is over; may raise ``OSError``."""
+        if not self._arrival.is_receiving:  # It has its name, or is given up: what is there is no part any more.
+            return None
         self._part.flush()
         return self._part.path if self._part.end else None
 

@@ -1,5 +1,7 @@
 """A file of a store as what is packed, unpacked and looked at: a `packing.source.Source`."""
 
+import errno
+
 from flight.disk import Disk
 
 
@@ -21,5 +23,17 @@ class DiskSource:
         """See `packing.source.Source.length_octets`."""
 
     def read(self, offset_octets: int, length_octets: int) -> bytes:
-        """See `packing.source.Source.read`."""
-        return self._disk.read(self._path, offset_octets, length_octets)
+        """See `packing.source.Source.read`.
+
+        Raises:
+            OSError: They could not be read, or the file has become shorter since.
+        """
+        octets = self._disk.read(self._path, offset_octets, length_octets)
+        expected_octets = min(length_octets, max(self.length_octets - offset_octets, 0))
+        if len(octets) < expected_octets:
+            raise OSError(
+                errno.EIO,
+                f"expected {expected_octets} octets at {offset_octets} of {self._path}, found {len(octets)}: it became "
+                "shorter",
+            )
+        return octets

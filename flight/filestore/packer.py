@@ -6,9 +6,11 @@ removed at the next start, and asking again costs a command. Memory holds a bloc
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 
-from ccsds.cfdp.filestore import has_file, sync_names
+from ccsds.cfdp.filestore import has_file, refusal_of, sync_names
 from ccsds.errors import MalformedError, MisuseError, StarloopError
 from flight.filestore.disk_source import DiskSource
 from flight.filestore.file_names import FileNames
@@ -23,7 +25,7 @@ from mission.words.packing import (
 )
 from packing.container import Head, Kind, read_head
 from packing.exact import check_whole, may_be_base, pack, unpack
-from packing.layers import LayeredModel
+from packing.layers import LayeredModel, check_first_layer
 
 # Between slices of a MiB, each of which takes a board some 10 ms to pack and less to unpack.
 SLICE_INTERVAL_NS = 10_000_000
@@ -34,10 +36,30 @@ SYNC_OCTETS = 16 << 20
 _PART_NAME = "packing"
 
 
-@dataclass(slots=True)
-class _Work:
+class _Action(Enum):
+    PACK = "pack"
+    UNPACK = "unpack"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a command asks for; the same one asked for again is equal."""
+
+    action: _Action
     name: str
     destination: str
+    base: str
+
+    def __str__(self) -> str:
+        against = f" against {self.base}" if self.base else ""
+        return f"{self.name} on its way to {self.destination}, {self.action.value}ed{against}"
+
+
+@dataclass(slots=True)
+class _Work:
+    asked: _Asked
+    octets_max: int
+    """How long what comes of it may be; so much room is promised to it."""
     pieces: Iterator[bytes]
     done: Callable[[int], None]
     """Tells of its end; takes the length of what came of it."""
@@ -85,13 +107,13 @@ class Packer:
             MisuseError: It cannot be, and why.
             OSError: The store failed.
         """
-        if self._is_at_hand(name, destination):
+        asked = _Asked(_Action.PACK, name, destination, base)
+        if self._is_at_hand(asked):
             return
         source = self._source(name)
         against = self._source(base) if base else None
         self._begin(
-            name,
-            destination,
+            asked,
             source.length_octets,
             pack(source, against),
             lambda octets: self._reporter.event(
@@ -117,25 +139,24 @@ class Packer:
             MisuseError: It cannot be, and why: as far as it can be told without reading all of it.
             OSError: The store failed.
         """
-        if self._is_at_hand(name, destination):
+        asked = _Asked(_Action.UNPACK, name, destination, base)
+        if self._is_at_hand(asked):
             return
         source = self._packed(name)
         try:
             head, begin = read_head(source)
-            if head.kind is not Kind.LAYERS:
+            if head.kind is Kind.LAYERS:
+                check_first_layer(source, head, begin)
+            else:
                 check_whole(source, head, begin)
-            bases = self._bases(head, base)
-            works = [_Unpacking(source, head, found, self._source(found)) for found in bases]
         except MalformedError as error:
             raise MisuseError(f"{name}: {error}") from None
-        if head.kind is Kind.LOSSLESS:
-            works = [_Unpacking(source, head, "", None)]
+        unpacking = _Unpacking(source, head, self._bases(head, base), self._source)
         self._begin(
-            name,
-            destination,
+            asked,
             head.length_octets,
-            _first_that_fits(works),
-            lambda octets: self._tell_unpacked(name, destination, octets, next(each for each in works if each.is_done)),
+            unpacking.pieces(),
+            lambda octets: self._tell_unpacked(asked, octets, unpacking),
             now_ns,
         )
 
@@ -153,47 +174,53 @@ class Packer:
                 self._write(work, piece)
         except (StarloopError, OSError) as error:
             self._end()
-            self._reporter.event(
-                PACKING_FAILED, name=work.name, destination=work.destination, reason=clip_reason(str(error))
-            )
+            about = {"name": work.asked.name, "destination": work.asked.destination}
+            self._reporter.event(PACKING_FAILED, **about, reason=clip_reason(str(error)))
 
     def next_deadline(self) -> int | None:
         """Give when the next slice is due."""
         return self._due_ns if self._work is not None else None
 
-    def _is_at_hand(self, name: str, destination: str) -> bool:
+    def _is_at_hand(self, asked: _Asked) -> bool:
         """Tell whether what is asked for is being done already.
 
         Raises:
             MisuseError: Something else is.
         """
-        work = self._work
-        if work is None:
+        if self._work is None:
             return False
-        if (work.name, work.destination) != (name, destination):
-            raise MisuseError(f"expected nothing at hand, found {work.name} on its way to {work.destination}")
+        other = self._work.asked
+        if other != asked:
+            raise MisuseError(f"expected nothing at hand, found {other}")
         return True
 
     def _begin(
         self,
-        name: str,
-        destination: str,
+        asked: _Asked,
         octets_max: int,
         pieces: Iterator[bytes],
         done: Callable[[int], None],
         now_ns: int,
     ) -> None:
-        self._names.free(destination)
+        self._names.free(asked.destination)
         room = self._files.entity.room
         self._discard()
         free_octets = room.free_octets(self._part)
         if octets_max > free_octets:
-            raise MisuseError(f"{destination}: expected room for {octets_max} octets, found {free_octets}")
+            raise MisuseError(f"{asked.destination}: expected room for {octets_max} octets, found {free_octets}")
         room.promise(self._part, octets_max)
-        self._work = _Work(name, destination, pieces, done)
+        self._work = _Work(asked, octets_max, pieces, done)
         self._due_ns = now_ns
 
     def _write(self, work: _Work, piece: bytes) -> None:
+        """Write a piece.
+
+        Raises:
+            MalformedError: It would become longer than its packed file says, and take room that others were promised.
+            OSError: The store failed.
+        """
+        if work.asked.action is _Action.UNPACK and work.written_octets + len(piece) > work.octets_max:
+            raise MalformedError(f"packed file: expected {work.octets_max} octets in all, found more")
         self._folder.append(self._part, piece)
         self._files.entity.room.take(self._part, len(piece))
         work.written_octets += len(piece)
@@ -203,13 +230,24 @@ class Packer:
             work.unsynced_octets = 0
 
     def _finish(self, work: _Work) -> None:
-        """Bring it under its name."""
-        self._names.free(work.destination)  # Something may have come there meanwhile.
+        """Bring it under its name, durably, or leave nothing there.
+
+        Raises:
+            MisuseError: Something has the name by now.
+            OSError: The store failed.
+        """
+        destination = work.asked.destination
+        self._names.free(destination)  # Something may have come there meanwhile.
         if not work.written_octets:
             self._folder.append(self._part, b"")
         self._folder.fsync(self._part)
-        self._folder.rename(self._part, work.destination)
-        sync_names(self._folder, self._part, work.destination)
+        self._folder.rename(self._part, destination)
+        try:
+            sync_names(self._folder, self._part, destination)
+        except OSError:
+            with suppress(OSError):  # It stays, then, and whole.
+                self._folder.remove(destination)
+            raise
         self._end()
         work.done(work.written_octets)
 
@@ -254,16 +292,21 @@ class Packer:
         found = [
             name
             for name in self._folder.list()
-            if not name.startswith(f"{self._files.part_directory}/")
-            and self._folder.is_inside(name)
-            and may_be_base(head, DiskSource(self._folder, name))
+            if refusal_of(self._folder, name, self._files.part_directory) is None and self._may_be_base(head, name)
         ]
         if not found:
             raise MisuseError(f"expected {wanted} in the store, found none")
         return found
 
-    def _tell_unpacked(self, name: str, destination: str, octets: int, work: "_Unpacking") -> None:
-        about = {"name": name, "destination": destination, "size": octets, "base": work.base_name}
+    def _may_be_base(self, head: Head, name: str) -> bool:
+        """Tell whether a file of the store may be a base; one that cannot be read is none."""
+        try:
+            return may_be_base(head, DiskSource(self._folder, name))
+        except OSError:
+            return False
+
+    def _tell_unpacked(self, asked: _Asked, octets: int, work: "_Unpacking") -> None:
+        about = {"name": asked.name, "destination": asked.destination, "size": octets, "base": work.base_name}
         if work.layered is None:
             self._reporter.event(MODEL_UNPACKED, **about, sha256=work.head.sha256)
             return
@@ -278,38 +321,64 @@ class Packer:
 
 
 class _Unpacking:
-    """A packed file made whole with one base.
+    """A packed file made whole with the first base that fits.
 
     Args:
         source: The packed file.
         head: Its head.
-        base_name: Of the base; empty if it needs none.
-        base: The base.
+        bases: Names of what may be its base; none if it needs none.
+        open_base: Opens one of them.
     """
 
-    def __init__(self, source: DiskSource, head: Head, base_name: str, base: DiskSource | None) -> None:
+    def __init__(
+        self, source: DiskSource, head: Head, bases: Sequence[str], open_base: Callable[[str], DiskSource]
+    ) -> None:
         self.head = head
-        self.base_name = base_name
-        self.is_done = False
+        self.base_name = ""
+        """What it was packed against, once its pieces are given."""
         self.layered: LayeredModel | None = None
-        if head.kind is Kind.LAYERS and base is not None:
-            self.layered = LayeredModel(source, base)
-            self._pieces = self.layered.pieces()
-        else:
-            self._pieces = unpack(source, base)
+        self._source = source
+        self._bases = bases
+        self._open_base = open_base
 
     def pieces(self) -> Iterator[bytes]:
-        """Give what comes of it; a base that is another one is refused before anything is given."""
-        yield from self._pieces
-        self.is_done = True
+        """Give what comes of it; a base that is another one is passed over before anything is given.
 
-
-def _first_that_fits(works: Sequence[_Unpacking]) -> Iterator[bytes]:
-    failure = MisuseError("expected a base, found none")
-    for work in works:
-        try:
-            yield from work.pieces()
+        Raises:
+            MalformedError: The packed file is damaged.
+            MisuseError: None of the bases fits; it is the last one's reason.
+            OSError: A file could not be read.
+        """
+        if self.head.kind is Kind.LOSSLESS:
+            yield from unpack(self._source)
             return
-        except MisuseError as error:
-            failure = error
-    raise failure
+        failure: Exception = MisuseError("expected a base, found none")
+        for name in self._bases:
+            is_begun = False
+            self.base_name = name
+            try:
+                for piece in self._pieces_with(self._open_base(name)):
+                    is_begun = is_begun or bool(piece)
+                    yield piece
+                return
+            except (MisuseError, OSError) as error:  # It is another one, or is gone, or changed just now.
+                if is_begun:
+                    raise
+                failure = error
+        raise failure
+
+    def _pieces_with(self, base: DiskSource) -> Iterator[bytes]:
+        """Give what comes of it with a base.
+
+        Raises:
+            MalformedError: The packed file is damaged.
+            MisuseError: The base is another one.
+            OSError: A file could not be read.
+        """
+        if self.head.kind is not Kind.LAYERS:
+            return unpack(self._source, base)
+        try:
+            self.layered = LayeredModel(self._source, base)
+        except MalformedError as error:  # The packed file was looked at when this was asked for: it is the base.
+            raise MisuseError(f"base: {error}") from None
+        return self.layered.pieces()

@@ -1,8 +1,12 @@
 """Models packed and unpacked on board: over the link, through power cuts, with little room, and what is refused."""
 
+import errno
 import hashlib
+import struct
 import tracemalloc
+import zlib
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -10,7 +14,7 @@ from ccsds.cfdp.codes import ConditionCode
 from flight.filestore.packer import SYNC_OCTETS
 from hil.disk.simulated_disk import SimulatedDisk
 from hil.streams import Streams
-from packing.container import BLOCK_OCTETS
+from packing.container import BLOCK_OCTETS, MAGIC, VERSION, read_head
 from packing.exact import pack, unpack
 from packing.layers import pack_layers
 from packing.source import Octets
@@ -188,6 +192,168 @@ def test_the_room_of_one_that_is_at_hand_is_promised_to_no_file_that_comes(make_
     assert sky.finished[0].condition is ConditionCode.FILESTORE_REJECTION
     assert sky.told("model_unpacked") == []
     assert sky.run(5, lambda: bool(sky.told("model_unpacked")))
+
+
+def written_by(sky, seconds=5):
+    """Let time pass until something of what comes of the one at hand lies in the store."""
+    assert sky.run(seconds, lambda: bool(leftovers(sky)))
+
+
+@pytest.mark.parametrize(
+    ("word", "arguments", "replaced"),
+    [
+        ("model.pack", {"name": "new.safetensors", "destination": "down.pack"}, "new.safetensors"),
+        ("model.unpack", {"name": "difference.pack", "destination": "made"}, "base.safetensors"),
+        ("model.unpack", {"name": "layers.pack", "destination": "made"}, "base.safetensors"),
+        ("model.unpack", {"name": "layers.pack", "destination": "made"}, "layers.pack"),
+    ],
+    ids=["packed", "base", "base of layers", "layers"],
+)
+def test_a_file_that_a_shorter_one_replaces_while_it_is_read_fails_and_is_told(stocked, word, arguments, replaced):
+    stocked.file("new.safetensors", NEW)
+    stocked.file("difference.pack", DIFFERENCE)
+    stocked.file("layers.pack", LAYERS)
+    assert stocked.command(word, **arguments, base="base.safetensors") == [("executed", "")]
+    written_by(stocked)
+    stocked.disk.remove(f"files/{replaced}")
+    stocked.file(replaced, b"short")
+    assert stocked.run(30, lambda: stocked.spacecraft._packer.next_deadline() is None)
+    (told,) = stocked.told("packing_failed")
+    assert f"of {replaced}, found" in told["reason"]
+    assert leftovers(stocked) == []
+
+
+def with_head(told, **changes):
+    """Give a packed file with another head, as a packer that lies writes it."""
+    head, begin = read_head(Octets(told))
+    body = msgspec.msgpack.encode({**msgspec.structs.asdict(head), **changes})
+    return struct.pack(">4sBII", MAGIC, VERSION, len(body), zlib.crc32(body)) + body + told[begin:]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"length_octets": -1}, "expected lengths of 0 or more"),
+        ({"layers": [[0, bytes(32), 0.5]] * 256}, "expected at most 255 layers"),
+        ({"layers": [[3, bytes(32), 1e300]]}, "expected 0 blocks or more and an error from 0 to 1"),
+    ],
+)
+def test_a_head_that_cannot_be_is_refused_before_anything_is_written(stocked, changes, reason):
+    stocked.file("new.pack", with_head(LAYERS, **changes))
+    assert reason in refusal(stocked)
+
+
+def test_a_model_that_becomes_longer_than_its_head_says_takes_no_room_from_others(stocked):
+    stocked.file("new.pack", with_head(LAYERS, length_octets=700))
+    unpack_on_board(stocked)
+    (told,) = stocked.told("packing_failed")
+    assert "expected 700 octets in all, found more" in told["reason"]
+    assert leftovers(stocked) == []
+
+
+class UnsureDisk(SimulatedDisk):
+    """Renames, and then fails to say that the name is durable."""
+
+    fails = False
+
+    def fsync(self, path):
+        if self.fails and path == "files":
+            raise OSError(errno.EIO, "Input/output error")
+        super().fsync(path)
+
+
+def test_a_model_whose_name_could_not_be_made_durable_is_not_there(make_sky, tmp_path):
+    sky = make_sky(disk=UnsureDisk(tmp_path / "unsure", Streams(1)))
+    sky.file("new.pack", packed(NEW))
+    before = sky.disk.list("files")
+    assert sky.command("model.unpack", name="new.pack", destination="new.safetensors", base="") == [("executed", "")]
+    sky.disk.fails = True
+    assert sky.run(30, lambda: sky.spacecraft._packer.next_deadline() is None)
+    (told,) = sky.told("packing_failed")
+    assert "Input/output error" in told["reason"]
+    assert sky.disk.list("files") == before
+
+
+def test_a_base_that_is_gone_by_its_turn_is_passed_over(stocked):
+    stocked.file("a.safetensors", BASE)
+    stocked.file("new.pack", DIFFERENCE)
+    assert stocked.command("model.unpack", name="new.pack", destination="new.safetensors", base="") == [
+        ("executed", "")
+    ]
+    stocked.disk.remove("files/a.safetensors")
+    assert stocked.run(30, lambda: bool(stocked.told("model_unpacked")))
+    assert stocked.told("model_unpacked")[0]["base"] == "base.safetensors"
+
+
+def test_a_base_of_layers_that_is_no_model_is_passed_over(stocked):
+    stocked.file("a.safetensors", bytes(len(BASE)))
+    # So little is said of the base that anything of its length may be it.
+    stocked.file("new.pack", with_head(LAYERS, base_header_sha256=b""))
+    unpack_on_board(stocked)
+    assert stocked.told("model_approximated")[0]["base"] == "base.safetensors"
+
+
+def test_a_file_that_cannot_be_read_is_no_base(make_sky, tmp_path):
+    class WornDisk(SimulatedDisk):
+        def read(self, path, offset_octets=0, length_octets=None):
+            if path == "files/a.safetensors":
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(path, offset_octets, length_octets)
+
+    sky = make_sky(disk=WornDisk(tmp_path / "worn", Streams(1)))
+    sky.file("a.safetensors", BASE)
+    sky.file("base.safetensors", BASE)
+    sky.file("new.pack", DIFFERENCE)
+    unpack_on_board(sky)
+    assert sky.told("model_unpacked")[0]["base"] == "base.safetensors"
+
+
+def test_a_file_that_came_and_is_gone_is_not_taken_for_one_on_its_way(stocked):
+    transaction = stocked.put(LAYERS, "new.pack")
+    # That it came is never heard, so the transaction stays open on board.
+    stocked.loses = lambda direction, number: direction == "down"
+    stocked.run(60, lambda: "files/new.pack" in stocked.disk.list("files"))
+    stocked.disk.remove("files/new.pack")
+    assert (transaction, "RECEIVER") in [(one, role.name) for one, role in stocked.spacecraft._files.entity.running]
+    assert "expected a file at 'new.pack', found none" in refusal(stocked)
+
+
+class NotingDisk(SimulatedDisk):
+    """Notes how much of the model at hand was written at most without being synced."""
+
+    unsynced_octets = most_octets = 0
+
+    def append(self, path, data):
+        super().append(path, data)
+        if path == "files/.cfdp/packing":
+            self.unsynced_octets += len(data)
+            self.most_octets = max(self.most_octets, self.unsynced_octets)
+
+    def fsync(self, path):
+        super().fsync(path)
+        if path == "files/.cfdp/packing":
+            self.unsynced_octets = 0
+
+
+def test_what_is_written_is_synced_by_and_by_so_that_no_sync_takes_long(make_sky, tmp_path):
+    sky = make_sky(disk=NotingDisk(tmp_path / "noting", Streams(1)))
+    sky.file("new.pack", packed(bytes(3 * SYNC_OCTETS)))
+    unpack_on_board(sky, destination="new", seconds=60)
+    assert SYNC_OCTETS <= sky.disk.most_octets < SYNC_OCTETS + BLOCK_OCTETS
+
+
+@pytest.mark.parametrize(
+    ("word", "base"),
+    [("model.unpack", ""), ("model.unpack", "other.safetensors"), ("model.pack", "base.safetensors")],
+    ids=["another base", "yet another", "packed instead"],
+)
+def test_what_differs_in_action_or_base_from_the_one_at_hand_is_another(stocked, word, base):
+    stocked.file("other.safetensors", BASE)
+    stocked.file("new.pack", DIFFERENCE)
+    names = {"name": "new.pack", "destination": "new.safetensors"}
+    assert stocked.command("model.unpack", **names, base="base.safetensors") == [("executed", "")]
+    reason = "found new.pack on its way to new.safetensors, unpacked against base.safetensors"
+    assert reason in refusal(stocked, word, **names, base=base)
 
 
 def test_one_is_at_hand_at_a_time_and_the_same_asked_for_again_is_no_second_one(stocked):
