@@ -1,5 +1,6 @@
 """A spacecraft on the table, and the ground's end of its line made of ccsds pieces."""
 
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -17,12 +18,13 @@ from flight.spacecraft import Spacecraft
 from flight.spacecraft_config import SpacecraftConfig
 from mission.channels import SPACECRAFT_ID, Apid, Downlink
 from mission.profiles import Contact, find_profile
+from tests.flight.secured_orbit import Orbit
 
 # On the table the spacecraft is told of contact.
 PROFILE = replace(find_profile("serial"), contact=Contact.MODEM)
 
 
-class IdleWorker:
+class NotingWorker:
     """A worker that takes requests and never answers: for tests in which no job gets anywhere."""
 
     def __init__(self):
@@ -48,7 +50,7 @@ class Table:
 
     def __init__(self, folder, now_ns=0, disk=None):
         corpus = CorpusFile(name="text", path=folder, sha256="cd" * 32, length_octets=9, origin=Origin.PATH, notice="")
-        self.worker = IdleWorker()
+        self.worker = NotingWorker()
         self.spacecraft = Spacecraft(
             SpacecraftConfig(profile=PROFILE, tai_offset_ns=10**18),
             disk or RealDisk(folder),
@@ -101,3 +103,10 @@ def make_table():
 @pytest.fixture
 def make_telecommand():
     return telecommand
+
+
+@pytest.fixture
+def orbit(tmp_path):
+    """A spacecraft with keys, and its ground's."""
+    with contextlib.ExitStack() as stack:
+        yield Orbit(tmp_path, stack)

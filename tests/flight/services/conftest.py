@@ -28,6 +28,7 @@ from flight.spacecraft_config import SpacecraftConfig
 from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.ends.keys import lay_keys
 from hil.streams import Streams
+from hil.tabletop.operator import IdleWorker
 from mission.channels import SPACECRAFT_ENTITY, SPACECRAFT_ID, Apid, Downlink, Uplink
 from mission.definition import DICTIONARY
 from mission.dictionary import Hazard
@@ -38,22 +39,6 @@ from ports.key_directory import opened_keys
 SECOND = 1_000_000_000
 # One frame either way each step: a serial line at its rate.
 STEP_NS = 25_000_000
-
-
-class IdleWorker:
-    """A worker that never gets anywhere."""
-
-    def launch(self):
-        pass
-
-    def send(self, request):
-        pass
-
-    def memory_octets(self):
-        return 0
-
-    def kill(self):
-        pass
 
 
 class Sky:
