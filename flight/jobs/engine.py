@@ -364,7 +364,7 @@ class Engine:
             self._store_failed(error, now_ns)
             return
         self._running = running
-        request = Probe(_device_of(running)) if self._device.is_in_doubt else start
+        request = start if self._device.in_doubt is None else Probe(self._device.in_doubt)
         try:
             self._worker.launch()
         except OSError as error:
@@ -430,9 +430,9 @@ class Engine:
                 self._store_failed(OSError(reply.reason), now_ns)
             case FailureKind.LOST | FailureKind.MEMORY:
                 self.lost(reply.reason, now_ns)
-            case FailureKind.UNFIT:
+            case FailureKind.UNFIT | FailureKind.JOB if isinstance(request, Probe) or reply.kind is FailureKind.UNFIT:
                 self._supervision.progressed()  # The device is to blame: no job is given up for it.
-                self._device.doubt(reply.reason)
+                self._device.doubt(reply.reason, _device_of(running))
                 self.lost(reply.reason, now_ns)
             case _ if job.state in (JobState.STARTING, JobState.RUNNING):
                 self._move(running.job_id, Trigger.GIVE_UP, now_ns, reply.reason)

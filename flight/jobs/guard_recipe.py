@@ -33,3 +33,10 @@ class GuardRecipe:
             MisuseError: Naming the setting, what was expected and what was found.
         """
         require(self, "guard", replay_share=(0.0, 1.0), snapshot_interval=(1, 10_000))
+
+    def is_due_twice(self, step: int, level: GuardLevel | None = None) -> bool:
+        """Tell whether a step is done twice at a level; at the recipe's own, if none is said."""
+        level = level or self.level
+        if level is not GuardLevel.REPLAY:
+            return level is GuardLevel.DOUBLE
+        return int(step * self.replay_share) > int((step - 1) * self.replay_share)

@@ -16,7 +16,7 @@ from flight.jobs.state import weights_sha256
 from flight.jobs.vocabulary import vocabulary_sha256
 
 
-class Finished(Protocol):
+class TrainedJob(Protocol):
     """A job whose weights are to be kept."""
 
     @property
@@ -52,7 +52,7 @@ class Finished(Protocol):
         ...
 
 
-def save_model(disk: Disk, identity: Identity, job: Finished, inexact: tuple[str, ...] = ()) -> tuple[str, int]:
+def save_model(disk: Disk, identity: Identity, job: TrainedJob, inexact: tuple[str, ...] = ()) -> tuple[str, int]:
     """Write the weights of a finished job, all or nothing; they are synced when this returns.
 
     The file carries the recipe, the vocabulary and the origin of the weights as JSON under the one metadata key

@@ -58,7 +58,7 @@ from flight.jobs.messages import (
     encode,
     request_stream,
 )
-from flight.jobs.model_file import save_model
+from flight.jobs.model_file import TrainedJob, save_model
 from flight.jobs.package.package_recipe import PackageRecipe
 from flight.jobs.package.process import run_package
 from flight.jobs.parent import end_with_parent
@@ -78,6 +78,9 @@ _FATAL_KINDS = (FailureKind.LOST, FailureKind.UNFIT, FailureKind.MEMORY)
 
 # A copy of State is struck by chance about never. One that is struck this often in a row is no chance.
 COPIES_STRUCK_MAX = 3
+
+# How often a model is written until State was not struck meanwhile.
+MODEL_TRIES_MAX = 3
 
 
 # torch has no class of error for what the processor's allocator was refused.
@@ -255,16 +258,7 @@ class _OpenJob:
     def finish(self, disk: Disk) -> Finished:
         """Write the model."""
         self.writer.drop()
-        self.guarded.verify()
-        job = self.guarded.job
-        path, length_octets = save_model(disk, self._identity, job, self._inexact)
-        return Finished(
-            step=job.steps_done,
-            weights_sha256=job.weights_sha256(),
-            path=path,
-            length_octets=length_octets,
-            findings=self.guarded.take_findings(),
-        )
+        return write_model(disk, self._identity, self.guarded, self._inexact)
 
     def _begin(self) -> Saving:
         origin = Origin(parent=self._parent, entries=self._written.get(self._parent), inexact=self._inexact)
@@ -303,6 +297,47 @@ def _step(guarded: GuardedJob, count: int) -> Stepped:
         gradient_norm=last.gradient_norm,
         learning_rate=last.learning_rate,
         findings=guarded.take_findings(),
+    )
+
+
+class Guarded(Protocol):
+    """A job with its guard, as far as its model is concerned."""
+
+    @property
+    def job(self) -> TrainedJob:
+        """The job."""
+        ...
+
+    def verify(self) -> bool:
+        """Make sure that State is what it should be; tell whether it was at once."""
+        ...
+
+    def take_findings(self) -> tuple[Finding, ...]:
+        """Give what was found since the last call."""
+        ...
+
+
+def write_model(disk: Disk, identity: Identity, guarded: Guarded, inexact: tuple[str, ...]) -> Finished:
+    """Write the model of a job that is done, again if State was struck meanwhile.
+
+    Raises:
+        LostError: Nothing in memory is left to go back to.
+        OSError: The disk failed.
+    """
+    guarded.verify()
+    for _ in range(MODEL_TRIES_MAX):
+        path, length_octets = save_model(disk, identity, guarded.job, inexact)
+        digest = guarded.job.weights_sha256()
+        if guarded.verify():
+            return Finished(
+                step=guarded.job.steps_done,
+                weights_sha256=digest,
+                path=path,
+                length_octets=length_octets,
+                findings=guarded.take_findings(),
+            )
+    raise LostError(
+        f"step {guarded.job.steps_done}: State was struck {MODEL_TRIES_MAX} times while a model was written"
     )
 
 

@@ -5,6 +5,9 @@ import msgspec
 from ccsds.errors import StarloopError
 from mission.jobs import Struck
 
+# A stretch of vectors has dozens of names; what is told of a finding is read by people.
+WHERE_CHARACTERS_MAX = 200
+
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One finding, mended."""

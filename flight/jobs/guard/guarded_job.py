@@ -20,7 +20,7 @@ import torch
 
 from flight.jobs.guard.bounds import Bounds
 from flight.jobs.guard.checksums import Checksums
-from flight.jobs.guard.finding import Finding, LostError, StruckError, UnfitError
+from flight.jobs.guard.finding import WHERE_CHARACTERS_MAX, Finding, LostError, StruckError, UnfitError
 from flight.jobs.guard.snapshots import Snapshots
 from flight.jobs.guard.state_witness import Seal, StateWitness
 from flight.jobs.memory import Digest
@@ -51,9 +51,6 @@ UNFIT_LOSSES = 3
 
 # Passes until two in a row agree. Where even four differ, nothing is known.
 PASSES_MAX = 4
-
-# A stretch of vectors has dozens of names; what is told of a finding is read by people.
-_WHERE_CHARACTERS_MAX = 200
 
 # What torch raises when it is given a struck generator, a token that there is not, or a step out of all bounds; and
 # what a job raises whose loss is not a number.
@@ -164,14 +161,17 @@ class GuardedJob:
             if report.step >= step:
                 return report
 
-    def verify(self) -> None:
+    def verify(self) -> bool:
         """Make sure that State is what it should be, going back and doing steps again if it is not.
+
+        Returns:
+            Whether it was at once.
 
         Raises:
             LostError: Nothing in memory is left to go back to.
             UnfitError: The device is not to be trusted.
         """
-        self._make_sure(self._verify_all)
+        return self._make_sure(self._verify_all)
 
     def seal(self) -> Seal | None:
         """Give what tells whether a copy of State that is taken now is right; None if nobody watches.
@@ -198,19 +198,20 @@ class GuardedJob:
             raise LostError(f"{struck}, in a group") from struck
         self.verify()
 
-    def _make_sure(self, verify: Callable[[], None]) -> None:
+    def _make_sure(self, verify: Callable[[], None]) -> bool:
         if self._snapshots is None:
-            return
-        step = self.steps_done
+            return True
+        step, is_sound = self.steps_done, True
         while True:
             try:
                 verify()
             except StruckError as struck:
+                is_sound = False
                 self._undo(self._snapshots, struck, step)
                 while self.steps_done < step:
                     self.step()
                 continue
-            return
+            return is_sound
 
     def take_findings(self) -> tuple[Finding, ...]:
         """Give what was found since the last call."""
@@ -230,7 +231,7 @@ class GuardedJob:
         # A pass changes none of it. What comes after a strike is wrong however often it comes out alike.
         witness.verify_octets(job.octets())
         expected = job.octets_after(drawn, passed)
-        job.update(passed, witness, twice=self._is_due_twice(passed.report.step))
+        job.update(passed, witness, twice=job.recipe.guard.is_due_twice(passed.report.step, self.level))
         witness.note_octets(expected)
         self._step += 1
         if not (self._step == passed.report.step == job.steps_done and job.is_only_drawn(before, drawn)):
@@ -260,7 +261,7 @@ class GuardedJob:
             self.pass_repeats += 1
             # Rather the memory than the arithmetic: struck weights would give the same wrong loss twice.
             self._verify_blocks()
-        if is_suspicious or self._is_due_twice(report.step):
+        if is_suspicious or job.recipe.guard.is_due_twice(report.step, self.level):
             passed = self._repeat(batch, passed, suspicious)
         elif self._watches:
             self._checksums.learn(is_repeated=False)
@@ -327,12 +328,6 @@ class GuardedJob:
             return f"{_ARITHMETIC} of {self.job.optimizer.name_of(differing[0])}"
         return _ARITHMETIC
 
-    def _is_due_twice(self, step: int) -> bool:
-        if self.level is not GuardLevel.REPLAY:
-            return self.level is GuardLevel.DOUBLE
-        share = self.job.recipe.guard.replay_share
-        return int(step * share) > int((step - 1) * share)
-
     def _verify_all(self) -> None:
         self._verify_small()
         self._verify_blocks()
@@ -388,7 +383,7 @@ class GuardedJob:
         Raises:
             UnfitError: The device is not to be trusted.
         """
-        where = struck.where[:_WHERE_CHARACTERS_MAX]
+        where = struck.where[:WHERE_CHARACTERS_MAX]
         recent = [each for each in self._history if self._counts(each, step)]
         here = 1 + sum((each.struck, each.where) == (struck.struck, where) for each in recent)
         raises = here >= RAISE_FINDINGS

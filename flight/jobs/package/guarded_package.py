@@ -11,15 +11,13 @@ What is found is undone: State is loaded from a copy in memory, and the steps si
 and told, and says nothing of the device: a package could make as many as it likes.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
-import xxhash
-
-from flight.jobs.guard.finding import Finding, LostError
+from flight.jobs.guard.finding import WHERE_CHARACTERS_MAX, Finding, LostError
 from flight.jobs.guard_recipe import GuardLevel, GuardRecipe
-from flight.jobs.package.package_job import PackageError, PackageJob
-from flight.jobs.state import State, tensor_octets
+from flight.jobs.package.package_job import Digests, PackageError, PackageJob, differing, digest_entries
+from flight.jobs.state import State
 from flight.jobs.train import StepReport
 from mission.jobs import Struck
 
@@ -28,15 +26,11 @@ STRIKES_MAX = 4
 # Runs of one step until two in a row agree.
 RUNS_MAX = 4
 
-_WHERE_CHARACTERS_MAX = 200
-
-_Digests = Mapping[str, bytes]
-
 
 @dataclass(frozen=True)
 class _Copy:
     state: State
-    digests: _Digests
+    digests: Digests
     step: int
 
 
@@ -58,15 +52,26 @@ class GuardedPackage:
         self._recipe: GuardRecipe = job.recipe.guard
         self._findings: list[Finding] = []
         self._copy: _Copy | None = None
-        self._digests: _Digests = {}
+        self._digests: Digests = {}
         self.trust()
 
     def trust(self) -> None:
-        """Take State as it is for right: at the start, or after the job has loaded another."""
+        """Take State as it is for right, at the start.
+
+        Raises:
+            PackageError: It is not the same each time that it is asked for.
+        """
         if self._recipe.level is GuardLevel.OFF:
             return
-        self._digests = _digest(self.job.state())
-        self._take_copy()
+        for _ in range(STRIKES_MAX):
+            self._digests = digest_entries(self.job.state())
+            self._take_copy()
+            if self._copy is not None:
+                return
+        raise PackageError(
+            f"package: step {self.job.steps_done}: expected the same State each time that it is asked for, found "
+            f"another {STRIKES_MAX} times"
+        )
 
     def step(self) -> StepReport:
         """Do the next step, as often as it takes.
@@ -77,28 +82,27 @@ class GuardedPackage:
         """
         if self._recipe.level is GuardLevel.OFF:
             return self.job.step()
-        step = self.job.steps_done + 1
         self.verify()
-        while True:
-            report = self._step_once()
-            if report.step == step:
-                return report
+        return self._step_once()
 
-    def verify(self) -> None:
+    def verify(self) -> bool:
         """Make sure that State is what the last step left, going back and doing steps again if it is not.
+
+        Returns:
+            Whether it was at once.
 
         Raises:
             PackageError: The package is to blame.
             LostError: The copy in memory was struck, too.
         """
         if self._recipe.level is GuardLevel.OFF:
-            return
+            return True
         step = self.job.steps_done
-        for _ in range(STRIKES_MAX):
-            where = self._differing()
-            if not where:
-                return
-            self._go_back(where)
+        for strikes in range(STRIKES_MAX):
+            names = differing(self._digests, digest_entries(self.job.state()))
+            if not names:
+                return strikes == 0
+            self._go_back(", ".join(names))
             while self.job.steps_done < step:
                 self._step_once()
         raise PackageError(
@@ -106,34 +110,50 @@ class GuardedPackage:
             "times: what changes it is the package"
         )
 
+    def vouch(self, state: State) -> None:
+        """Make sure that a State which the job gave, and of which something was made since, is what the last step left.
+
+        Raises:
+            LostError: It is not, and neither is what was made of it.
+        """
+        if self._recipe.level is GuardLevel.OFF:
+            return
+        names = differing(self._digests, digest_entries(state))
+        if names:
+            self._lose(", ".join(names), "while a checkpoint was made of it")
+
     def take_findings(self) -> tuple[Finding, ...]:
         """Give what was found since the last call."""
         findings, self._findings = tuple(self._findings), []
         return findings
 
     def _step_once(self) -> StepReport:
-        report = self._run()
-        self._digests = _digest(self.job.state())
+        if self._recipe.is_due_twice(self.job.steps_done + 1):
+            report = self._step_twice()
+        else:
+            report = self.job.step()
+            self._digests = digest_entries(self.job.state())
         if report.step % self._recipe.snapshot_interval == 0:
             self._take_copy()
         return report
 
-    def _run(self) -> StepReport:
-        if not self._is_due_twice(self.job.steps_done + 1):
-            return self.job.step()
+    def _step_twice(self) -> StepReport:
+        """Do a step until two runs in a row agree, of which the second began with the State that is known."""
         begin, step = self.job.state().clone(), self.job.steps_done
-        if _digest(begin) != self._digests:
-            raise LostError(f"step {step + 1}: State was struck while it was copied")
-        before: tuple[str, _Digests] | None = None
+        before: tuple[str, Digests] | None = None
         for runs in range(1, RUNS_MAX + 1):
             if runs > 1:
+                names = differing(self._digests, digest_entries(begin))
+                if names:
+                    self._lose(", ".join(names), "where a step begins anew")
                 self.job.load(begin, step)
             report = self.job.step()
             # Written out, since a loss that is not a number is not equal to itself.
-            now = repr(report), _digest(self.job.state())
+            now = repr(report), digest_entries(self.job.state())
             if now == before:
                 if runs > 2:
                     self._note(Struck.COMPUTE, "a step", report.step, runs - 1)
+                self._digests = now[1]
                 return report
             before = now
         raise PackageError(
@@ -141,45 +161,32 @@ class GuardedPackage:
             "something beside State decides what it does"
         )
 
-    def _is_due_twice(self, step: int) -> bool:
-        if self._recipe.level is not GuardLevel.REPLAY:
-            return self._recipe.level is GuardLevel.DOUBLE
-        share = self._recipe.replay_share
-        return int(step * share) > int((step - 1) * share)
-
-    def _differing(self) -> str:
-        found = _digest(self.job.state())
-        names = found.keys() | self._digests.keys()
-        return ", ".join(sorted(name for name in names if found.get(name) != self._digests.get(name)))
-
     def _take_copy(self) -> None:
         copy = self.job.state().clone()
-        digests = _digest(copy)
+        digests = digest_entries(copy)
         if digests == self._digests:  # Else it was struck: what is there of it is found before the next step.
             self._copy = _Copy(copy, digests, self.job.steps_done)
 
     def _go_back(self, where: str) -> None:
         step, copy = self.job.steps_done, self._copy
-        if copy is None or _digest(copy.state) != copy.digests:
-            self._note(Struck.STATE, where, step, 0)
-            raise LostError(f"step {step}: state struck in {where[:_WHERE_CHARACTERS_MAX]}, and so was its copy")
+        if copy is None or digest_entries(copy.state) != copy.digests:
+            self._lose(where, "and so was its copy")
         self.job.load(copy.state, copy.step)
         self._digests = copy.digests
         self._note(Struck.STATE, where, step, step - copy.step)
+
+    def _lose(self, where: str, how: str) -> NoReturn:
+        step = self.job.steps_done
+        self._note(Struck.STATE, where, step, 0)
+        raise LostError(f"step {step}: state struck in {where[:WHERE_CHARACTERS_MAX]}, {how}")
 
     def _note(self, struck: Struck, where: str, step: int, redone_steps: int) -> None:
         self._findings.append(
             Finding(
                 struck=struck,
-                where=where[:_WHERE_CHARACTERS_MAX],
+                where=where[:WHERE_CHARACTERS_MAX],
                 step=step,
                 redone_steps=redone_steps,
                 tai_ns=self.tai_ns,
             )
         )
-
-
-def _digest(state: State) -> _Digests:
-    """Digest each entry of State by itself."""
-    tensors = {name: xxhash.xxh3_128_digest(tensor_octets(tensor)) for name, tensor in state.tensors.items()}
-    return tensors | {name: xxhash.xxh3_128_digest(octets) for name, octets in state.octets.items()}

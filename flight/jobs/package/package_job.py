@@ -3,18 +3,22 @@
 import contextlib
 import math
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import xxhash
 from torch import Tensor
 
 from ccsds.errors import MisuseError
 from flight.jobs.package.package_recipe import PackageRecipe
 from flight.jobs.recipe import SAMPLE_CHARACTERS_MAX
-from flight.jobs.state import State, weights_sha256
+from flight.jobs.state import State, tensor_octets, weights_sha256
 from flight.jobs.train import StepReport
 
 _MODEL = "model/"
+
+Digests = Mapping[str, bytes]
+"""Of each entry of State, by its name."""
 
 
 class PackageError(MisuseError):
@@ -97,13 +101,12 @@ class PackageJob:
         Raises:
             PackageError: What the job has is not what was loaded, and where it differs.
         """
-        expected = _digests(state)
+        expected = digest_entries(state)
         with blaming_package():
             self._job.load(state.clone())
-        found = _digests(self.state())
-        if found != expected:
-            names = sorted(name for name in expected | found if expected.get(name) != found.get(name))[:3]
-            raise PackageError(f"package: expected the State that it was to load, found other octets in {names}")
+        names = differing(expected, digest_entries(self.state()))
+        if names:
+            raise PackageError(f"package: expected the State that it was to load, found other octets in {names[:3]}")
         self.steps_done = step
 
     def evaluate(self) -> float:
@@ -133,5 +136,12 @@ class PackageJob:
         return weights_sha256(self.weights())
 
 
-def _digests(state: State) -> dict[str, object]:
-    return {**{name: weights_sha256({name: each}) for name, each in state.tensors.items()}, **state.octets}
+def digest_entries(state: State) -> Digests:
+    """Digest each entry of State by itself."""
+    tensors = {name: xxhash.xxh3_128_digest(tensor_octets(tensor)) for name, tensor in state.tensors.items()}
+    return tensors | {name: xxhash.xxh3_128_digest(octets) for name, octets in state.octets.items()}
+
+
+def differing(expected: Digests, found: Digests) -> list[str]:
+    """Give the names of the entries in which two States differ, sorted."""
+    return sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))

@@ -9,6 +9,7 @@ import errno
 import importlib
 import random
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,7 +17,8 @@ import torch
 from ccsds.errors import MalformedError, MisuseError
 from flight.disk import Disk
 from flight.jobs.checkpoint import KeyDiffersError, Origin, load_checkpoint, save_checkpoint
-from flight.jobs.compute_device import prepare_torch
+from flight.jobs.compute_device import HOST, prepare_torch
+from flight.jobs.device import check_device
 from flight.jobs.guard.finding import LostError
 from flight.jobs.manifest import Identity
 from flight.jobs.messages import (
@@ -27,7 +29,6 @@ from flight.jobs.messages import (
     Failed,
     FailureKind,
     Finish,
-    Finished,
     Join,
     Probe,
     Probed,
@@ -43,13 +44,12 @@ from flight.jobs.messages import (
     Step,
     Stepped,
 )
-from flight.jobs.model_file import save_model
 from flight.jobs.package.guarded_package import GuardedPackage
 from flight.jobs.package.package_job import PackageError, PackageJob, blaming_package
 from flight.jobs.package.package_recipe import PackageRecipe
 from flight.jobs.package.protocol import Order
 from flight.jobs.recipe import ExecutionRecipe
-from flight.jobs.worker import CheckpointError, failure_kind, failure_reason
+from flight.jobs.worker import CheckpointError, failure_kind, failure_reason, write_model
 from mission.packages import PackageManifest
 
 
@@ -89,6 +89,7 @@ class PackageWorker:
 
     def _answer(self, request: Request) -> Reply:
         if isinstance(request, Probe):
+            check_device(HOST)
             return Probed()
         if isinstance(request, Start):
             return self._start(request)
@@ -111,15 +112,7 @@ class PackageWorker:
             case Sample():
                 return Sampled(job.sample())
             case Finish():
-                guarded.verify()
-                path, length_octets = save_model(self._disk, identity, job, self._inexact)
-                return Finished(
-                    step=job.steps_done,
-                    weights_sha256=job.weights_sha256(),
-                    path=path,
-                    length_octets=length_octets,
-                    findings=guarded.take_findings(),
-                )
+                return write_model(self._disk, identity, guarded, self._inexact)
 
     def _start(self, request: Start) -> Started:
         if self._identity is not None:
@@ -197,7 +190,9 @@ class PackageWorker:
         job = guarded.job
         self._written = None
         origin = Origin(parent=parent, inexact=self._inexact)
-        written = save_checkpoint(self._disk, slot, identity, job.steps_done, job.state(), origin)
+        state = job.state()
+        vouch = partial(guarded.vouch, state)
+        written = save_checkpoint(self._disk, slot, identity, job.steps_done, state, origin, vouch)
         self._written = Saved(
             step=job.steps_done,
             slot=slot,

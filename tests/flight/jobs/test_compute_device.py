@@ -15,6 +15,7 @@ from flight.jobs.checkpoint_writer import CheckpointWriter
 from flight.jobs.compute_device import HOST, default_generator, find_device, prepare_torch
 from flight.jobs.device import check_device
 from flight.jobs.guard.guarded_job import GuardedJob
+from flight.jobs.life_cycle import Trigger
 from flight.jobs.manifest import Identity
 from flight.jobs.messages import Failed, FailureKind, Probe, Start, Started, Step, encode, request_stream
 from flight.jobs.recipe import Device, ExecutionRecipe, load_recipe
@@ -100,6 +101,34 @@ def test_a_device_in_doubt_is_the_one_of_the_job(bench, overrides, device):
     (asked,) = bench.script.requests
     assert asked == Probe(device)
     assert request_stream().receive(encode(asked)) == [asked]
+
+
+def doubt_and_cancel(bench):
+    """Let the accelerator of a job be wrong again and again, and the job be given up while it is in doubt."""
+    bench.submit(replace(JOB, overrides=ON_CUDA))
+    bench.run(until=lambda bench: isinstance(bench.script.requests[0], Step))
+    bench.script.requests.pop(0)
+    bench.answer(Failed("wrong again and again", FailureKind.UNFIT))
+    bench.wish(Trigger.CANCEL)
+    bench.submit(replace(JOB, job_id=2))
+    bench.advance(CONFIG.backoff_max_ns)
+
+
+def test_the_device_in_doubt_is_asked_also_where_the_next_job_has_another(bench):
+    doubt_and_cancel(bench)
+    assert bench.script.requests == [Probe(Device.CUDA)]
+    bench.answer()
+    bench.advance()
+    bench.run()
+    assert bench.ledger.jobs[2].state is JobState.DONE
+
+
+def test_a_device_in_doubt_that_is_not_here_any_more_is_distrusted_and_no_job_given_up_for_it(bench):
+    doubt_and_cancel(bench)
+    bench.script.requests.pop(0)
+    bench.answer(Failed(REFUSAL, FailureKind.JOB))
+    assert bench.engine.distrust == REFUSAL
+    assert bench.ledger.jobs[2].state is JobState.STARTING
 
 
 # What torch keeps for the whole process.

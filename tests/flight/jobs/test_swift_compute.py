@@ -166,8 +166,9 @@ def test_a_singular_value_beyond_what_the_polynomials_give_is_found_in_the_first
     assert run(job, STEPS) == clean["swift"][STEPS]
 
 
-def test_an_update_of_the_right_size_in_another_direction_is_found_by_what_it_has_learned(text, clean):
-    job = guarded(text, "compute")
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_an_update_of_the_right_size_in_another_direction_is_found_by_what_it_has_learned(text, decay):
+    job = guarded(text, "compute", overrides=f"training.weight_decay = {decay}")
     run(job, LEARNING_PASSES + 2)
     optimizer = job.job.optimizer
     width, rate = optimizer._width, optimizer._rate
@@ -182,7 +183,8 @@ def test_an_update_of_the_right_size_in_another_direction_is_found_by_what_it_ha
     strike_layers(job, strike)
     job.step()
     assert [found.struck for found in job.take_findings()] == [Struck.UPDATE]
-    assert run(job, LEARNING_PASSES + 5) == clean["swift"][LEARNING_PASSES + 5]
+    undisturbed = guarded(text, "off", overrides=f"training.weight_decay = {decay}")
+    assert run(job, LEARNING_PASSES + 5) == run(undisturbed, LEARNING_PASSES + 5)
 
 
 @pytest.mark.parametrize("iterations", [1, 3, 4, 5])
@@ -228,10 +230,12 @@ def strike_rows(job, strike):
     rows._moved = moved_then_strike
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.5])
 @pytest.mark.parametrize("name", RECIPES)
-def test_nothing_sound_is_a_finding(text, name):
-    job = guarded(text, "compute", name)
+def test_nothing_sound_is_a_finding(text, name, decay):
+    overrides = f"training.weight_decay = {decay}"
+    job = guarded(text, "compute", name, overrides)
     run(job, 30)
     assert job.take_findings() == ()
     assert job.pass_repeats < 10  # Those that rounding was learned from.
-    assert digest(job.job.state()) == run(guarded(text, "off", name), 30)
+    assert digest(job.job.state()) == run(guarded(text, "off", name, overrides), 30)

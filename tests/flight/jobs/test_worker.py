@@ -5,9 +5,11 @@ import threading
 
 import msgspec
 import pytest
+import safetensors.torch
 import torch
 
 from ccsds.errors import MalformedError
+from flight.jobs import worker as worker_module
 from flight.jobs.guard.guarded_job import UNFIT_LOSSES
 from flight.jobs.messages import (
     CheckpointReference,
@@ -30,8 +32,10 @@ from flight.jobs.messages import (
     encode,
     reply_stream,
 )
+from flight.jobs.model_file import save_model
+from flight.jobs.state import weights_sha256
 from flight.jobs.train import TrainJob
-from flight.jobs.worker import Worker, serve
+from flight.jobs.worker import MODEL_TRIES_MAX, Worker, serve
 from mission.jobs import Struck
 
 SEED = 1337
@@ -83,6 +87,47 @@ def test_a_job_from_its_start_to_its_finish(worker, start, disk, recipe, text):
         path="jobs/7/model.safetensors",
         length_octets=len(disk.files["jobs/7/model.safetensors"]),
     )
+
+
+@pytest.fixture
+def strike_models(monkeypatch):
+    """Let State be struck each time that a model is written, so many times."""
+
+    def make(strikes):
+        def struck(disk, identity, job, *rest):
+            nonlocal strikes
+            written = save_model(disk, identity, job, *rest)
+            if strikes:
+                strikes -= 1
+                next(iter(job.weights().values())).view(-1)[0] += 1
+            return written
+
+        monkeypatch.setattr(worker_module, "save_model", struck)
+
+    return make
+
+
+def test_a_model_is_written_again_if_its_job_was_struck_meanwhile(worker, start, disk, recipe, text, strike_models):
+    straight = TrainJob(recipe, text, SEED)
+    for _ in range(30):
+        straight.step()
+    worker.answer(start)
+    worker.answer(Step(30))
+    strike_models(2)
+    finished = worker.answer(Finish())
+    assert finished.weights_sha256 == straight.weights_sha256()
+    assert len(finished.findings) == 2
+    weights = safetensors.torch.load(disk.files[finished.path])
+    assert weights_sha256(weights) == finished.weights_sha256
+
+
+def test_a_job_that_is_struck_each_time_its_model_is_written_is_begun_anew(worker, start, strike_models):
+    worker.answer(start)
+    worker.answer(Step(30))
+    strike_models(MODEL_TRIES_MAX)
+    refusal = worker.answer(Finish())
+    assert refusal.kind is FailureKind.LOST
+    assert refusal.reason == f"step 30: State was struck {MODEL_TRIES_MAX} times while a model was written"
 
 
 def test_another_worker_goes_on_from_a_checkpoint(worker, start, disk):

@@ -1,12 +1,15 @@
 """Strikes in the State of a package and in its arithmetic are found and undone, and never blamed on the device."""
 
+import contextlib
+
 import pytest
 import torch
 
 from ccsds.errors import MisuseError
 from flight.jobs.guard.finding import LostError
+from flight.jobs.package import guarded_package
 from flight.jobs.package.guarded_package import RUNS_MAX, STRIKES_MAX, GuardedPackage
-from flight.jobs.package.package_job import PackageError, PackageJob
+from flight.jobs.package.package_job import PackageError, PackageJob, digest_entries
 from flight.jobs.state import State
 from flight.jobs.train import StepReport
 from mission.jobs import Struck
@@ -168,3 +171,92 @@ def test_state_that_a_step_leaves_and_takes_back_is_the_package_s_own_doing(guar
 def test_a_level_that_needs_to_see_sums_is_refused(recipe):
     with pytest.raises(MisuseError, match="expected off, state, replay or double"):
         recipe.override('guard.level = "compute"')
+
+
+# At `state` what strikes before a step that is done once is not seen: there only the look that ends a step is followed.
+@pytest.mark.parametrize(
+    ("level", "look", "is_lost"),
+    [("state", 1, False), ("double", 0, True), ("double", 1, False), ("double", 2, False), ("double", 3, False)],
+)
+def test_a_strike_after_a_look_at_state_comes_to_nothing(guard, clean, monkeypatch, level, look, is_lost):
+    guarded = guard(level)
+    for _ in range(12):
+        guarded.step()
+    looks = 0
+
+    def look_and_strike(state):
+        nonlocal looks
+        digests = digest_entries(state)
+        if looks == look:
+            strike(guarded.job._job)
+        looks += 1
+        return digests
+
+    with monkeypatch.context() as patch:
+        patch.setattr(guarded_package, "digest_entries", look_and_strike)
+        with pytest.raises(LostError) if is_lost else contextlib.nullcontext():
+            guarded.step()
+    assert looks > look
+    if not is_lost:
+        assert run_on(guarded)[1] == clean[1]
+
+
+class Clones:
+    """Keeps each clone that is made of a State, so that it can be struck."""
+
+    def __init__(self, patch):
+        self.made = []
+        clone = State.clone
+
+        def kept(state):
+            self.made.append(clone(state))
+            return self.made[-1]
+
+        patch.setattr(State, "clone", kept)
+
+
+def test_a_step_does_not_begin_anew_from_a_state_that_was_struck(guard, monkeypatch):
+    class Struck3(Adder):
+        def step(self):
+            if self.done == 3 and clones.made:
+                clones.made[0].tensors["sum"][5] += 1
+            return super().step()
+
+    guarded = guard("double", Struck3())
+    clones = Clones(monkeypatch)
+    clones.made.clear()
+    for _ in range(3):
+        guarded.step()
+    clones.made.clear()
+    with pytest.raises(LostError, match="state struck in sum, where a step begins anew"):
+        guarded.step()
+    assert [each.struck for each in guarded.take_findings()] == [Struck.STATE]
+
+
+def test_a_copy_that_is_struck_as_it_is_taken_is_not_kept(guard, clean, monkeypatch):
+    guarded = guard()
+    clones = Clones(monkeypatch)
+    digest = digest_entries
+
+    def struck(state):
+        if clones.made and state is clones.made[0] and guarded.job.steps_done == 10:
+            state.tensors["sum"][5] += 1
+        return digest(state)
+
+    monkeypatch.setattr(guarded_package, "digest_entries", struck)
+    for _ in range(12):
+        guarded.step()
+    strike(guarded.job._job)
+    assert run_on(guarded)[1] == clean[1]
+    assert [each.redone_steps for each in guarded.take_findings()] == [12]
+
+
+@pytest.mark.parametrize("level", ["state", "double"])
+def test_a_package_whose_state_is_another_each_time_is_to_blame(guard, level):
+    class Restless(Adder):
+        def state(self):
+            self.sum = self.sum + 1
+            return super().state()
+
+    with pytest.raises(PackageError, match="expected the same State each time that it is asked for"):
+        guard(level, Restless())
