@@ -20,11 +20,8 @@ class StateCopy:
     """
 
     def __init__(self, state: State) -> None:
-        self._sources = {}
-        self._places: dict[int, Tensor] = {}
-        for tensor in state.tensors.values():
-            whole = _whole(tensor)
-            self._sources[whole.data_ptr()] = whole
+        wholes = (_whole(tensor) for tensor in state.tensors.values())
+        self._sources = {whole.data_ptr(): whole for whole in wholes}
         self._places = {key: _room_for(whole) for key, whole in self._sources.items()}
         self._device = next(iter(self._sources.values())).device
         self._stream = torch.cuda.Stream(self._device) if self._device.type != HOST.type else None

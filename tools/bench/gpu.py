@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from ccsds.errors import MisuseError
 from flight.disk import RealDisk
 from flight.jobs.checkpoint import load_checkpoint, save_checkpoint
 from flight.jobs.compute_device import describe_device, find_device
@@ -23,7 +24,7 @@ from flight.jobs.train import TrainJob
 from tools.bench import checkpoint
 from tools.bench.guard import Size, cost_rows
 from tools.bench.recipes import NGRAM_AIM, train
-from tools.bench.row import Row
+from tools.bench.row import NotHereError, Row
 
 GROUP = "gpu"
 SEED = 1337
@@ -40,9 +41,9 @@ def run() -> list[Row]:
     """Measure.
 
     Raises:
-        MisuseError: There is no GPU here.
+        NotHereError: There is no GPU.
     """
-    device = find_device(Device.CUDA)
+    device = _find_gpu()
     size = Size(
         name=f"nanogpt-gpu, {describe_device(device)}",
         recipe="nanogpt-gpu",
@@ -63,10 +64,17 @@ def campaign() -> list[Row]:
     """Train nanoGPT's recipe for a GPU to its end.
 
     Raises:
-        MisuseError: There is no GPU here.
+        NotHereError: There is no GPU.
     """
-    find_device(Device.CUDA)
+    _find_gpu()
     return [_loss_row("nanogpt-gpu")]
+
+
+def _find_gpu() -> torch.device:
+    try:
+        return find_device(Device.CUDA)
+    except MisuseError as error:
+        raise NotHereError(str(error)) from error
 
 
 def exact_rows(name: str, overrides: str) -> list[Row]:

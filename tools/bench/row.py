@@ -4,6 +4,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 
+class NotHereError(Exception):
+    """What a bench needs is not on this machine."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One figure, beside its peer's if it has one."""

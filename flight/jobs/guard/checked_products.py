@@ -33,6 +33,8 @@ class SumsBook(Protocol):
 class CheckedProducts(LinearProducts):
     """The products of a weight in one pass, summed in two ways, to the same bits.
 
+    Of one input and one gradient of its outputs: their sums are made once.
+
     Args:
         weight_OI: As it is multiplied.
         trained: As it is trained, by which it has a name.

@@ -151,8 +151,10 @@ def test_it_stays_one_process_whichever_way_it_tries(attempt, way):
 
 
 def test_threads_it_may_begin_and_as_many_as_its_memory_holds(attempt):
-    _, said = attempt("import threading; each = threading.Thread(target=print, args=('from a thread',)); each.start()")
-    assert said.startswith("from a thread")
+    thread = (
+        "import threading; each = threading.Thread(target=print, args=('from a thread',)); each.start(); each.join()"
+    )
+    assert attempt(thread)[1].startswith("from a thread")
     threads = "import threading; ends = threading.Event()\n"
     threads += "try:\n for n in range(1000): threading.Thread(target=ends.wait).start()\nfinally: ends.set()"
     _, said = attempt(threads)
