@@ -186,7 +186,9 @@ class Rig:
                 raise NoStationError(f"expected a station within {START_WAIT_S_MAX:g} s, found none")
             time.sleep(0.05)
         self._started_ns = time.monotonic_ns()
-        if self._plan.passes and self._plan.is_up(0):
+        if not self._plan.is_up(0):  # It comes with the first pass: nothing is lost before.
+            self._change_contact(False)
+        elif self._plan.passes:
             self._tell_contact(True)
         for dropout in self._scenario.link.dropouts:
             if dropout.at_s is not None:
@@ -336,8 +338,11 @@ class Rig:
     def _follow_plan(self) -> None:
         """Pull both plugs when contact goes, and put them in again when it comes."""
         is_up = self._plan.is_up(self.now_ns)
-        if is_up == self._has_contact:
-            return
+        if is_up != self._has_contact:
+            self._change_contact(is_up)
+            self._tell_contact(is_up)
+
+    def _change_contact(self, is_up: bool) -> None:
         self._has_contact = is_up
         self._plug_in(is_up)
         if not is_up:
@@ -345,7 +350,6 @@ class Rig:
             for line in (self.up, self.down):
                 line.drop(self.now_ns, gap_ns)
         self.procedure.contact(is_up, self.now_ns)
-        self._tell_contact(is_up)
 
     def _tell_contact(self, is_up: bool) -> None:
         text = "acquisition of signal" if is_up else "loss of signal"

@@ -146,8 +146,10 @@ attempts = 3
 """
 
 
-def test_faults_come_with_a_pass_and_with_what_the_ground_hears_in_real_time_too(tmp_path):
-    evidence = fly(parse_scenario(TRIGGERED, "triggered"), tmp_path / "run", Wiring(mode=Mode.TCP)).evidence
+# Over pseudo-terminals both programs open a serial device.
+@pytest.mark.parametrize("mode", [Mode.TCP, Mode.PTY])
+def test_faults_come_with_a_pass_and_with_what_the_ground_hears_in_real_time_too(tmp_path, mode):
+    evidence = fly(parse_scenario(TRIGGERED, "triggered"), tmp_path / "run", Wiring(mode=mode)).evidence
     struck = [(time_s, text) for time_s, kind, text in evidence.marks if kind == "hil" and "signal" not in text]
     heard = [(time_s, kind) for time_s, kind, _ in evidence.marks if kind in ("event.file_stored", "event.booted")]
     (cable_s,) = [time_s for time_s, text in struck if text.startswith("the cable")]
@@ -161,6 +163,35 @@ def test_faults_come_with_a_pass_and_with_what_the_ground_hears_in_real_time_too
     booted_s = [time_s for time_s, kind in heard if kind == "event.booted" and first_s < time_s < second_s]
     assert booted_s and 0.5 <= second_s - booted_s[0] < 1
     assert evidence.housekeeping["core"]["boot_count"] == 3
+
+
+LATE = """
+name = "late"
+duration_s = 60
+[link]
+profile = "serial"
+passes = [{ at_s = 1, duration_s = 3 }, { at_s = 6, duration_s = 50 }]
+
+[[faults]]
+kind = "pull_cable"
+event = "los"
+down_s = 0.5
+
+[[procedure]]
+wait_until_s = 6
+[[procedure]]
+command = "housekeeping.once"
+arguments = { structures = [1] }
+"""
+
+
+@pytest.mark.parametrize("mode", [Mode.VIRTUAL, Mode.PTY])
+def test_signal_that_was_never_there_is_not_lost(tmp_path, mode):
+    result = fly(parse_scenario(LATE, "late"), tmp_path / "run", Wiring(mode=mode))
+    assert failed(result) == []
+    assert [round(start_s) for start_s, _ in result.evidence.contacts] == [1, 6]
+    marks = [(int(time_s), text) for time_s, kind, text in result.evidence.marks if kind == "hil"]
+    assert marks == [(4, "the cable is out for 0.5 s")]
 
 
 def test_a_board_that_is_not_there_is_told_before_anything_starts(tmp_path):
