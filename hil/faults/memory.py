@@ -28,14 +28,8 @@ Put = Callable[[Any], None]
 
 
 def strike_book(book: Book, chance: np.random.Generator) -> str | None:
-    """Flip a bit of one value of a book, each value as likely; say which.
-
-    None if the book holds none, or nobody can walk it any more, since a key of it was struck before.
-    """
-    try:
-        values = list(_values(vars(book), lambda _: None, ""))
-    except KeyError:  # An ordered dict looks up each key that it gives.
-        return None
+    """Flip a bit of one value of a book, each value as likely; say which, or None if it holds none."""
+    values = list(_values(vars(book), lambda _: None, ""))
     # A drawn value may have no neighbour one bit away: an enumeration has gaps.
     for place in chance.permutation(len(values)).tolist():
         where, value, put = values[place]
@@ -52,10 +46,7 @@ def books_with_values(books: Mapping[str, Book]) -> list[str]:
 
 
 def _has_value(book: Book) -> bool:
-    try:
-        return next(_values(vars(book), lambda _: None, ""), None) is not None
-    except KeyError:  # As above.
-        return False
+    return next(_values(vars(book), lambda _: None, ""), None) is not None
 
 
 def _values(thing: Any, put: Put, where: str) -> Iterator[tuple[str, Any, Put]]:
@@ -63,9 +54,10 @@ def _values(thing: Any, put: Put, where: str) -> Iterator[tuple[str, Any, Put]]:
     if isinstance(thing, bool | int | float | str | bytes | Enum):
         yield where, thing, put
     elif isinstance(thing, dict):
-        for key, value in thing.items():
+        # An ordered dict looks up each key that it gives, and does not find one that was struck where it lies.
+        for key, value in dict.items(thing):
             inner = f"{where}[{_short(key)}]" if where else str(key)
-            yield from _values(value, partial(thing.__setitem__, key), inner)
+            yield from _values(value, partial(_put_beside, thing, key), inner)
             if where:
                 yield from _values(key, partial(_rename, thing, key), f"{where}, key {_short(key)}")
     elif isinstance(thing, list | deque):
@@ -122,9 +114,18 @@ def _is_one_bit_away(one: Any, other: Any) -> bool:
     return isinstance(one, int) and isinstance(other, int) and (one ^ other).bit_count() == 1
 
 
+def _put_beside(things: dict[Any, Any], key: Any, value: Any) -> None:
+    """Put another value beside a key, also if that is not found any more."""
+    _refill(things, [(each, value if each is key else held) for each, held in dict.items(things)])
+
+
 def _rename(things: dict[Any, Any], key: Any, renamed: Any) -> None:
-    """Put another key in the place of one, so that the order stays."""
-    entries = [(renamed if each is key else each, value) for each, value in things.items()]
+    """Put another key in the place of one."""
+    _refill(things, [(renamed if each is key else each, held) for each, held in dict.items(things)])
+
+
+def _refill(things: dict[Any, Any], entries: list[tuple[Any, Any]]) -> None:
+    """Hold other entries, in their order."""
     things.clear()
     things.update(entries)
 

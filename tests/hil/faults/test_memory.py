@@ -72,9 +72,18 @@ def test_a_book_that_holds_nothing_cannot_be_struck(tmp_path):
     assert "events" not in books_with_values(books)
 
 
-def test_a_book_whose_key_was_struck_before_is_left_alone(ledger):
+def test_a_book_whose_key_was_struck_where_it_lies_can_be_struck_again(ledger):
     book = ledger._books["commands"]
-    msgspec.structs.force_setattr(next(iter(book.executed)), "sequence_count", 4101)
-    assert strike_book(book, np.random.default_rng(1)) is None
+    key = next(iter(book.executed))
+    msgspec.structs.force_setattr(key, "sequence_count", 4101)
+    assert "commands" in books_with_values(ledger._books)
+    held, seal = len(book.executed), seal_of(book)
+    struck = set()
+    for seed in range(STRIKES):
+        struck.add(strike_book(book, np.random.default_rng(seed)))
+        assert seal_of(book) != seal
+        assert len(book.executed) == held
+        seal = seal_of(book)
+    assert {"executed[Identity][0].data", "executed, key Identity.sequence_count"} <= struck
     with pytest.raises(StruckBookError, match="book of commands"):
         ledger.verify()
