@@ -17,6 +17,9 @@ from hil.scenario.procedure import StepTable
 from hil.scenario.spacecraft import FileTable
 from mission.definition import DICTIONARY
 
+# Of what is done to a file on board, what leaves none of its name.
+_TAKING = ("file.delete", "file.move")
+
 _CARRIERS = ("schedule.insert", "schedule.insert_relative", "reaction.add")
 
 # Given by the station itself, whatever the procedure says.
@@ -65,8 +68,12 @@ def check_files_there(
         match step.command:
             case "job.submit":
                 jobs.add(_arguments(step)["job_id"])
-            case "file.move":
-                there.add(_arguments(step)["destination"])
+            case "file.delete" | "file.move" | "model.pack" | "model.unpack":
+                arguments = _arguments(step)
+                if step.command in _TAKING and not step.may_fail and step.release is None:
+                    there.discard(arguments["name"])
+                if "destination" in arguments:
+                    there.add(arguments["destination"])
             case "file.send":
                 arguments = _arguments(step)
                 name = arguments["name"]

@@ -150,6 +150,13 @@ def send(name, more="", arguments=""):
     return f'{{ command = "file.send", arguments = {{ name = "{name}"{arguments} }}{more} }}'
 
 
+def act(command, name, more="", destination=""):
+    there = f', destination = "{destination}"' if destination else ""
+    return f'{{ command = "{command}", arguments = {{ name = "{name}"{there} }}{more} }}'
+
+
+MAY_FAIL = ", may_fail = true"
+DELETE = act("file.delete", "a.bin")
 PUT = '{ put_file = "up.bin" }'
 ON_BOARD = '[[spacecraft.files]]\nname = "a.bin"\noctets = 3\n'
 
@@ -172,6 +179,15 @@ def check_files(steps, rest):
         ),
         ([JOB, send("jobs/1/model.safetensors")], ""),
         ([MOVE, send("b.bin")], ON_BOARD),
+        ([act("model.pack", "a.bin", destination="a.pack"), send("a.pack")], ON_BOARD),
+        ([PUT, act("model.unpack", "up.bin", destination="up.model"), send("up.model")], LAID),
+        # What may have been refused may have left the file where it was.
+        ([act("file.delete", "a.bin", MAY_FAIL), send("a.bin")], ON_BOARD),
+        ([act("file.move", "a.bin", MAY_FAIL, "b.bin"), send("a.bin"), send("b.bin")], ON_BOARD),
+        # So may what is released on board, later.
+        ([act("file.delete", "a.bin", ', release = "aos+5s"'), send("a.bin")], ON_BOARD),
+        ([PUT, act("file.delete", "up.bin"), PUT, send("up.bin")], LAID),
+        ([MOVE, act("file.move", "b.bin", destination="a.bin"), send("a.bin")], ON_BOARD),
         # A refusal may be what is wanted; and what is carried by another command cannot be seen.
         ([send("none.bin", more=", may_fail = true")], ""),
         (['{ command = "procedure.abort_all" }', send("none.bin"), PUT], ""),
@@ -197,6 +213,13 @@ def test_files_that_are_there_or_may_be_by_then_are_sent(steps, rest):
         ),
         ([send("c.bin")], ON_BOARD, "expected a file that is on board by then (a.bin), found 'c.bin'"),
         ([JOB, send("jobs/2/model.safetensors")], "", "procedure[1].arguments.name: expected a file that is on board"),
+        ([DELETE, send("a.bin")], ON_BOARD, "expected a file that is on board by then (none is), found 'a.bin'"),
+        ([MOVE, send("a.bin")], ON_BOARD, "expected a file that is on board by then (b.bin), found 'a.bin'"),
+        (
+            [MOVE, act("file.delete", "b.bin"), send("b.bin")],
+            ON_BOARD,
+            "procedure[2].arguments.name: expected a file that is on board by then (none is), found 'b.bin'",
+        ),
     ],
 )
 def test_a_file_that_is_not_there_by_then_is_refused(steps, rest, message):
