@@ -367,9 +367,12 @@ class ArchiveRegained(StationEvent, frozen=True, kw_only=True, tag=True):
 
     waited: int
     """Events that waited; telemetry is not among them, and is asked for again where the spacecraft stores it."""
+    dropped: int = 0
+    """Events that waited and had to make room for others."""
 
     def __str__(self) -> str:
-        return f"archive written again, with {self.waited} events that waited"
+        dropped = f"; {self.dropped} that waited before them are lost" if self.dropped else ""
+        return f"archive written again, with {self.waited} events that waited{dropped}"
 
 
 def plain(value: Any) -> Any:

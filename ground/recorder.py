@@ -2,7 +2,8 @@
 
 A file that turns out to be damaged is set aside, and a fresh one begun. While the disk is full, what becomes of
 commands, alarms and transfers waits here, and is kept once there is room. Telemetry does not wait: the spacecraft has
-it until the ground confirms it, and the station, told by `Archive.when_lost`, confirms none that was lost.
+it until the ground confirms it, and the station, told by `when_lost`, confirms none that was lost. What it wanted to
+confirm before it was told is not kept, and so does not leave.
 """
 
 import sqlite3
@@ -16,8 +17,9 @@ from ccsds.errors import MisuseError
 from ground.alarms.events import AlarmChanged
 from ground.archive.archive import Archive
 from ground.archive.damage import DamagedError, is_damage, set_aside
+from ground.archive.log import NotSyncedError
 from ground.archive.retention import Rule
-from ground.events import ArchiveFailed, ArchiveRegained, CommandStaged, StationEvent, StoreNoted
+from ground.events import ArchiveFailed, ArchiveRegained, CommandIssued, CommandStaged, StationEvent, StoreNoted
 from ground.transfer_events import TransferFailed, TransferFinished, TransferStarted
 
 # Batches of what is told once that wait for room: hours of a station at work, and a few megabytes.
@@ -51,8 +53,12 @@ class Recorder:
         self._tell = tell
         self.trouble = ""
         """Why the archive cannot be written, while it cannot."""
+        self.when_lost: Callable[[], None] = lambda: None
+        """Called when what was recorded and not yet committed is not kept; what is told before that is as of before."""
+        self._lost_ns = 0
         self._has_recorded = False
         self._caught_up = 0
+        self._dropped = 0
         self._waiting: deque[tuple[int, list[StationEvent]]] = deque(maxlen=WAITING_MAX)
 
     def open(self) -> None:
@@ -67,6 +73,7 @@ class Recorder:
             aside = set_aside(self._path)
             self._say(f"archive damaged: {error}; set aside as {aside.name}, a fresh one is begun")
             self.archive = self._opened()
+        self.archive.when_lost = self._lose
 
     def keep(self, events: list[StationEvent]) -> str | None:
         """Keep events, and give why they cannot be kept now if so."""
@@ -86,12 +93,14 @@ class Recorder:
         """
         try:
             self._catch_up()
-            self._mending(lambda archive: archive.record(events, time.time_ns()))
+            self._mending(lambda archive: archive.record(self._still_true(events), time.time_ns()))
+        except NotSyncedError:  # All of it is there.
+            raise
         except sqlite3.Error as error:
             told_once: list[StationEvent] = [each for each in events if isinstance(each, _TOLD_ONCE)]
             # What the tables themselves refuse would be refused for ever.
             if told_once and (isinstance(error, sqlite3.OperationalError) or is_damage(error)):
-                self._waiting.append((time.time_ns(), told_once))
+                self._wait_with(told_once)
             raise
 
     def commit(self) -> None:
@@ -104,7 +113,20 @@ class Recorder:
             return
         if self.trouble and self._has_recorded:
             self.trouble = ""
-            self._tell_kept(ArchiveRegained(time_ns=time.monotonic_ns(), waited=self._caught_up))
+            event = ArchiveRegained(time_ns=time.monotonic_ns(), waited=self._caught_up, dropped=self._dropped)
+            self._caught_up = self._dropped = 0
+            self._tell_kept(event)
+
+    def close(self) -> None:
+        """Keep what waits, and let the archive go; what fails is said."""
+        try:
+            self._catch_up()
+        except sqlite3.Error as error:
+            self._say(f"archive: {self._count_waiting()} events that waited are lost: {error}")
+        try:
+            self.archive.close()
+        except sqlite3.Error as error:
+            self._say(f"archive: not closed in order: {error}")
 
     def retain(self, rule: Rule) -> dict[str, int]:
         """Remove what a rule does not keep; if the archive turns out to be damaged, a fresh one is begun.
@@ -123,19 +145,45 @@ class Recorder:
 
     def fail(self, error: Exception) -> None:
         """Take note that the archive cannot be written, and tell why if that is new."""
+        if not self.trouble:
+            self._caught_up = 0
         is_new = str(error) != self.trouble
         self.trouble, self._has_recorded = str(error), False
         if is_new:
-            self._caught_up = 0
             self._tell_kept(ArchiveFailed(time_ns=time.monotonic_ns(), reason=str(error)))
 
     def _tell_kept(self, event: ArchiveFailed | ArchiveRegained) -> None:
         """Tell an event of the archive's own, and keep it once there is room."""
-        self._waiting.append((time.time_ns(), [event]))
+        self._wait_with([event])
         self._tell(event)
+
+    def _wait_with(self, events: list[StationEvent]) -> None:
+        """Have events wait; the oldest make room for them."""
+        if len(self._waiting) == WAITING_MAX:
+            self._dropped += len(self._waiting[0][1])
+        self._waiting.append((time.time_ns(), events))
+
+    def _count_waiting(self) -> int:
+        return sum(len(events) for _, events in self._waiting)
 
     def _opened(self) -> Archive:
         return Archive.open(self._path, draw_source_id=self._draw_source_id, unix_ns=time.time_ns())
+
+    def _lose(self) -> None:
+        self._lost_ns = time.monotonic_ns()
+        self.when_lost()
+
+    def _still_true(self, events: list[StationEvent]) -> list[StationEvent]:
+        """Leave out what was noted of the stores on board before something was lost.
+
+        Raises:
+            sqlite3.OperationalError: A command among them says the same to the spacecraft.
+        """
+        before = [each for each in events if each.time_ns <= self._lost_ns]
+        if any(isinstance(each, CommandIssued) and each.is_automatic for each in before):
+            self._lose()  # Nor is kept what came with it.
+            raise sqlite3.OperationalError("what was to be confirmed was lost")
+        return [each for each in events if not (isinstance(each, StoreNoted) and each.time_ns <= self._lost_ns)]
 
     def _catch_up(self) -> None:
         """Make durable what waits.
@@ -145,15 +193,12 @@ class Recorder:
         """
         if not self._waiting:
             return
-
-        def write(archive: Archive) -> None:
-            for unix_ns, events in self._waiting:
-                archive.record(events, unix_ns)
-            archive.commit()
-
-        self._mending(write)
+        try:
+            self._mending(lambda archive: archive.record_late(self._waiting))
+        except NotSyncedError:  # It is there, and the archive tells with the next commit whether it will last.
+            pass
         self._has_recorded = True
-        self._caught_up += sum(len(events) for _, events in self._waiting)
+        self._caught_up += self._count_waiting()
         self._waiting.clear()
 
     def _mending(self, write: Callable[[Archive], Any]) -> Any:
@@ -165,19 +210,20 @@ class Recorder:
         try:
             return write(self.archive)
         except sqlite3.Error as error:
-            if not self._mend(error):
+            if not is_damage(error) and not self.archive.is_adrift:
                 raise
+            self._begin_anew(error)
             return write(self.archive)
 
-    def _mend(self, error: sqlite3.Error) -> bool:
-        """Go on with a fresh archive if an error says that this one is damaged; False if it cannot be."""
-        if not is_damage(error):
-            return False
+    def _begin_anew(self, damage: sqlite3.Error) -> None:
+        """Go on with a fresh archive.
+
+        Raises:
+            sqlite3.OperationalError: There can be none now.
+        """
         try:
-            aside = self.archive.begin_anew(time.time_ns())
-        except (sqlite3.Error, OSError, MisuseError) as again:
-            self._say(f"archive damaged: {error}; no fresh one could be begun: {again}")
-            return False
-        text = f"damaged: {error}; set aside as {aside.name}, a fresh one is begun"
+            aside = self.archive.begin_anew()
+        except (sqlite3.Error, OSError, MisuseError) as error:
+            raise sqlite3.OperationalError(f"damaged, and no fresh one could be begun: {error}") from damage
+        text = f"damaged: {damage}; set aside as {aside.name}, a fresh one is begun"
         self._tell_kept(ArchiveFailed(time_ns=time.monotonic_ns(), reason=text))
-        return True

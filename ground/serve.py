@@ -143,7 +143,7 @@ class StationService:
                 stores=archive.stores(),
                 conversations=self._recall(),
             )
-            archive.when_lost = lambda: self.station.recall_stores(self.recorder.stores())
+            self.recorder.when_lost = lambda: self.station.recall_stores(self.recorder.stores())
             self.station.onboard_time.set_light_time(config.light_time_ns)
             self.watch = Watch(default_rules(DICTIONARY), self._alarms_told())
             try:
@@ -165,8 +165,7 @@ class StationService:
                 self._audit.close()
         finally:
             self._remember()
-            with contextlib.suppress(sqlite3.Error):
-                archive.close()
+            self.recorder.close()
 
     def _recall(self) -> ConversationBook:
         """Give the conversations that the archive holds; those that cannot be read are no reason not to serve."""

@@ -78,6 +78,7 @@ EDGES = {
     "ground/archive/export.py",
     "ground/archive/history.py",
     "ground/archive/identity.py",
+    "ground/archive/log.py",
     "ground/archive/reports.py",
     "ground/archive/retention.py",
     "ground/archive/samples.py",

@@ -13,6 +13,7 @@ This file never reads a clock and draws nothing by chance: both come from the ca
 import os
 import sqlite3
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,9 +22,10 @@ import msgspec
 from ccsds.errors import MisuseError
 from ground.alarms.events import AlarmChanged, DerivedComputed
 from ground.archive.blocks import Report
-from ground.archive.damage import DamagedError, is_damage, set_aside
+from ground.archive.damage import DamagedError, is_damage, make_fresh, salvage, set_aside
 from ground.archive.database import connect
 from ground.archive.identity import Identity, identify, lock_beside, lock_path, seal_of
+from ground.archive.log import Log
 from ground.archive.retention import Rule, remove
 from ground.archive.tail import Tail
 from ground.archive.transfer_log import TransferLog
@@ -59,8 +61,8 @@ DERIVED = "derived"
 # bounded in memory, and what it costs to commit is far less than to insert.
 BATCH_ROWS_MAX = 8_192
 
-# What does not wait for a batch.
-_PRESSING = frozenset({CommandIssued, CommandStaged, TransferStarted, TransferFinished, TransferFailed})
+# What does not wait for a batch: it is told once, and whoever hands it over must hear whether it is kept.
+_PRESSING = frozenset({CommandIssued, CommandStaged, AlarmChanged, TransferStarted, TransferFinished, TransferFailed})
 
 STOPPED = "the station stopped before the answer came"
 """What is told of a command that had not ended when its station stopped."""
@@ -92,8 +94,13 @@ class Archive:
         self._next_command_id = identity.next_command_id
         self.path = path
         self._is_synced = is_synced
-        self._log: int | None = None
+        self._log: Log | None = None
         self._is_pressing = False
+        # Whether what was committed must still be synced.
+        self._is_sync_due = False
+        self.is_adrift = False
+        """Whether a damaged file was let go, and no fresh one is open yet: `begin_anew` is to be called again."""
+        self._aside = path
         self._pending_rows = 0
         # Of the tables that keep only so many rows, the newest since the last commit.
         self._newest: dict[str, int] = {}
@@ -160,27 +167,39 @@ class Archive:
         """Keep events; those of commands and of a file's start and end, and all before them, are durable at return.
 
         Raises:
+            NotSyncedError: All is kept, and may not outlast the computer.
             sqlite3.Error: The disk failed; nothing since the last commit is kept.
         """
-        is_due = False
-        try:
-            for event in events:
-                self._insert(event, unix_ns)
-                is_due |= type(event) in _PRESSING or (isinstance(event, AlarmChanged) and bool(event.actor))
-            if is_due or self._pending_rows >= BATCH_ROWS_MAX:
-                self.commit()
-        except sqlite3.Error:
-            self._roll_back()
-            raise
+        if self._insert_all([(unix_ns, events)]) or self._pending_rows >= BATCH_ROWS_MAX:
+            self.commit()
+
+    def record_late(self, batches: Iterable[tuple[int, Iterable[StationEvent]]]) -> None:
+        """Keep what could not be kept when it came, all of it or nothing; it is durable at return.
+
+        Args:
+            batches: Events, each batch after the time at which it came.
+
+        Raises:
+            NotSyncedError: All is kept, and may not outlast the computer.
+            sqlite3.Error: The disk failed; nothing since the last commit is kept.
+        """
+        self._insert_all(batches)
+        self.commit()
 
     def commit(self) -> None:
         """Commit everything recorded so far, and sync it if anything in it must be durable.
 
         Raises:
+            NotSyncedError: All is kept, and may not outlast the computer; the next commit tries again.
             sqlite3.Error: The disk failed; nothing since the last commit is kept.
         """
-        if not self._connection.in_transaction and not self._tail.waiting:
-            return
+        if self._connection.in_transaction or self._tail.waiting:
+            self._commit_rows()
+        if self._is_sync_due and self._log is not None:
+            self._log.sync()
+        self._is_sync_due = False
+
+    def _commit_rows(self) -> None:
         self.before_commit()
         try:
             self._begin()
@@ -190,11 +209,10 @@ class Archive:
                 if newest > kept_max:
                     self._connection.execute(f"DELETE FROM {table} WHERE id <= ?", (newest - kept_max,))
             self._connection.execute("COMMIT")
-            if self._is_pressing:
-                self._sync()
         except sqlite3.Error:
             self._roll_back()
             raise
+        self._is_sync_due |= self._is_pressing
         self._settle()
 
     def retain(self, rule: Rule, unix_ns: int) -> dict[str, int]:
@@ -203,14 +221,14 @@ class Archive:
         Raises:
             sqlite3.Error: The disk failed; nothing since the last commit is kept.
         """
+        self.commit()
         try:
-            self.commit()
             self._begin()
             removed = remove(self._connection, rule, unix_ns)
-            self.commit()
         except sqlite3.Error:
             self._roll_back()
             raise
+        self.commit()
         self._tail.look_again()
         return removed
 
@@ -223,62 +241,41 @@ class Archive:
         self.commit()
         self._connection.execute("VACUUM")
 
-    def begin_anew(self, unix_ns: int) -> Path:
+    def begin_anew(self) -> Path:
         """Go on in a fresh file, and set the one that is damaged aside; the station is who it was.
 
-        What it remembers of transfers, stores and alarms comes along as far as it can be read.
+        What it remembers of transfers, stores and alarms comes along as far as it can be read. The damaged file is let
+        go once there is a fresh one to go over to. If that fails half way, the next call goes on from there.
 
         Returns:
             Where the damaged one is.
 
         Raises:
+            MisuseError: Too many were set aside before.
             sqlite3.Error: The disk failed.
             OSError: The file cannot be moved, or another not be made.
         """
-        identity = self._identity_now()
-        saved = {table: self._saved(table) for table in ("transfer_journal", "transfers", "stores", "alarms")}
-        self._settle()
-        self._connection.close()
-        if self._log is not None:
-            os.close(self._log)
-            self._log = None
-        aside = set_aside(self.path)
-        self._connection = connect(self.path, is_synced=self._is_synced)
-        self._begin()
-        self._connection.execute(
-            "INSERT INTO identity VALUES (1, ?, ?, ?, '')",
-            (identity.source_id, identity.next_sequence_count, identity.next_command_id),
-        )
-        for table, rows in saved.items():
-            for row in rows:
-                self._connection.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(row))})", row)
-        self._use(self._connection)
-        self._is_pressing = True
-        self.commit()
+        fresh = Path(f"{self.path}.fresh")
+        if not self.is_adrift:
+            # With what it used of its counts so far; that is known beside the file.
+            used = {"next_sequence_count": self._next_sequence_count, "next_command_id": self._next_command_id}
+            identity = replace(self.identity, **used)
+            make_fresh(fresh, identity, salvage(self._connection), is_synced=self._is_synced)
+            self._settle()
+            self._close_file()
+            self.is_adrift = True
+        if fresh.exists():
+            self._aside = set_aside(self.path)
+            fresh.rename(self.path)
+        self._use(connect(self.path, is_synced=self._is_synced))
+        self.is_adrift = self._is_sync_due = False
         self.when_lost()
-        return aside
-
-    def _identity_now(self) -> Identity:
-        """Give who the station is, with what it used of its counts so far; that is known beside the file."""
-        return Identity(
-            source_id=self.identity.source_id,
-            next_sequence_count=self._next_sequence_count,
-            next_command_id=self._next_command_id,
-        )
-
-    def _saved(self, table: str) -> list[tuple[Any, ...]]:
-        try:
-            return self._connection.execute(f"SELECT * FROM {table}").fetchall()
-        except sqlite3.Error:
-            return []
+        return self._aside
 
     def _use(self, connection: sqlite3.Connection) -> None:
         """Write to a file from now on."""
         self._connection = connection
-        if self._is_synced:
-            # SQLite fixes how a transaction is synced before it begins, when nobody knows yet whether a command will be
-            # in it. So commits only write the log, and it is synced here where that is due.
-            self._log = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+        self._log = Log(connection, self.path) if self._is_synced else None
         self._tail = Tail(connection)
         self.transfers.connection = connection
 
@@ -293,17 +290,31 @@ class Archive:
             os.utime(self._lock)
             self._connection.execute("UPDATE identity SET seal = ?", (seal_of(self._lock),))
         finally:
-            self._let_go()
+            self.abandon()
 
     def abandon(self) -> None:
         """Let the file go as a kill does: nothing since the last commit is kept, and it is not sealed."""
-        self._let_go()
+        self._close_file()
+        os.close(self._lock)
 
-    def _let_go(self) -> None:
+    def _close_file(self) -> None:
         self._connection.close()
         if self._log is not None:
-            os.close(self._log)
-        os.close(self._lock)
+            self._log.close()
+            self._log = None
+
+    def _insert_all(self, batches: Iterable[tuple[int, Iterable[StationEvent]]]) -> bool:
+        """Insert events, and tell whether one of them does not wait for a batch."""
+        is_due = False
+        try:
+            for unix_ns, events in batches:
+                for event in events:
+                    self._insert(event, unix_ns)
+                    is_due |= type(event) in _PRESSING
+        except sqlite3.Error:
+            self._roll_back()
+            raise
+        return is_due
 
     def _insert(self, event: StationEvent, unix_ns: int) -> None:
         match event:
@@ -453,25 +464,14 @@ class Archive:
         if not self._connection.in_transaction:
             self._connection.execute("BEGIN IMMEDIATE")
 
-    def _sync(self) -> None:
-        """Wait for the disk.
-
-        Raises:
-            sqlite3.OperationalError: It failed.
-        """
-        if self._log is None:
-            return
-        try:
-            os.fsync(self._log)
-        except OSError as error:
-            raise sqlite3.OperationalError(f"the log could not be synced: {error}") from None
-
     def _roll_back(self) -> None:
         self._settle()
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-        self._tail.look_again()
-        self.when_lost()
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._tail.look_again()
+        finally:
+            self.when_lost()
 
     def _settle(self) -> None:
         """Nothing waits any more."""

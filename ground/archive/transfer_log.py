@@ -85,8 +85,15 @@ class TransferLog:
         self._write(payloads, is_new=True)
 
     def records(self) -> list[bytes]:
-        """Give the journal, oldest first."""
-        return [record for (record,) in self.connection.execute("SELECT record FROM transfer_journal ORDER BY id")]
+        """Give the journal, oldest first.
+
+        Raises:
+            OSError: The archive failed.
+        """
+        try:
+            return self._records()
+        except sqlite3.Error as error:
+            raise _failed(error) from error
 
     def note(self, event: TransferEvent, unix_ns: int) -> None:
         """Keep what an event says of a transfer."""
@@ -134,7 +141,7 @@ class TransferLog:
         """
         ends: dict[str, tuple[ConditionCode, bool]] = {}
         running: set[str] = set()
-        for payload in self.records():
+        for payload in self._records():
             try:
                 record = decode_record(payload)
             except MalformedError:
@@ -164,6 +171,9 @@ class TransferLog:
                 (encode_record(SequenceRecord(next_sequence=floor)),),
             )
 
+    def _records(self) -> list[bytes]:
+        return [record for (record,) in self.connection.execute("SELECT record FROM transfer_journal ORDER BY id")]
+
     def _end(self, name: str, outcome: Outcome, condition: ConditionCode, text: str, unix_ns: int) -> None:
         self._execute(
             "UPDATE transfers SET outcome = ?, condition = ?, text = ?, ended_unix_ns = ? WHERE name = ?",
@@ -172,11 +182,21 @@ class TransferLog:
 
     def _write(self, payloads: Iterable[bytes], *, is_new: bool) -> None:
         try:
+            self._insert(payloads, is_new)
+            self._commit()
+        except sqlite3.Error as error:
+            raise _failed(error) from error
+
+    def _insert(self, payloads: Iterable[bytes], is_new: bool) -> None:
+        try:
             if is_new:
                 self._execute("DELETE FROM transfer_journal", ())
             for payload in payloads:
                 self._execute("INSERT INTO transfer_journal (record) VALUES (?)", (payload,))
-            self._commit()
-        except sqlite3.Error as error:
+        except sqlite3.Error:
             self._roll_back()
-            raise OSError(errno.EIO, f"the archive failed: {error}") from error
+            raise
+
+
+def _failed(error: sqlite3.Error) -> OSError:
+    return OSError(errno.EIO, f"the archive failed: {error}")

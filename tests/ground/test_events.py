@@ -88,6 +88,7 @@ FIELDS = {
     "requests": ("delete-file old: done",),
     "contact_ns": 8,
     "waited": 3,
+    "dropped": 2,
     "file_status": FileStatus.RETAINED,
     "condition": ConditionCode.FILE_SIZE_ERROR,
 }

@@ -1,6 +1,7 @@
 """A disk that is full for a while: that is told once, nothing is confirmed that is not kept, no restart is needed."""
 
 import contextlib
+import fcntl
 import resource
 
 import pytest
@@ -8,8 +9,10 @@ import pytest
 from ccsds.cop1.fop import Service
 from ccsds.pus.telemetry import Telemetry
 from ccsds.pus.verification import VerificationReport, VerificationStage
+from ground import serve
 from ground.archive.history import History
-from ground.client import RefusalError
+from ground.archive.identity import lock_path
+from ground.client import RefusalError, StationGoneError
 from mission.channels import Apid
 from mission.definition import DICTIONARY
 from mission.schedule import Switch
@@ -74,6 +77,14 @@ def summarise(served, count: int) -> None:
         "sent": count,
     }
     say(served, "storage_summary", {"stores": [row | {"confirmed": 0, "overwritten": 0, "octets": 0}]})
+
+
+@contextlib.contextmanager
+def lock_taken(path):
+    """Wait until a station has let its archive go, and hold it."""
+    with open(lock_path(path), "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture
@@ -148,3 +159,21 @@ def test_room_is_found_though_nothing_comes(served, listening):
         heard(listening, "LinkChanged")
     heard(listening, "ArchiveRegained")
     assert (listening.state()["link"], listening.state()["archive_trouble"]) == ("DOWN", "")
+
+
+def test_what_waits_when_the_station_is_stopped_is_kept(served, listening, monkeypatch):
+    with full_disk():
+        heard(listening, "ArchiveFailed")
+        served.call(lambda: setattr(served.spacecraft, "is_silent", True))
+        heard(listening, "LinkChanged")
+        # The next commit is the last before the stop.
+        monkeypatch.setattr(serve, "COMMIT_INTERVAL_S", 1_000.0)
+    heard(listening, "ArchiveRegained")
+    served.loop.call_soon_threadsafe(served.service.stop)
+    with pytest.raises(StationGoneError):
+        heard(listening, "nothing")
+    with (
+        lock_taken(served.config.archive_path),
+        contextlib.closing(History.open(served.config.archive_path)) as history,
+    ):
+        assert "ArchiveRegained" in [each.kind for each in history.events(100_000)]

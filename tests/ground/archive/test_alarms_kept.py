@@ -1,7 +1,11 @@
 """Alarms stand where they stood when a station starts anew, and derived parameters are kept as telemetry is."""
 
+import os
+
 from ground.alarms.events import AlarmChanged, DerivedComputed
 from ground.alarms.life_cycle import AlarmState, Level
+from ground.archive.archive import Archive
+from ground.archive.history import History
 from ground.events import StoredAt
 from mission.storage import StoreId
 from tests.ground.archive.conftest import NS_PER_S, T0_NS, opened, report
@@ -33,12 +37,17 @@ def test_the_last_word_on_each_alarm_is_given_in_times_of_the_clock_now(tmp_path
         assert [each.kind for each in history.events()] == ["AlarmChanged", "AlarmChanged"]
 
 
-def test_what_an_operator_does_to_an_alarm_does_not_wait_for_a_batch(tmp_path):
-    with opened(tmp_path / "a.sqlite") as (archive, history):
-        archive.record([moved(5, AlarmState.UNACKNOWLEDGED)], 0)
-        assert history.events() == []
-        archive.record([moved(6, AlarmState.ACKNOWLEDGED, actor="anna")], 0)
-        assert len(history.events()) == 2
+def test_an_alarm_does_not_wait_for_a_batch_and_what_an_operator_does_to_it_is_synced(tmp_path, monkeypatch):
+    archive = Archive.open(tmp_path / "a.sqlite", draw_source_id=lambda: 5, unix_ns=0)
+    history = History.open(tmp_path / "a.sqlite")
+    syncs = []
+    monkeypatch.setattr(os, "fsync", syncs.append)
+    archive.record([moved(5, AlarmState.UNACKNOWLEDGED)], 0)
+    assert (len(history.events()), len(syncs)) == (1, 0)
+    archive.record([moved(6, AlarmState.ACKNOWLEDGED, actor="anna")], 0)
+    assert (len(history.events()), len(syncs)) == (2, 1)
+    history.close()
+    archive.close()
 
 
 def derived(stored: int | None) -> DerivedComputed:

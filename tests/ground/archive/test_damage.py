@@ -70,7 +70,7 @@ def test_a_station_goes_on_in_a_fresh_file_as_who_it_was(tmp_path):
     with pytest.raises(sqlite3.DatabaseError) as found:
         archive.record([issued(1_000)], 0)
     assert is_damage(found.value)
-    aside = archive.begin_anew(0)
+    aside = archive.begin_anew()
     assert aside.name == "a.sqlite.damaged-1"
     archive.record([issued(1_000), report(T0_NS, {"x": 1})], 0)
     history = History.open(path)
