@@ -19,8 +19,9 @@ class Agenda(Sealed):
 
     def __init__(self) -> None:
         self._entries: list[tuple[int, int, int]] = []
-        # By key, when it is due, and which of its entries says so.
-        self._current: dict[int, tuple[int, int]] = {}
+        # By key, when it is due, which of its entries says so, and their hash: a number may be one object in memory
+        # here and there, so that comparing it with itself tells nothing.
+        self._current: dict[int, tuple[int, int, int]] = {}
         self._order = 0
         # Of what is current, the hashes added up.
         self._sum = 0
@@ -28,20 +29,33 @@ class Agenda(Sealed):
     def __len__(self) -> int:
         return len(self._current)
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._current
+
     def put(self, key: int, due_ns: int) -> None:
-        """Add a key, or move it."""
+        """Add a key, or move it.
+
+        Raises:
+            StruckBookError: What comes first is not what was put there.
+        """
         self._order += 1
         self._forget(key)
-        self._current[key] = (due_ns, self._order)
-        self._sum += hash((key, due_ns, self._order))
-        heapq.heappush(self._entries, (due_ns, self._order, key))
+        entry = (due_ns, self._order, key)
+        digest = hash(entry)
+        self._current[key] = (due_ns, self._order, digest)
+        self._sum += digest
+        heapq.heappush(self._entries, entry)
         if len(self._entries) > max(_REBUILT_MIN, 2 * len(self._current)):
-            self._entries = [(due, order, key) for key, (due, order) in self._current.items()]
+            self._entries = [(due, order, key) for key, (due, order, _) in self._current.items()]
             heapq.heapify(self._entries)
         self._prune()
 
     def drop(self, key: int) -> None:
-        """Forget a key; one that is not there is no matter."""
+        """Forget a key; one that is not there is no matter.
+
+        Raises:
+            StruckBookError: What comes first is not what was put there.
+        """
         self._forget(key)
         self._prune()
 
@@ -61,11 +75,15 @@ class Agenda(Sealed):
             return None
         due_ns, _, key = self._entries[0]
         if not self._is_current(self._entries[0]):
-            raise StruckBookError(f"expected key {key} on the agenda as it was put there, found it changed in memory")
+            raise _struck(key)
         return due_ns, key
 
     def due(self, until_ns: int, count_max: int) -> list[int]:
-        """Give up to ``count_max`` keys that are due by a time, in order; they stay where they are."""
+        """Give up to ``count_max`` keys that are due by a time, in order; they stay where they are.
+
+        Raises:
+            StruckBookError: One is not what was put there.
+        """
         keys: list[int] = []
         if not self._entries or self._entries[0][0] > until_ns:
             return keys
@@ -79,7 +97,7 @@ class Agenda(Sealed):
     @property
     def times(self) -> Mapping[int, int]:
         """By key, when each is due."""
-        return {key: due_ns for key, (due_ns, _) in self._current.items()}
+        return {key: due_ns for key, (due_ns, _, _) in self._current.items()}
 
     @property
     def seal(self) -> tuple[int, ...]:
@@ -88,14 +106,20 @@ class Agenda(Sealed):
 
     def is_whole(self) -> bool:
         """See `Sealed`."""
-        current = {(due_ns, order, key) for key, (due_ns, order) in self._current.items()}
-        found = sum(hash((key, due_ns, order)) for due_ns, order, key in current)
-        return found == self._sum and current <= {*self._entries}
+        found = 0
+        for key, (due_ns, order, digest) in self._current.items():
+            if hash((due_ns, order, key)) != digest:
+                return False
+            found += digest
+        # What is current lies in the heap, each once: their hashes come to the same sum there.
+        current = self._current
+        heap = [entry for entry in self._entries if entry[2] in current and current[entry[2]][1] == entry[1]]
+        return found == self._sum and sum(map(hash, heap)) == found
 
     def _forget(self, key: int) -> None:
         before = self._current.pop(key, None)
         if before is not None:
-            self._sum -= hash((key, *before))
+            self._sum -= before[2]
 
     def _prune(self) -> None:
         """Let the first entry be one that counts."""
@@ -103,5 +127,18 @@ class Agenda(Sealed):
             heapq.heappop(self._entries)
 
     def _is_current(self, entry: tuple[int, int, int]) -> bool:
-        due_ns, order, key = entry
-        return self._current.get(key) == (due_ns, order)
+        """Tell whether an entry counts, or is left of what was moved or dropped.
+
+        Raises:
+            StruckBookError: It counts, and is not what was put there.
+        """
+        current = self._current.get(entry[2])
+        if current is None or entry[1] < current[1]:
+            return False
+        if hash(entry) != current[2]:
+            raise _struck(entry[2])
+        return True
+
+
+def _struck(key: int) -> StruckBookError:
+    return StruckBookError(f"expected key {key} on the agenda as it was put there, found it changed in memory")
