@@ -43,11 +43,15 @@ class Sealed(ABC):
 
 
 class SealedEntries(Sealed, MutableMapping[K, V]):
-    """A mapping of things that do not change, each with a digest; the seal is the sum of them."""
+    """A mapping of things that do not change, each with a digest; the seal is the sum of them.
+
+    Who reads an entry, or walks over them, gets none that is not what it was.
+    """
 
     def __init__(self) -> None:
         self._entries: dict[K, V] = {}
-        self._digests: dict[K, int] = {}
+        # By the key as octets of their own: what strikes a key, which is one object wherever it is held, leaves them.
+        self._digests: dict[bytes, int] = {}
         self._sum = 0
 
     def __getitem__(self, key: K) -> V:
@@ -60,26 +64,32 @@ class SealedEntries(Sealed, MutableMapping[K, V]):
         if key not in self:
             raise KeyError(key)
         entry = self._entries[key]
-        if _digest((key, entry)) != self._digests[key]:
+        if _digest((key, entry)) != self._digests[_encode(key)]:
             raise StruckBookError(f"expected entry {key} of a book as it was made, found it changed in memory")
         return entry
 
     def __setitem__(self, key: K, entry: V) -> None:
-        digest = _digest((key, entry))
-        self._sum = (self._sum - self._digests.get(key, 0) + digest) & _WORD_MAX
-        self._entries[key], self._digests[key] = entry, digest
+        digest, known_by = _digest((key, entry)), _encode(key)
+        self._sum = (self._sum - self._digests.get(known_by, 0) + digest) & _WORD_MAX
+        self._entries[key], self._digests[known_by] = entry, digest
 
     def __delitem__(self, key: K) -> None:
+        if key not in self:
+            raise KeyError(key)
         del self._entries[key]
-        self._sum = (self._sum - self._digests.pop(key)) & _WORD_MAX
+        self._sum = (self._sum - self._digests.pop(_encode(key))) & _WORD_MAX
 
     def __contains__(self, key: object) -> bool:
-        if (key in self._entries) != (key in self._digests):
-            raise StruckBookError(f"expected entry {key} of a book as it was made, found its key changed in memory")
-        return key in self._entries
+        is_there = key in self._entries
+        if is_there != (_encode(key) in self._digests):
+            raise _struck_key(key)
+        return is_there
 
     def __iter__(self) -> Iterator[K]:
-        return iter(self._entries)
+        for key in self._entries:
+            if key not in self:
+                raise _struck_key(key)
+            yield key
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -91,8 +101,11 @@ class SealedEntries(Sealed, MutableMapping[K, V]):
 
     def is_whole(self) -> bool:
         """See `Sealed`."""
-        found = {key: _digest((key, entry)) for key, entry in self._entries.items()}
-        return found == self._digests and sum(found.values()) & _WORD_MAX == self._sum
+        encode, digest, digests = _encode, xxhash.xxh3_64_intdigest, self._digests
+        for key, entry in self._entries.items():
+            if digests.get(encode(key)) != digest(encode((key, entry))):
+                return False
+        return len(digests) == len(self._entries) and sum(digests.values()) & _WORD_MAX == self._sum
 
 
 def seal_of(book: Book) -> int:
@@ -108,8 +121,12 @@ def is_whole(book: Book) -> bool:
     return all(part.is_whole() for part in vars(book).values() if isinstance(part, Sealed))
 
 
+def _struck_key(key: object) -> StruckBookError:
+    return StruckBookError(f"expected entry {key} of a book as it was made, found its key changed in memory")
+
+
 def _digest(thing: Any) -> int:
-    return xxhash.xxh3_64_intdigest(_ENCODER.encode(thing))
+    return xxhash.xxh3_64_intdigest(_encode(thing))
 
 
 def _parts_of(thing: Any) -> Any:
@@ -121,4 +138,4 @@ def _parts_of(thing: Any) -> Any:
     return vars(thing) if hasattr(thing, "__dict__") else {name: getattr(thing, name) for name in thing.__slots__}
 
 
-_ENCODER = msgspec.msgpack.Encoder(enc_hook=_parts_of)
+_encode = msgspec.msgpack.Encoder(enc_hook=_parts_of).encode

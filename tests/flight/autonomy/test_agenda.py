@@ -1,4 +1,4 @@
-"""The agenda: what is put there comes in the order of its times, and what was struck in memory never comes as if whole."""
+"""The agenda: keys come in the order of their times, and what was struck in memory never comes as if it were whole."""
 
 import heapq
 
