@@ -58,7 +58,8 @@ def names_of(guarded: GuardedJob, part: Part) -> list[str]:
         case Part.GRADIENTS:
             return [str(number) for number in range(len(job.optimizer.blocks))]
         case Part.PLACE:
-            return [*map(str, range(len(job.optimizer._stretches[0].place))), "gradients"]
+            most = max(len(stretch.place) for stretch in job.optimizer._stretches)
+            return [*map(str, range(most)), "gradients"]
         case _:
             return [part.value]
 
@@ -73,7 +74,7 @@ def strike_memory(guarded: GuardedJob, strike: MemoryStrike) -> bool:
     if strike.part in _BLOCKS and _is_at_work(guarded, strike):
         return False
     octets = _octets(guarded, strike.part, strike.name)
-    # The stretch that is at work may be shorter than the longest, for which the strike was drawn.
+    # The stretch that is at work may be shorter than the longest, for which the strike was drawn, or have fewer rows.
     flip = strike.flip.within(len(octets)) if strike.part is Part.PLACE else strike.flip
     flip.strike(octets)
     match strike.part:
@@ -132,11 +133,14 @@ def _octets(guarded: GuardedJob, part: Part, name: str) -> memoryview:
         case Part.GRADIENTS:
             return tensor_octets(job.optimizer.blocks[int(name)].gradients_N)
         case Part.PLACE:
-            # The first stretch is the longest there is: all are worked on in the room that it has.
-            stretch, at_work = job.optimizer._stretches[0], job.optimizer.at_work
+            # All are worked on in one room: the longest tells how much of it there is.
+            stretches, at_work = job.optimizer._stretches, job.optimizer.at_work
             if name == "gradients":
-                return tensor_octets(stretch.gradient_place_n)
-            return tensor_octets(stretch.place[int(name)] if at_work is None else at_work.rows[int(name)])
+                return tensor_octets(max((each.gradient_place_n for each in stretches), key=len))
+            number = int(name)
+            if at_work is not None:
+                return tensor_octets(at_work.rows[number % len(at_work.rows)])
+            return tensor_octets(max((each.place[number] for each in stretches if number < len(each.place)), key=len))
         case Part.ACTIVATIONS:
             raise MisuseError("activations: expected what an operator came to, which lies nowhere for long")
         case _:

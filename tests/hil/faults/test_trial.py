@@ -17,11 +17,12 @@ from flight.jobs.train import TrainJob
 from hil.faults.flip import Flip, Spread
 from hil.faults.instant import PRODUCTS, Operators, Profile
 from hil.faults.part import KEPT, Part
-from hil.faults.place import MemoryStrike, draw_memory_strike, names_of, strike_memory
+from hil.faults.place import MemoryStrike, _octets, draw_memory_strike, names_of, strike_memory
 from hil.faults.strike import FlipStrike
 from hil.faults.struck_worker import set_strike
 from hil.faults.trial import End, Verdict, strike_part, strike_product
 from hil.streams import Streams
+from tests.flight.jobs.test_swift import SMALL
 
 STEPS, STRUCK_STEPS = 7, 4
 GOOD = (Verdict.FOUND, Verdict.HARMLESS, Verdict.RESTARTED)
@@ -165,6 +166,31 @@ def test_a_strike_in_the_place_of_a_stretch_that_is_shorter_than_the_longest_wra
     assert strike_memory(job, MemoryStrike(part=Part.PLACE, name="1", flip=flip))
     after = bytes(tensor_octets(shortest.rows[1]))
     assert [at for at, (old, new) in enumerate(zip(before, after, strict=True)) if old != new] == [2]
+
+
+def test_each_row_of_each_stretch_that_is_worked_on_can_be_struck_at_all_its_length():
+    """Layers of this recipe have one moment, its embedding and its head have two."""
+    text = " ".join(random.Random(5).choices(["sun", "moon", "orbit"], k=4000))
+    job = GuardedJob(TrainJob(load_recipe("swift").override(SMALL), text, 1337))
+    optimizer = job.job.optimizer
+    counts, lengths = set(), {}
+    for stretch in optimizer._stretches:
+        counts.add(len(stretch.rows))
+        for name, row in enumerate(stretch.rows):
+            lengths[str(name)] = max(row.nbytes, lengths.get(str(name), 0))
+    assert counts == {2, 3}
+    lengths["gradients"] = lengths["0"]
+    assert {name: len(_octets(job, Part.PLACE, name)) for name in names_of(job, Part.PLACE)} == lengths
+    struck = set()
+    for number, stretch in enumerate(optimizer._stretches):
+        optimizer.at_work = stretch
+        for name in names_of(job, Part.PLACE)[:-1]:
+            before = [bytes(tensor_octets(row)) for row in stretch.rows]
+            flip = Flip(spread=Spread.BIT, masks=((2, 64),))
+            assert strike_memory(job, MemoryStrike(part=Part.PLACE, name=name, flip=flip))
+            after = [bytes(tensor_octets(row)) for row in stretch.rows]
+            struck |= {(number, at) for at, old in enumerate(before) if old != after[at]}
+    assert struck == {(number, at) for number, each in enumerate(optimizer._stretches) for at in range(len(each.rows))}
 
 
 def test_a_strike_of_another_part_that_lies_beyond_its_end_is_refused():
