@@ -60,11 +60,12 @@ class Guard:
         self._sessions.keep(self._roles)
 
     def is_as_before(self, principal: Principal) -> bool:
-        """Tell whether somebody who was let in before would be let in now, with the same role."""
+        """Tell whether somebody who was let in before would be let in now, with the same role or a higher one."""
         if self._users is None or principal.door is not Door.WEB:
             return True
         self._follow_users(self._users)
-        return self._roles.get(principal.name) is principal.role
+        role = self._roles.get(principal.name)
+        return role is not None and role >= principal.role
 
     def count(self, address: str, is_action: bool, now_ns: int) -> None:
         """Take note of a request.
@@ -125,7 +126,7 @@ class Guard:
     def lent_to(self, token: str) -> Principal | None:
         """Give for whom a program works that comes by the local socket with a session.
 
-        None if it has none of ours, or that person has not the role any more that the session was lent with.
+        None if it has none of ours, or that person has a lesser role now, or none. A higher one is not lent with it.
         """
         person = self._lent.get(token)
         return person if person is not None and self.is_as_before(person) else None

@@ -16,11 +16,11 @@ from ccsds.errors import MisuseError
 from ground.cli.commands import arm_command, send_and_follow
 from ground.cli.options import FAILED_STATUS, json_option, plain_errors, socket_option, to_json
 from ground.client import Client
+from ground.client.packing import FAILURES, is_end_of_packing
 from ground.conversations import GAP, PROMPT, ConversationBook
 from ground.events import FINAL, Stage
 from mission.definition import DICTIONARY
 from mission.schedule import Switch
-from mission.words.packing import PACKING_ENDS, PACKING_FAILED
 
 _FINAL_NAMES = frozenset(stage.name for stage in FINAL)
 
@@ -153,18 +153,21 @@ def _packing_command(verb: str, text: str) -> None:
         with plain_errors(), Client.connect(socket_path) as client:
             arguments = {"name": name, "destination": destination, "base": base}
             command_id = client.send(f"model.{verb}", arguments)
+            asked_ns: int | None = None
             for event in client.events(timeout_s):
                 match event:
+                    case {"type": "CommandIssued", "command_id": number} if number == command_id:
+                        asked_ns = event["time_ns"]
                     case {"type": "CommandStaged", "command_id": number, "stage": stage} if (
                         number == command_id and stage in _FINAL_NAMES and stage != Stage.COMPLETED.name
                     ):
                         click.echo(f"ground: {stage}: {event['text']}", err=True)
                         sys.exit(FAILED_STATUS)
                     case {"type": "EventReported", "name": ended, "values": values} if (
-                        ended in PACKING_ENDS and values["destination"] == destination
+                        asked_ns is not None and is_end_of_packing(event, name, destination, asked_ns)
                     ):
                         click.echo(to_json({"end": ended, **values}) if as_json else event["text"])
-                        sys.exit(FAILED_STATUS if ended == PACKING_FAILED.name else 0)
+                        sys.exit(FAILED_STATUS if ended in FAILURES else 0)
             raise TimeoutError(f"expected {destination} within {timeout_s:g} s: it is not done, or was not heard of")
 
     run = click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds to wait for its end.")(run)

@@ -172,15 +172,52 @@ class Operator(Spacecraft):
             DeadlineError: It did not come in time.
         """
 
-        def comes() -> dict[str, Any] | None:
-            while self._heard:
-                event = self._heard.pop(0)
-                if event["type"] == "EventReported" and event["name"] in (name, *others):
-                    if all(event["values"].get(key) == value for key, value in values.items()):
-                        return event
-            return None
+        def is_it(event: Mapping[str, Any]) -> bool:
+            if event["type"] != "EventReported" or event["name"] not in (name, *others):
+                return False
+            return all(event["values"].get(key) == value for key, value in values.items())
 
-        return self.wait_for(comes, within_s=within_s, until_tai_ns=until_tai_ns, what=f"event {name}") or {}
+        return self.wait_for_heard(is_it, within_s=within_s, until_tai_ns=until_tai_ns, what=f"event {name}")
+
+    def wait_for_heard(
+        self,
+        is_wanted: Callable[[Mapping[str, Any]], bool],
+        *,
+        within_s: float | None = None,
+        until_tai_ns: int | None = None,
+        what: str,
+    ) -> dict[str, Any]:
+        """Wait for an event of the station that comes after the last one waited for.
+
+        Args:
+            is_wanted: Tells whether an event, in plain values, is the one.
+            within_s: How long at most, in wall time.
+            until_tai_ns: Until when at most, by time on board.
+            what: What is waited for, in words, for who reads the transcript.
+
+        Raises:
+            DeadlineError: It did not come in time.
+        """
+        found = self.wait_for(
+            lambda: self._next_heard(is_wanted), within_s=within_s, until_tai_ns=until_tai_ns, what=what
+        )
+        return found or {}
+
+    def issued(self, command_id: int) -> dict[str, Any]:
+        """Give the `ground.events.CommandIssued` of a command that was sent just now; what was heard before is over.
+
+        Raises:
+            DeadlineError: The station did not tell it.
+        """
+        deadline_s = time.monotonic() + COMMAND_WITHIN_S
+        while time.monotonic() < deadline_s:
+            found = self._next_heard(
+                lambda event: event["type"] == "CommandIssued" and event["command_id"] == command_id
+            )
+            if found is not None:
+                return found
+            self._listen(LOOK_S)
+        raise DeadlineError(f"expected the station to tell of command {command_id}, found nothing")
 
     def wait_for_contact(self, *, within_s: float | None = None) -> None:
         """Wait until the spacecraft is heard.
@@ -254,6 +291,14 @@ class Operator(Spacecraft):
 
     def _command(self, name: str, arguments: Mapping[str, Any], via: Service) -> dict[str, Any]:
         return self.verify(self.send(name, via=via, **arguments))
+
+    def _next_heard(self, is_wanted: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any] | None:
+        """Give the next event that is wanted, and forget those before it."""
+        while self._heard:
+            event = self._heard.pop(0)
+            if is_wanted(event):
+                return event
+        return None
 
     def _listen(self, timeout_s: float) -> None:
         """Take in what happens, until something has or a time is over."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccsds.errors import StarloopError
-from mission.words.packing import PACKING_ENDS, PACKING_FAILED
+from ground.client.packing import FAILURES, is_end_of_packing
 
 if TYPE_CHECKING:
     from ground.client.operator import Operator
@@ -188,11 +188,10 @@ class Files:
 
         Raises:
             CommandFailedError: The spacecraft does not begin it.
-            WorkFailedError: It could not be packed.
+            WorkFailedError: It could not be packed, or a reset fell into it.
             DeadlineError: It was not in time.
         """
-        self._operator.model.pack(name=name, destination=destination, base=base)
-        return self._packing_end(destination, within_s)
+        return self._pack("model.pack", name, destination, base, within_s)
 
     def unpack(self, name: str, destination: str, *, base: str = "", within_s: float | None = None) -> dict[str, Any]:
         """Have a model made of a packed file on board, wait for the end of it, and give what was told of it.
@@ -205,15 +204,21 @@ class Files:
 
         Raises:
             CommandFailedError: The spacecraft does not begin it.
-            WorkFailedError: It could not be unpacked.
+            WorkFailedError: It could not be unpacked, or a reset fell into it.
             DeadlineError: It was not in time.
         """
-        self._operator.model.unpack(name=name, destination=destination, base=base)
-        return self._packing_end(destination, within_s)
+        return self._pack("model.unpack", name, destination, base, within_s)
 
-    def _packing_end(self, destination: str, within_s: float | None) -> dict[str, Any]:
-        ended = self._operator.wait_for_event(*sorted(PACKING_ENDS), within_s=within_s, destination=destination)
-        if ended["name"] == PACKING_FAILED.name:
+    def _pack(self, command: str, name: str, destination: str, base: str, within_s: float | None) -> dict[str, Any]:
+        command_id = self._operator.send(command, name=name, destination=destination, base=base)
+        asked_ns = self._operator.issued(command_id)["time_ns"]
+        self._operator.verify(command_id)
+        ended = self._operator.wait_for_heard(
+            lambda event: is_end_of_packing(event, name, destination, asked_ns),
+            within_s=within_s,
+            what=f"the end of {name} on its way to {destination}",
+        )
+        if ended["name"] in FAILURES:
             raise WorkFailedError(ended["text"])
         return ended["values"]
 

@@ -10,7 +10,7 @@ from ccsds.pus.verification import VerificationReport, VerificationStage
 from ground.__main__ import main
 from mission.definition import DICTIONARY
 from mission.inference import ReplyEnd
-from mission.words.packing import MODEL_APPROXIMATED, PACKING_FAILED
+from mission.words.packing import MODEL_APPROXIMATED, PACKING_FAILED, PACKING_FORGOTTEN
 
 WORDS = ["To be, ", "or not ", "to be: ", "that is the question"]
 
@@ -172,6 +172,21 @@ def test_a_model_is_packed_and_unpacked_on_board_to_its_end(ground, served):
     (telecommand,) = served.spacecraft.telecommands
     given = DICTIONARY.command("model.unpack").arguments.decode(telecommand.data)
     assert given == {"name": "m.pack", "destination": "m.safetensors", "base": "old"}
+
+
+def test_the_end_of_another_packing_is_not_taken_for_the_one_that_was_asked_for(ground, served):
+    about = {"destination": "m.pack", "reason": "no room"}
+    begin_packing(served, PACKING_FAILED, name="m", **about)
+    begin_packing(served, PACKING_FAILED, name="other", **about)
+    result = ground("model", "pack", "m", "m.pack")
+    assert result.output == "m did not become m.pack, and nothing is left of it: no room\n"
+
+
+def test_a_reset_ends_a_packing(ground, served):
+    begin_packing(served, PACKING_FORGOTTEN, octets=77)
+    result = ground("model", "pack", "m", "m.pack", "--timeout", "60")
+    assert result.exit_code == 1
+    assert result.output == "a reset fell into packing or unpacking a model; 77 octets that were written are removed\n"
 
 
 def test_a_model_that_could_not_be_packed_fails_and_says_why(ground, served):

@@ -183,10 +183,13 @@ def test_who_is_taken_out_is_out(log_in, users_path):
     assert carl.get("/api/me").status_code == 401
 
 
-def test_a_program_of_who_was_taken_out_or_has_another_role_now_has_no_powers(users_path):
+def test_a_program_of_who_was_taken_out_or_has_a_lesser_role_now_has_no_powers(users_path):
     guard = Guard(Users(users_path), lambda: "token")
     carl = Principal(name="carl", role=Role.COMMANDER, door=Door.WEB)
     token = guard.lend(carl)
+    assert guard.lent_to(token) == carl
+    # With a higher role it goes on, with the powers that it was lent.
+    Users(users_path).put(User.make("carl", Role.APPROVER, PASSWORDS["carl"]))
     assert guard.lent_to(token) == carl
     Users(users_path).put(User.make("carl", Role.VIEWER, PASSWORDS["carl"]))
     assert guard.lent_to(token) is None

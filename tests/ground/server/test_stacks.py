@@ -157,11 +157,21 @@ class TestWithUsers:
         assert (told["verdict"], len(told["sent"])) == ("STOPPED", 1)
         assert told["reason"] == "expected carl to be commander still, found another role"
 
-    def test_who_may_still_command_has_all_of_it_sent(self, served, client, people):
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda people: people.remove("anna"),
+            lambda people: people.put(User.make("carl", Role.APPROVER, "a-long-password")),
+        ],
+        ids=["another is removed", "promoted"],
+    )
+    def test_who_may_still_command_has_all_of_it_sent(self, served, client, people, change):
+        served.spacecraft.answer = lambda telecommand: []
         started = []
         operations = served.service.operations
         served.call(lambda: started.append(operations.stacks.start(self.CARL, ["test.connection"] * 2)))
-        people.remove("anna")
+        change(people)
+        served.spacecraft.answer = complete
         assert ended(client, started[0])["verdict"] == "DONE"
 
 
