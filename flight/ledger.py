@@ -4,12 +4,12 @@
 runs ahead of what a power cut would leave. The ledger decides nothing; services and the job engine do. What changes
 come to is told by the book of each service (`flight.books`).
 
-Each book has a seal (`flight.books.seal`). Nothing becomes durable, and no command is answered from memory, unless the
-books are as their last changes left them; else `StruckBookError` ends the flight software, and the next start reads the
-journal. What a flipped bit in them can bring about is over before it is durable.
+Each book has a seal (`flight.books.seal`). Nothing becomes durable unless the seals are as the last changes left them,
+and of what is sealed one by one (scheduled commands, answers to commands, ended jobs) nothing is read that is not as it
+was. Else `StruckBookError` ends the flight software, and the next start reads the journal. What a flipped bit in the
+books can bring about is over before it is durable.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -148,8 +148,8 @@ class Ledger:
         return self._time.report_exponent
 
     @property
-    def jobs(self) -> OrderedDict[int, JobRecord]:
-        """The jobs, by number, oldest first."""
+    def jobs(self) -> Mapping[int, JobRecord]:
+        """The jobs, by number, oldest first. One that is asked for is verified, all that are walked over are not."""
         return self._jobs.records
 
     @property
@@ -183,31 +183,28 @@ class Ledger:
         self._compact()
 
     def verify(self, *names: str) -> None:
-        """See whether books are as their last changes left them.
+        """See whether books are as their last changes left them, with all that their sealed parts hold.
 
         Args:
-            names: Which; all, and all that their sealed parts hold, if none is said.
+            names: Which; all if none is said.
 
         Raises:
             StruckBookError: One is not.
         """
         for name in names or self._books:
             book = self._books[name]
-            if seal_of(book) != self._seals[name] or not (names or is_whole(book)):
-                raise StruckBookError(
-                    f"expected the book of {name} as its last change left it, found it changed in memory"
-                )
+            if seal_of(book) != self._seals[name] or not is_whole(book):
+                raise _struck(name)
 
     def glance(self) -> None:
-        """See whether books are as their last changes left them, as far as that is quickly told.
-
-        The book of commands is a millisecond's work when it is full, and nobody but who answers a command looks into
-        it; of sealed parts their seals are seen.
+        """See whether books are as their last changes left them; of what is sealed in them the seals are seen.
 
         Raises:
             StruckBookError: One is not.
         """
-        self.verify(*(name for name, book in self._books.items() if book is not self._commands))
+        for name, book in self._books.items():
+            if seal_of(book) != self._seals[name]:
+                raise _struck(name)
 
     def commit(self, *changes: Change) -> None:
         """Make changes durable, all or none, then apply them.
@@ -223,8 +220,6 @@ class Ledger:
             changes = (KeySetLoaded(self._loaded_key_set), *changes)
         commit = Commit(changes)
         self.glance()
-        if any(self._name_of[type(change)] == "commands" for change in commit.changes):
-            self.verify("commands")
         try:
             self._journal.append(commit.encode())
         except UncertainStoreError as error:
@@ -260,13 +255,14 @@ class Ledger:
         Raises:
             StruckBookError: They may not be what they were.
         """
-        answers = self._commands.executed.get(identity)
-        if answers is not None:
-            self.verify("commands")
-        return answers
+        return self._commands.executed.get(identity)
 
     def request_begun(self, identity: Identity) -> bytes | None:
-        """Give the request id of a telecommand that began to act and was never answered, else None."""
+        """Give the request id of a telecommand that began to act and was never answered, else None.
+
+        Raises:
+            StruckBookError: It may not be what it was.
+        """
         return self._commands.begun.get(identity)
 
     @property
@@ -303,3 +299,7 @@ class Ledger:
         for book in self._books.values():
             for changes in book.snapshot():
                 yield Commit(changes)
+
+
+def _struck(name: str) -> StruckBookError:
+    return StruckBookError(f"expected the book of {name} as its last change left it, found it changed in memory")

@@ -103,7 +103,7 @@ class Timeline:
         if turn is None:
             return
         anchor, at_ns = turn
-        waiting = [each for each in self._book.activities.values() if each.anchor is anchor and each.due_tai_ns is None]
+        waiting = self._book.waiting_for(anchor)
         at_tai_ns = self._tai_of(at_ns)
         self._ledger.commit(AnchorPassed(anchor, at_tai_ns, self._tai_of(now_ns)))
         if waiting:

@@ -1,9 +1,11 @@
 """The book of telecommands: which were dealt with, what they were answered with, and which began and never ended."""
 
-from collections import OrderedDict
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
+
+from flight.books.seal import SealedEntries
 
 # DESIGN.md 10.3: a station repeats a command within minutes; 4,096 is more than a day of commanding at one a second
 # through the passes of a low orbit, at about 200 octets each.
@@ -48,10 +50,10 @@ class CommandBook:
     changes = (Executed, Begun)
 
     def __init__(self) -> None:
-        self.executed: OrderedDict[Identity, tuple[Answer, ...]] = OrderedDict()
-        """The reports they were answered with."""
-        self.begun: OrderedDict[Identity, bytes] = OrderedDict()
-        """The request ids of those that began to act and were never answered."""
+        self.executed: SealedEntries[Identity, tuple[Answer, ...]] = SealedEntries()
+        """The reports they were answered with, oldest first."""
+        self.begun: SealedEntries[Identity, bytes] = SealedEntries()
+        """The request ids of those that began to act and were never answered, oldest first."""
 
     def apply(self, change: Executed | Begun) -> None:
         """See `flight.books.book.Book`."""
@@ -59,12 +61,10 @@ class CommandBook:
             case Executed(identity, answers):
                 self.begun.pop(identity, None)
                 self.executed[identity] = answers
-                while len(self.executed) > REMEMBERED_COMMANDS_MAX:
-                    self.executed.popitem(last=False)
+                _forget_oldest(self.executed)
             case Begun(identity, request_id):
                 self.begun[identity] = request_id
-                while len(self.begun) > REMEMBERED_COMMANDS_MAX:
-                    self.begun.popitem(last=False)
+                _forget_oldest(self.begun)
 
     def snapshot(self) -> Iterator[tuple[Executed | Begun, ...]]:
         """See `flight.books.book.Book`."""
@@ -72,3 +72,8 @@ class CommandBook:
             yield (Begun(identity, request_id),)
         for identity, answers in self.executed.items():
             yield (Executed(identity, answers),)
+
+
+def _forget_oldest(commands: SealedEntries[Identity, Any]) -> None:
+    while len(commands) > REMEMBERED_COMMANDS_MAX:
+        del commands[next(iter(commands))]

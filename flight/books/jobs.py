@@ -1,11 +1,12 @@
 """The book of jobs: what was submitted, where each is in its life, and the checkpoints to go on from."""
 
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import msgspec
 
+from flight.books.seal import Sealed, SealedEntries, digest_of
 from flight.jobs.guard.finding import Finding
 from mission.jobs import ENDED_STATES, FINDINGS_KEPT_MAX, REMEMBERED_JOBS_MAX, JobState, PauseCause
 
@@ -190,6 +191,69 @@ class JobRecord:
         return self.checkpoints[-1] if self.checkpoints else None
 
 
+class JobRecords(Sealed, Mapping[int, JobRecord]):
+    """The jobs by number, oldest first. Those that ended hardly change any more, and have a digest each.
+
+    The seal is of all numbers, of the jobs that have not ended, and of the digests of the others: so it tells of any
+    state that was struck. Who walks over the jobs is given them as they are in memory, who asks for one, verified.
+    """
+
+    def __init__(self) -> None:
+        self._records: dict[int, JobRecord] = {}
+        self._ended: SealedEntries[int, JobRecord] = SealedEntries()
+
+    def __getitem__(self, job_id: int) -> JobRecord:
+        """Give a job.
+
+        Raises:
+            KeyError: There is none of this number.
+            StruckBookError: It has ended, and is not what it was then.
+        """
+        return self._ended[job_id] if job_id in self._ended else self._records[job_id]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def items(self) -> ItemsView[int, JobRecord]:
+        """Give the jobs with their numbers, those that ended not verified."""
+        return self._records.items()
+
+    def values(self) -> ValuesView[JobRecord]:
+        """Give the jobs, those that ended not verified."""
+        return self._records.values()
+
+    @property
+    def seal(self) -> tuple[int, ...]:
+        """See `flight.books.seal.Sealed`."""
+        others = [each for each in self._records.values() if each.state not in ENDED_STATES]
+        return digest_of((list(self._records), others)), *self._ended.seal
+
+    def is_whole(self) -> bool:
+        """See `flight.books.seal.Sealed`."""
+        return self._ended.is_whole()
+
+    def add(self, job_id: int, job: JobRecord) -> None:
+        """Add a job, and forget the oldest that ended if there are too many."""
+        self._ended.pop(job_id, None)
+        self._records[job_id] = job
+        for other in [number for number, each in self._records.items() if each.state in ENDED_STATES]:
+            if len(self._records) <= REMEMBERED_JOBS_MAX:
+                return
+            del self._records[other], self._ended[other]
+
+    @contextmanager
+    def changing(self, job_id: int) -> Iterator[JobRecord | None]:
+        """Give a job to be changed; None if it is forgotten by now."""
+        self._ended.pop(job_id, None)
+        job = self._records.get(job_id)
+        yield job
+        if job is not None and job.state in ENDED_STATES:
+            self._ended[job_id] = job
+
+
 class JobBook:
     """The jobs, those that ended among them."""
 
@@ -213,7 +277,7 @@ class JobBook:
     )
 
     def __init__(self) -> None:
-        self.records: OrderedDict[int, JobRecord] = OrderedDict()
+        self.records = JobRecords()
         """By number, oldest first."""
         self.distrust = ""
         """Why no job is given to the device; empty while it is trusted."""
@@ -224,23 +288,23 @@ class JobBook:
         """See `flight.books.book.Book`."""
         match change:
             case JobSubmitted():
-                self.records[change.job_id] = JobRecord(change)
-                self._forget()
-                return
+                self.records.add(change.job_id, JobRecord(change))
             case DeviceDistrusted(reason):
                 self.distrust = reason
-                return
             case DeviceReset(count):
                 self.device_resets += count
-                return
             case DeviceTrusted():
                 self.distrust, self.device_resets = "", 0
-                for job in self.records.values():
-                    job.findings = ()
-                return
-        job = self.records.get(change.job_id)
-        if job is None:  # A change of a job that is forgotten by now: an old record read back.
-            return
+                for job_id in self.records:
+                    with self.records.changing(job_id) as job:
+                        if job is not None:
+                            job.findings = ()
+            case _:
+                with self.records.changing(change.job_id) as job:
+                    if job is not None:  # Else an old record was read back.
+                        self._change(job, change)
+
+    def _change(self, job: JobRecord, change: JobChange) -> None:
         match change:
             case JobMoved(_, state, cause, reason):
                 job.state, job.cause, job.reason = state, cause, reason
@@ -292,9 +356,3 @@ class JobBook:
             yield (DeviceReset(self.device_resets),)
         if self.distrust:
             yield (DeviceDistrusted(self.distrust),)
-
-    def _forget(self) -> None:
-        for job_id in [job_id for job_id, job in self.records.items() if job.state in ENDED_STATES]:
-            if len(self.records) <= REMEMBERED_JOBS_MAX:
-                return
-            del self.records[job_id]

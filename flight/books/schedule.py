@@ -3,7 +3,7 @@
 It keeps the activities in the order of their times as well, so that finding the next one costs nothing.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -178,6 +178,8 @@ class ScheduleBook:
         """By key, in the order in which they were inserted."""
         self.agenda = Agenda()
         """The keys of those that have a time."""
+        self.untimed: SealedEntries[int, Anchor] = SealedEntries()
+        """The keys of those that have none yet, and what they wait for."""
         self.octets = 0
         """Length of all their requests."""
         self.begun: int | None = None
@@ -190,8 +192,26 @@ class ScheduleBook:
         """By number, TAI."""
         self.is_in_pass = False
         self.counts: Counter[Fate] = Counter()
-        self.fates: deque[tuple[int, Fate, int]] = deque(maxlen=FATES_MAX)
-        """Key, fate and TAI of those that were due last."""
+        # By a number that goes up. Each commit would read all of them, were they not sealed.
+        self._fates: SealedEntries[int, tuple[int, Fate, int]] = SealedEntries()
+        self._fates_told = 0
+
+    @property
+    def fates(self) -> tuple[tuple[int, Fate, int], ...]:
+        """Key, fate and TAI of those that were due last, at most `FATES_MAX`.
+
+        Raises:
+            StruckBookError: One is not what it was.
+        """
+        return tuple(self._fates.values())
+
+    def waiting_for(self, anchor: Anchor) -> list[int]:
+        """Give the keys of those that have no time until an anchor comes.
+
+        Raises:
+            StruckBookError: One is not what it was.
+        """
+        return [key for key, each in self.untimed.items() if each is anchor]
 
     def apply(self, change: ScheduleChange) -> None:
         """See `flight.books.book.Book`."""
@@ -216,7 +236,7 @@ class ScheduleBook:
                 self._pass_anchor(change)
             case FatesTold(counts, fates):
                 self.counts.update(counts)
-                self.fates.extend(fates)
+                self._tell_fates(fates)
             case _:
                 self._switch(change)
 
@@ -235,7 +255,7 @@ class ScheduleBook:
         if self.is_in_pass:
             yield (AnchorPassed(Anchor.AOS, 0, 0),)  # Before the activities: none of them waited for it.
         if self.counts:
-            yield (FatesTold(dict(self.counts), tuple(self.fates)),)
+            yield (FatesTold(dict(self.counts), self.fates),)
         activities = tuple(self.activities.values())
         for start in range(0, len(activities), _TOLD_TOGETHER_MAX):
             yield (ActivitiesInserted(activities[start : start + _TOLD_TOGETHER_MAX]),)
@@ -268,8 +288,10 @@ class ScheduleBook:
         self.activities[activity.key] = activity
         if activity.due_tai_ns is None:
             self.agenda.drop(activity.key)
+            self.untimed[activity.key] = activity.anchor
         else:
             self.agenda.put(activity.key, activity.due_tai_ns)
+            self.untimed.pop(activity.key, None)
 
     def _drop(self, keys: Iterable[int]) -> None:
         for key in keys:
@@ -277,13 +299,20 @@ class ScheduleBook:
             if activity is not None:
                 self.octets -= len(activity.packet)
                 self.agenda.drop(key)
+                self.untimed.pop(key, None)
             if key == self.begun:
                 self.begun = None
 
     def _end(self, keys: tuple[int, ...], fate: Fate, tai_ns: int) -> None:
         self._drop(keys)
         self.counts[fate] += len(keys)
-        self.fates.extend((key, fate, tai_ns) for key in keys)
+        self._tell_fates((key, fate, tai_ns) for key in keys)
+
+    def _tell_fates(self, fates: Iterable[tuple[int, Fate, int]]) -> None:
+        for each in fates:
+            self._fates_told += 1
+            self._fates[self._fates_told] = each
+            self._fates.pop(self._fates_told - FATES_MAX, None)
 
     def _shift(self, key: int, shift_ns: int) -> None:
         activity = self.activities.get(key)
@@ -305,7 +334,7 @@ class ScheduleBook:
 
     def _pass_anchor(self, passed: AnchorPassed) -> None:
         self.is_in_pass = passed.anchor is Anchor.AOS
-        for activity in tuple(self.activities.values()):
-            if activity.anchor is passed.anchor and activity.due_tai_ns is None:
-                due_tai_ns = max(passed.tai_ns + activity.offset_ns, passed.known_tai_ns)
-                self._put(msgspec.structs.replace(activity, due_tai_ns=due_tai_ns))
+        for key in self.waiting_for(passed.anchor):
+            activity = self.activities[key]
+            due_tai_ns = max(passed.tai_ns + activity.offset_ns, passed.known_tai_ns)
+            self._put(msgspec.structs.replace(activity, due_tai_ns=due_tai_ns))

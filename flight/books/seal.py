@@ -64,12 +64,12 @@ class SealedEntries(Sealed, MutableMapping[K, V]):
         if key not in self:
             raise KeyError(key)
         entry = self._entries[key]
-        if _digest((key, entry)) != self._digests[_encode(key)]:
+        if digest_of((key, entry)) != self._digests[_encode(key)]:
             raise StruckBookError(f"expected entry {key} of a book as it was made, found it changed in memory")
         return entry
 
     def __setitem__(self, key: K, entry: V) -> None:
-        digest, known_by = _digest((key, entry)), _encode(key)
+        digest, known_by = digest_of((key, entry)), _encode(key)
         self._sum = (self._sum - self._digests.get(known_by, 0) + digest) & _WORD_MAX
         self._entries[key], self._digests[known_by] = entry, digest
 
@@ -108,12 +108,17 @@ class SealedEntries(Sealed, MutableMapping[K, V]):
         return len(digests) == len(self._entries) and sum(digests.values()) & _WORD_MAX == self._sum
 
 
+def digest_of(thing: Any) -> int:
+    """Give the digest of a thing as it is in memory, of 64 bits; of sealed parts in it, their seals count."""
+    return xxhash.xxh3_64_intdigest(_encode(thing))
+
+
 def seal_of(book: Book) -> int:
     """Give the digest of a book as it is in memory, of 64 bits; of its sealed parts, their seals count.
 
     It means something in this process alone: the order in which a set is walked is part of it.
     """
-    return _digest(vars(book))
+    return digest_of(vars(book))
 
 
 def is_whole(book: Book) -> bool:
@@ -123,10 +128,6 @@ def is_whole(book: Book) -> bool:
 
 def _struck_key(key: object) -> StruckBookError:
     return StruckBookError(f"expected entry {key} of a book as it was made, found its key changed in memory")
-
-
-def _digest(thing: Any) -> int:
-    return xxhash.xxh3_64_intdigest(_encode(thing))
 
 
 def _parts_of(thing: Any) -> Any:

@@ -49,7 +49,8 @@ class Room:
         """Give back what the rules say; what the store refuses to give stays for the next time."""
         with contextlib.suppress(OSError):
             files = self._files()
-            for number, job in self._ledger.jobs.items():
+            for number in [number for number in files if number in self._ledger.jobs]:
+                job = self._ledger.jobs[number]  # Asked for one by one, it is verified: nothing brings a file back.
                 if job.is_discarded or job.state in (JobState.DONE, JobState.CANCELLED):
                     self._remove(files, number, job)
             for number in self._expendable(files):

@@ -41,7 +41,8 @@ FIRST_PASS_NS = 600 * NS_PER_S
 # is not protected.
 SEARCH_NS = 600 * NS_PER_S
 
-# How often the books are glanced at beside each commit: for so long telemetry may tell what was struck.
+# How often the books are glanced at beside each commit, and ended jobs looked at, whose files may be removed: for so
+# long telemetry may tell what was struck.
 BOOKS_NS = 60 * NS_PER_S
 # How often all that they hold is looked at: for so long a command that is due later may have lost its place.
 WHOLE_BOOKS_NS = 3600 * NS_PER_S
@@ -145,6 +146,7 @@ class Scrubber:
         if now_ns >= self._books_ns:
             self._books_ns = next_beat(now_ns, BOOKS_NS)
             self._ledger.glance()
+            self._ledger.verify("jobs")
         if now_ns >= self._whole_books_ns:
             self._whole_books_ns = next_beat(now_ns, WHOLE_BOOKS_NS)
             self._ledger.verify()

@@ -20,7 +20,11 @@ from flight.books.housekeeping import (
 from flight.books.jobs import (
     CheckpointDropped,
     CheckpointMade,
+    DeviceDistrusted,
+    DeviceTrusted,
+    FaultsMended,
     JobDescribed,
+    JobDiscarded,
     JobFinished,
     JobMoved,
     JobSampled,
@@ -33,8 +37,9 @@ from flight.books.schedule import ActivitiesDeleted, ActivitiesInserted, Activit
 from flight.books.seal import StruckBookError
 from flight.books.time import ClockKept, TimeReportsSet
 from flight.disk import RealDisk
+from flight.jobs.guard.finding import Finding
 from flight.ledger import Ledger
-from mission.jobs import REMEMBERED_JOBS_MAX, JobState, PauseCause
+from mission.jobs import REMEMBERED_JOBS_MAX, JobState, PauseCause, Struck
 
 
 def identity(number):
@@ -225,11 +230,84 @@ def test_nothing_becomes_durable_by_a_book_that_was_struck_in_memory(struck, tmp
 def test_a_command_is_not_answered_from_memory_that_was_struck(tmp_path):
     ledger = Ledger(RealDisk(tmp_path))
     ledger.commit(Executed(identity(2), (Answer(1, 1, b"yes"),)))
+    ledger.commit(Begun(identity(3), b"1234"))
     msgspec.structs.force_setattr(ledger._commands.executed[identity(2)][0], "data", b"yds")
-    with pytest.raises(StruckBookError, match="book of commands"):
+    with pytest.raises(StruckBookError, match=r"entry Identity.* of a book as it was made"):
         ledger.answers_to(identity(2))
     with pytest.raises(StruckBookError, match="book of commands"):
-        ledger.commit(Executed(identity(3), ()))
+        ledger.verify("commands")
+    with pytest.raises(StruckBookError, match="book of commands"):
+        ledger.rewrite()
+    msgspec.structs.force_setattr(next(iter(ledger._commands.begun)), "sequence_count", 5)
+    with pytest.raises(StruckBookError, match="its key changed"):
+        ledger.request_begun(identity(3))
+
+
+ENDED = (
+    JobSubmitted(1, "tiny", "text", 7, 20, ""),
+    JobMoved(1, JobState.DONE),
+    JobSubmitted(2, "tiny", "text", 7, 20, ""),
+)
+
+
+@pytest.fixture
+def ended(tmp_path):
+    """A ledger with a job that is done, and one that waits."""
+    ledger = Ledger(RealDisk(tmp_path))
+    ledger.commit(*ENDED)
+    return ledger
+
+
+def test_a_job_that_ended_and_was_struck_is_not_read_and_is_no_matter_to_others(ended):
+    msgspec.structs.force_setattr(ended.jobs[1].submitted, "seed", 3)
+    ended.commit(JobMoved(2, JobState.RUNNING))
+    assert ended.jobs[2].state is JobState.RUNNING
+    with pytest.raises(StruckBookError, match="entry 1 of a book"):
+        assert ended.jobs[1]
+    with pytest.raises(StruckBookError, match="entry 1 of a book"):
+        ended.jobs.get(1)
+    with pytest.raises(StruckBookError, match="book of jobs"):
+        ended.verify("jobs")
+    with pytest.raises(StruckBookError, match="book of jobs"):
+        ended.rewrite()
+
+
+@pytest.mark.parametrize(("job_id", "state"), [(1, JobState.QUEUED), (2, JobState.DONE)])
+def test_a_state_that_is_struck_keeps_everything_from_becoming_durable_whichever_job_it_is_of(ended, job_id, state):
+    ended.jobs[job_id].state = state
+    with pytest.raises(StruckBookError, match="book of jobs"):
+        ended.commit(Booted(4))
+
+
+def test_the_number_of_a_job_that_is_struck_is_missed(ended):
+    records = ended.jobs._records
+    records[5] = records.pop(1)
+    with pytest.raises(StruckBookError, match="book of jobs"):
+        ended.commit(Booted(4))
+
+
+def test_a_job_that_ended_can_be_resumed_discarded_and_forgotten(ended, tmp_path):
+    ended.commit(JobDiscarded(1))
+    assert ended.jobs[1].is_discarded
+    ended.commit(JobMoved(1, JobState.QUEUED))
+    ended.commit(JobSpent(1, 2.5))
+    ended.commit(JobMoved(1, JobState.FAILED, reason="why"))
+    ended.verify()
+    assert [(number, job.state) for number, job in ended.jobs.items()] == [(1, JobState.FAILED), (2, JobState.QUEUED)]
+    assert (ended.jobs[1].energy_j, ended.jobs[1].reason) == (2.5, "why")
+    assert contents(Ledger(RealDisk(tmp_path))) == contents(ended)
+    ended.commit(*(JobSubmitted(number, "tiny", "text", 7, 20, "") for number in range(3, REMEMBERED_JOBS_MAX + 2)))
+    ended.verify()
+    assert [1 in ended.jobs, 2 in ended.jobs, len(ended.jobs)] == [False, True, REMEMBERED_JOBS_MAX]
+
+
+def test_when_the_device_is_trusted_jobs_that_ended_are_whole_and_hold_no_findings(ended):
+    finding = Finding(struck=Struck.STATE, where="w", step=3, redone_steps=1)
+    ended.commit(FaultsMended(1, 1, (finding,)), DeviceDistrusted("why"))
+    assert ended.jobs[1].findings == (finding,)
+    ended.commit(DeviceTrusted())
+    ended.verify()
+    assert (ended.jobs[1].findings, ended.jobs[1].faults_mended, ended.distrust) == ((), 1, "")
 
 
 def test_who_looks_at_a_schedule_or_a_store_changes_nothing(tmp_path):

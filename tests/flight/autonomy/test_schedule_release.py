@@ -4,9 +4,10 @@ import errno
 
 import pytest
 
+from flight.books.schedule import ActivitiesInserted, ActivitiesSkipped, Activity, AnchorPassed
 from flight.disk import RealDisk
 from mission.dictionary import Repeat
-from mission.schedule import Anchor, Fate, Late, Switch
+from mission.schedule import FATES_MAX, Anchor, Fate, Late, Switch
 from tests.flight.autonomy.schedule_requests import (
     EPOCH,
     HOUR,
@@ -236,6 +237,24 @@ def test_a_crash_while_it_acts_leaves_it_unknown_or_done_again_as_its_command_de
     assert enabled.done == done
     again.send("schedule.report_fates")
     assert [(row["sequence_count"], row["fate"]) for row in again.answers[0]["activities"]] == [(1, fate)]
+
+
+def test_a_command_that_has_its_time_by_a_pass_is_not_moved_by_the_next_one(enabled):
+    waiting = Activity(1, b"request", 1, 0, None, anchor=Anchor.AOS, offset_ns=100 * SECOND)
+    enabled.ledger.commit(ActivitiesInserted((waiting,)))
+    for start_s in (0, 50):
+        enabled.ledger.commit(AnchorPassed(Anchor.AOS, EPOCH + start_s * SECOND, EPOCH))
+        assert enabled.ledger.schedule.activities[1].due_tai_ns == EPOCH + 100 * SECOND
+
+
+def test_the_fates_of_those_that_were_due_last_are_remembered_and_no_more(enabled, make_board):
+    book = enabled.ledger.schedule
+    count = FATES_MAX + 3
+    enabled.ledger.commit(ActivitiesSkipped(tuple(range(count)), Fate.SKIPPED_LATE, 7))
+    expected = tuple((number, Fate.SKIPPED_LATE, 7) for number in range(3, count))
+    assert (book.fates, book.counts[Fate.SKIPPED_LATE]) == (expected, count)
+    enabled.ledger.verify()
+    assert make_board(enabled.disk).ledger.schedule.fates == expected
 
 
 def test_a_full_store_holds_the_schedule_and_nothing_is_lost_or_done_twice(enabled):

@@ -4,6 +4,7 @@ import pytest
 
 from ccsds.errors import MisuseError
 from flight.books.jobs import JobDiscarded, JobMoved, JobSubmitted
+from flight.books.seal import StruckBookError
 from flight.disk import RealDisk
 from flight.jobs.room import OCTETS_PER_MIB, Room
 from flight.ledger import Ledger
@@ -52,6 +53,14 @@ def test_what_is_kept_of_a_job_goes_by_its_state(store, state, kept):
     store.add(1, state)
     store.room.tidy()
     assert store.kept(1) == kept
+
+
+def test_a_file_is_not_removed_by_a_job_that_was_struck_in_memory(store):
+    store.add(1, JobState.DONE)
+    store.ledger.jobs[1].is_discarded = True
+    with pytest.raises(StruckBookError, match="entry 1 of a book"):
+        store.room.tidy()
+    assert store.kept(1) == ALL
 
 
 def test_over_the_quota_what_nobody_remembers_goes_first_and_then_failed_jobs_oldest_first(store):
