@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flight.inference.detokenizer import REPLACEMENT, UNFINISHED_MAX, Detokenizer
+from flight.inference.detokenizer import REPLACEMENT, UNENDED_TOKENS_MAX, UNFINISHED_MAX, Detokenizer
 
 
 def of_octets(tokens):
@@ -32,6 +32,34 @@ def test_octets_that_are_no_text_come_out_all_the_same_and_soon(octets):
         silent, said = 0 if piece else silent + 1, said + piece
         assert silent <= UNFINISHED_MAX**2  # Three that are none, and each may be two octets too short.
     assert said + text.end() == of_octets(octets)
+
+
+NO_TEXT = st.sampled_from([b"\xff", b"\xf0\x9f\x98", b"\xe2", b"\xe2\x82", b"\x80", REPLACEMENT.encode()])
+RUNS = st.tuples(NO_TEXT, st.integers(1, 3 * UNENDED_TOKENS_MAX), st.text(max_size=3)).map(
+    lambda run: run[0] * run[1] + run[2].encode()
+)
+
+
+@given(st.lists(RUNS, max_size=3))
+def test_text_that_goes_on_without_an_end_is_the_same_and_few_of_its_tokens_are_held(runs):
+    octets, most = b"".join(runs), 0
+
+    def decode(tokens):
+        nonlocal most
+        most = max(most, len(tokens))
+        return of_octets(tokens)
+
+    text = Detokenizer(decode)
+    said = "".join([*(text.put(octet) for octet in octets), text.end()])
+    assert said == of_octets(octets)
+    assert most <= UNENDED_TOKENS_MAX + 1
+
+
+def test_tokens_that_are_told_are_not_held():
+    text = Detokenizer(of_octets)
+    for _ in range(10_000):
+        assert text.put(ord("a")) == "a"
+    assert len(text._tokens) < 9
 
 
 def test_a_character_after_octets_that_are_none_is_not_lost():
