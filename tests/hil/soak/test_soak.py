@@ -12,6 +12,7 @@ from ccsds.cfdp.arrival import Arrival
 from ccsds.sdls.receiver import Accepted, Receiver
 from ccsds.sdls.window import Place, ReplayWindow
 from ccsds.tc_frame import TcFrameKind
+from flight.books import seal
 from flight.jobs.train import TrainJob
 from flight.ledger import Ledger
 from flight.link.live_queue import QUEUE_PACKETS_MAX, LiveQueue
@@ -174,6 +175,7 @@ def fall_silent(monkeypatch):
 
 def skip_seals(monkeypatch):
     """Books are believed whatever became of them in memory."""
+    monkeypatch.setattr(seal, "digest_of", lambda thing: 0)
     monkeypatch.setattr(Ledger, "verify", lambda self, *names: None)
 
 
