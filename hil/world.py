@@ -30,6 +30,7 @@ from hil.ends.station_end import StationEnd
 from hil.faults.end_faults import cut_power
 from hil.faults.hands import RESTART_NS, Hands
 from hil.faults.instants import CHECKPOINT_BEGUN
+from hil.faults.strike import Strike
 from hil.faults.timeline import FaultTimeline
 from hil.link.attacker import Forged
 from hil.link.contact_plan import ContactPlan
@@ -60,7 +61,6 @@ EPILOGUE_NS = 10 * NS_PER_S
 
 # How much was sent is noted for the plots at most this often: a fast link sends thousands of frames a second.
 SAMPLE_NS = NS_PER_S // 10
-
 
 ACQUIRED = "acquisition of signal"
 """What is told when contact comes."""
@@ -167,9 +167,7 @@ class World:
             self._onslaught = Onslaught(
                 scenario.attacker, profile, streams, self._agenda, self._end_ns, self._hear_attacker
             )
-        self._timed = (
-            *self.spacecraft.workers, self.up, self.down, self._agenda,
-        )  # fmt: skip
+        self._timed = (*self.spacecraft.workers, self.up, self.down, self._agenda)
         for dropout in link.dropouts:
             if dropout.at_s is not None:
                 self._line(dropout.direction).drop(_ns(dropout.at_s), _ns(dropout.duration_s))
@@ -230,6 +228,7 @@ class World:
     def finish(self) -> Evidence:
         """Take what is left to be told, and compare files that were laid before the run or sent down in it."""
         self._collect()
+        self.spacecraft.worker.drop_strikes()
         if self.station.is_on:
             self.evidence.station_state = self.station.core.snapshot()
         for line in (self.up, self.down):
@@ -446,6 +445,9 @@ class World:
     def _tell_fault(self, text: str) -> None:
         self._note("hil", {"type": "FaultStruck", "time_ns": self.now_ns, "text": text})
 
+    def _tell_idle(self, strike: Strike) -> None:
+        self._note("hil", {"type": "StrikeIdle", "time_ns": self.now_ns, "text": f"{strike}: no step came any more"})
+
     def _hear_attacker(self, forged: Forged) -> None:
         self._tell_attack(forged.text)
         (self.spacecraft if forged.is_up else self.station).receive(forged.octets, self.now_ns)
@@ -468,6 +470,7 @@ class World:
             lambda: self.faults.instant(CHECKPOINT_BEGUN),
             around.activity if around is not None else None,
             around.environment.power_limit if around is not None else None,
+            self._tell_idle,
         )
 
     def _make_model_worker(self, disk: FaultyDisk) -> VirtualModelWorker:

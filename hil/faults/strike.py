@@ -13,6 +13,8 @@ class FlipStrike(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     spread: Spread
     seed: int
     """Of the place and the instant."""
+    tries: int = 0
+    """How often it did not fall before: each time they are drawn anew."""
 
     def __str__(self) -> str:
         """Tell it in one line."""
@@ -28,3 +30,10 @@ class StarveStrike(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 Strike = FlipStrike | StarveStrike
+
+
+class StrikeMissed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What comes before the reply to a step in which a strike did not fall."""
+
+    strike: Strike
+    """To befall a later step."""

@@ -1,11 +1,14 @@
 """The worker with a hand in it: ``python -m hil.faults.struck_worker --store DIR``, for runs in virtual time.
 
-It answers as `flight.jobs.worker` does. Between the requests may come strikes, which are not answered: they befall the
-next step. A strike is part of the same stream, so that it falls into the same step however fast the process is.
+It answers as `flight.jobs.worker` does. Between the requests may come strikes, of which each befalls a step of its own.
+A strike is part of the same stream, so that it falls into the same step however fast the process is. One that does not
+fall in its step is given back before the reply to that.
 """
 
 import argparse
 import socket
+from collections import deque
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ccsds.errors import MisuseError
-from flight.disk import RealDisk
+from flight.disk import Disk, RealDisk
 from flight.jobs.guard.guarded_job import GuardedJob
 from flight.jobs.messages import MessageStream, Reply, Request, Start, Step, encode
 from flight.jobs.parent import end_with_parent
@@ -22,7 +25,7 @@ from flight.jobs.worker import RECEIVE_OCTETS, Worker, take_channel
 from hil.faults.instant import Operators, Profile
 from hil.faults.part import Part
 from hil.faults.place import draw_memory_strike, strike_memory, strike_outcome
-from hil.faults.strike import FlipStrike, StarveStrike, Strike
+from hil.faults.strike import FlipStrike, StarveStrike, Strike, StrikeMissed
 from hil.streams import Streams
 
 # More than any computer has.
@@ -30,23 +33,35 @@ _ALL_MEMORY_OCTETS = 1 << 60
 
 
 class StruckWorker(Worker):
-    """A worker that is struck when it is told so."""
+    """A worker that is struck when it is told so; see `flight.jobs.worker.Worker`."""
 
-    _next: Strike | None = None
-    _profile: Profile | None = None
-    """Of a step of the job that is open."""
+    def __init__(self, disk: Disk, thread: Executor | None = None) -> None:
+        super().__init__(disk, thread)
+        self._strikes: deque[Strike] = deque()
+        """What befalls the next steps, one each."""
+        self._missed: list[StrikeMissed] = []
+        self._profile: Profile | None = None
+        """Of a step of the job that is open."""
 
     def strike_next(self, strike: Strike) -> None:
-        """Let something befall the next step."""
-        self._next = strike
+        """Let something befall the next step that nothing else befalls."""
+        self._strikes.append(strike)
+
+    def take_missed(self) -> list[StrikeMissed]:
+        """Give the strikes that did not fall in the step that was theirs, since the last call."""
+        missed, self._missed = self._missed, []
+        return missed
 
     def answer(self, request: Request) -> Reply:
         """See `flight.jobs.worker.Worker.answer`."""
         if isinstance(request, Start):
             self._profile = None
-        if self._next is None or self._open is None or not isinstance(request, Step):
+        if not self._strikes or not isinstance(request, Step):
             return super().answer(request)
-        strike, self._next = self._next, None
+        strike = self._strikes.popleft()
+        if self._open is None:
+            self._miss(strike)
+            return super().answer(request)
         match strike:
             case FlipStrike():
                 if self._profile is None:
@@ -56,12 +71,16 @@ class StruckWorker(Worker):
                     set_strike(operators, self._open.guarded, strike, self._profile)
                     reply = super().answer(request)
                 if not operators.is_over:
-                    # It did not fall in this request: it is drawn again for the next.
-                    self._next = strike
+                    self._miss(strike)
                 return reply
             case StarveStrike():
                 with _Starved():
                     return super().answer(request)
+
+    def _miss(self, strike: Strike) -> None:
+        if isinstance(strike, FlipStrike):
+            strike = msgspec.structs.replace(strike, tries=strike.tries + 1)
+        self._missed.append(StrikeMissed(strike=strike))
 
 
 def profile_of(guarded: GuardedJob) -> Profile:
@@ -83,7 +102,7 @@ def set_strike(operators: Operators, guarded: GuardedJob, strike: FlipStrike, pr
     device = guarded.job.device
     if device.type != "cpu":
         raise MisuseError(f"flip: expected a job on the processor, whose memory a hand reaches, found one on {device}")
-    chance = Streams(strike.seed).block("strike", 0)
+    chance = Streams(strike.seed).block("strike", strike.tries)
     operator = profile.draw(chance)
     if strike.part is Part.ACTIVATIONS:
         operators.after(operator, lambda result: bool(strike_outcome(result, chance, strike.spread)))
@@ -112,7 +131,9 @@ def serve(channel: socket.socket, worker: StruckWorker) -> None:
             if isinstance(message, FlipStrike | StarveStrike):
                 worker.strike_next(message)
             else:
-                channel.sendall(encode(worker.answer(message)))
+                reply = worker.answer(message)
+                for each in (*worker.take_missed(), reply):
+                    channel.sendall(encode(each))
 
 
 def main() -> None:

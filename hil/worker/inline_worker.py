@@ -16,7 +16,7 @@ import msgspec
 
 from flight.disk import Disk
 from flight.jobs.messages import Reply
-from hil.faults.strike import FlipStrike, StarveStrike
+from hil.faults.strike import FlipStrike, StarveStrike, StrikeMissed
 from hil.faults.struck_worker import StruckWorker
 
 
@@ -33,6 +33,7 @@ class InlineWorker:
         self._disk = disk
         self._worker: Any = None
         self._asked: deque[msgspec.Struct] = deque()
+        self._told: deque[Reply | StrikeMissed] = deque()
 
     @property
     def is_running(self) -> bool:
@@ -48,16 +49,20 @@ class InlineWorker:
         """See `hil.worker.virtual_worker.Hand`."""
         self._asked.append(request)
 
-    def wait_reply(self, timeout_s: float) -> Reply | None:
+    def wait_reply(self, timeout_s: float) -> Reply | StrikeMissed | None:
         """See `hil.worker.virtual_worker.Hand`."""
-        while self._worker is not None and self._asked:
+        while self._worker is not None and self._asked and not self._told:
             asked: Any = self._asked.popleft()
-            if not isinstance(asked, FlipStrike | StarveStrike):
-                # What a worker says to standard error is kept for when it dies, which this one does not.
-                with contextlib.redirect_stderr(io.StringIO()):
-                    return self._worker.answer(asked)
-            self._worker.strike_next(asked)
-        return None
+            if isinstance(asked, FlipStrike | StarveStrike):
+                self._worker.strike_next(asked)
+                continue
+            # What a worker says to standard error is kept for when it dies, which this one does not.
+            with contextlib.redirect_stderr(io.StringIO()):
+                reply = self._worker.answer(asked)
+            if isinstance(self._worker, StruckWorker):
+                self._told += self._worker.take_missed()
+            self._told.append(reply)
+        return self._told.popleft() if self._told else None
 
     def _make(self, disk: Disk) -> Any:
         """Make who answers."""
@@ -70,6 +75,7 @@ class InlineWorker:
         """See `hil.worker.virtual_worker.Hand`."""
         self._worker = None
         self._asked.clear()
+        self._told.clear()
 
 
 class AtOnce(Executor):

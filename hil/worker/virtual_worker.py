@@ -23,6 +23,7 @@ from flight.jobs.messages import (
     Evaluate,
     Finish,
     Join,
+    MessageStream,
     Probe,
     Reply,
     Request,
@@ -35,7 +36,7 @@ from flight.jobs.messages import (
 from flight.jobs.process import WorkerProcess
 from hil.environment.activity import Activity
 from hil.environment.power_limit import SimulatedPowerLimit
-from hil.faults.strike import Strike
+from hil.faults.strike import Strike, StrikeMissed
 from hil.scenario.spacecraft import WorkDurations
 
 NS_PER_S = 1_000_000_000
@@ -69,8 +70,8 @@ class Hand(Protocol):
         """Take a request, or a strike."""
         ...
 
-    def wait_reply(self, timeout_s: float) -> Reply | None:
-        """Give the next reply, waiting for it; None if there will be none."""
+    def wait_reply(self, timeout_s: float) -> Reply | StrikeMissed | None:
+        """Give the next reply, waiting for it, or what became of a strike before it; None if there will be none."""
         ...
 
     def stand_still(self) -> None:
@@ -103,7 +104,12 @@ def hand_process(store: Path, *, is_struck: bool) -> HandProcess:
         store: The directory of the spacecraft's store, on this computer.
         is_struck: Whether it is to be struck.
     """
-    return HandProcess(store, "hil.faults.struck_worker") if is_struck else HandProcess(store)
+    return HandProcess(store, "hil.faults.struck_worker", struck_reply_stream) if is_struck else HandProcess(store)
+
+
+def struck_reply_stream() -> MessageStream[Reply | StrikeMissed]:
+    """Make what the replies of a process that is struck are read with."""
+    return MessageStream(msgspec.msgpack.Decoder(Reply | StrikeMissed))
 
 
 class VirtualWorker:
@@ -115,6 +121,7 @@ class VirtualWorker:
         save_begun: Called when a checkpoint is asked for.
         activity: Told what the device does, if anybody wants to know.
         power_limit: By which the device is slower, if it has one.
+        tell_idle: Called with each strike after which no step came.
     """
 
     def __init__(
@@ -124,6 +131,7 @@ class VirtualWorker:
         save_begun: Callable[[], None] = lambda: None,
         activity: Activity | None = None,
         power_limit: SimulatedPowerLimit | None = None,
+        tell_idle: Callable[[Strike], None] = lambda strike: None,
     ) -> None:
         self._activity = activity
         self._power_limit = power_limit
@@ -131,6 +139,7 @@ class VirtualWorker:
         """Whether the device has stopped: a worker that is launched now hears nothing of it."""
         self._process = hand
         self._save_begun = save_begun
+        self._tell_idle = tell_idle
         self._durations = durations
         self._due: deque[tuple[int, Reply | None]] = deque()
         """When which reply is due; None is the next one of the process."""
@@ -158,7 +167,7 @@ class VirtualWorker:
     def launch(self) -> None:
         """See `flight.jobs.worker_port.WorkerPort`."""
         self._due.clear()
-        self._strikes.clear()  # They fell into memory that is gone.
+        self.drop_strikes()  # They fell into memory that is gone.
         self._free_ns = self.now_ns
         self._is_hung, self._slowness = False, 1.0
         self._process.launch()
@@ -205,6 +214,11 @@ class VirtualWorker:
         """Let something befall the process in the steps that are asked for next."""
         self._strikes.append(strike)
 
+    def drop_strikes(self) -> None:
+        """Take note that no step comes any more for those that still wait for one."""
+        while self._strikes:
+            self._tell_idle(self._strikes.popleft())
+
     def kill(self) -> None:
         """See `flight.jobs.worker_port.WorkerPort`."""
         self._due.clear()
@@ -232,6 +246,9 @@ class VirtualWorker:
         if reply is not None:
             return reply
         reply = self._process.wait_reply(REPLY_WAIT_S_MAX)
+        while isinstance(reply, StrikeMissed):
+            self._strikes.appendleft(reply.strike)
+            reply = self._process.wait_reply(REPLY_WAIT_S_MAX)
         if reply is None:
             raise WorkerLostError(self._process.died or f"no answer in {REPLY_WAIT_S_MAX:g} s of real time")
         if isinstance(reply, Saving):

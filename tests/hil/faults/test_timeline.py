@@ -259,6 +259,14 @@ def test_a_checkpoint_that_is_being_written_is_lost_with_its_worker_and_the_job_
     assert job_report(log)["weights_sha256"] == weights
 
 
+def test_a_strike_after_which_no_step_came_is_told_to_have_been_idle(fly, weights):
+    log, _ = fly('[[faults]]\nkind = "flip"\njob_step = 40\n', JOB)
+    ((_, text),) = struck(log)
+    (idle,) = [event["text"] for event in log if event["type"] == "StrikeIdle"]
+    assert text.partition(", in the work granted")[0] == idle.partition(": no step came")[0] != text
+    assert job_report(log)["weights_sha256"] == weights
+
+
 @pytest.mark.parametrize("kind", ["truncate_checkpoint", "corrupt_checkpoint"])
 def test_a_damaged_checkpoint_is_refused_and_the_one_before_gone_on_from(fly, weights, kind):
     trigger = 'event = "checkpoint_saved"\ncount = 2\n'

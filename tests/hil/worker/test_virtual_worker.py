@@ -5,11 +5,15 @@ from collections import deque
 import pytest
 
 from flight.jobs.messages import Collect, Join, Save, Saved, Saving, Step, Stepped
-from hil.faults.strike import StarveStrike
+from hil.faults.flip import Spread
+from hil.faults.part import Part
+from hil.faults.strike import FlipStrike, StarveStrike, StrikeMissed
 from hil.scenario.spacecraft import WorkDurations
 from hil.worker.virtual_worker import VirtualWorker
 
 MS = 1_000_000
+STRIKE = FlipStrike(part=Part.WEIGHTS, spread=Spread.BIT, seed=4)
+ANEW = FlipStrike(part=Part.WEIGHTS, spread=Spread.BIT, seed=4, tries=1)
 SAVING = Saving(step=5)
 SAVED = Saved(step=5, slot="a", sha256="ab" * 32, length_octets=9, written_octets=9)
 
@@ -34,6 +38,8 @@ class Process:
                 self._replies.append(SAVING)
             case Collect() | Join():
                 self._replies.append(SAVED)
+            case FlipStrike(tries=0):
+                self._replies.append(StrikeMissed(strike=ANEW))
             case Step():
                 self._replies.append(Stepped(step=6, loss=1.0, gradient_norm=1.0, learning_rate=1.0))
 
@@ -80,3 +86,25 @@ def test_a_strike_befalls_the_next_step_and_goes_with_the_process_that_it_was_fo
     worker.launch()
     worker.send(Step(1))
     assert [type(request) for request in worker._process.requests] == [StarveStrike, Step, Step]
+
+
+def test_a_strike_that_did_not_fall_befalls_the_step_after(worker):
+    worker.strike(STRIKE)
+    worker.strike(StarveStrike())
+    assert course(worker, Step(1), Step(1), Step(1)) == [(10, Stepped), (20, Stepped), (30, Stepped)]
+    assert worker._process.requests == [STRIKE, Step(1), ANEW, Step(1), StarveStrike(), Step(1)]
+
+
+def test_a_strike_in_whose_time_no_step_came_is_told():
+    told = []
+    worker = VirtualWorker(Process(), WorkDurations(), tell_idle=lambda strike: told.append(str(strike)))
+    worker.launch()
+    worker.strike(STRIKE)
+    worker.strike(StarveStrike())
+    worker.send(Step(1))
+    worker.launch()
+    assert told == ["the worker gets no more memory"]
+    worker.strike(STRIKE)
+    worker.drop_strikes()
+    worker.drop_strikes()
+    assert told == ["the worker gets no more memory", "a bit flips in weights"]
