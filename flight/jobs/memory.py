@@ -25,8 +25,8 @@ from flight.jobs.state import tensor_octets
 
 Rows = tuple[Any, ...]
 """Views of the rows of a stretch, as their memory gave them: octets of each row, or a tensor of all their words."""
-Digest = bytes
-"""Of all rows, in whatever pieces they lie."""
+Digest = tuple[bytes, ...]
+"""Of each row."""
 
 _DIGEST_OCTETS = 8
 
@@ -43,7 +43,7 @@ class Memory(Protocol):
         ...
 
     def digest(self, rows: Rows) -> Digest:
-        """Digest rows as if they lay one after the other."""
+        """Digest rows, each by itself."""
         ...
 
     def digest_each(self, weights_UC: Tensor, squares_U: Tensor) -> np.ndarray:
@@ -64,13 +64,8 @@ class HostMemory:
             room[:] = octets
 
     def digest(self, rows: Rows) -> Digest:
-        """See `Memory`; it costs least where they are one piece."""
-        if len(rows) == 1:
-            return xxhash.xxh3_128_digest(rows[0])
-        digest = xxhash.xxh3_128()
-        for row in rows:
-            digest.update(row)
-        return digest.digest()
+        """See `Memory`."""
+        return tuple(map(xxhash.xxh3_128_digest, rows))
 
     def digest_each(self, weights_UC: Tensor, squares_U: Tensor) -> np.ndarray:
         """See `Memory`."""
@@ -97,8 +92,9 @@ class DeviceMemory:
     def digest(self, rows: Rows) -> Digest:
         """See `Memory`; the processor waits for it."""
         (words_Rn,) = rows
-        factors_Rn = self._factors_on(words_Rn.device, words_Rn.numel()).view(words_Rn.shape)
-        return int((words_Rn * factors_Rn).sum()).to_bytes(_DIGEST_OCTETS, "little", signed=True)
+        factors_n = self._factors_on(words_Rn.device, words_Rn.shape[1])
+        sums = (words_Rn * factors_n).sum(1).tolist()
+        return tuple(each.to_bytes(_DIGEST_OCTETS, "little", signed=True) for each in sums)
 
     def digest_each(self, weights_UC: Tensor, squares_U: Tensor) -> np.ndarray:
         """See `Memory`; the processor waits for them."""

@@ -10,6 +10,8 @@ What such an update can be is known beforehand (`Muon.figures_of`): its singular
 polynomial of G G^T, G^T U is symmetric. A fault in the update breaks the one or the other.
 
 It is AdamW's machinery (stretches, places, witness) with another rule for one block: a stretch is a layer's squares.
+That is more than the cache of a processor holds, and between what is made of the momentum and what of the weights is
+much work: a witness verifies and notes each of the two by itself, right where it is used.
 
 Shapes: S squares of C by C; n columns of a stretch, S C C of them.
 
@@ -17,7 +19,8 @@ Sources: Jordan et al., Muon, https://kellerjordan.github.io/posts/muon/; Amsel 
 2505.16932 (the coefficients).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +35,8 @@ from flight.jobs.swift_model import WORKING, SwiftModel
 from flight.jobs.swift_recipe import MuonRecipe, NgramRecipe
 
 MOMENTUM = "momentum"
+# Of a stretch of layers.
+_WEIGHTS_ROW, _MOMENTUM_ROW = 0, 1
 
 # Each makes singular values of 0.001 to 1 more alike: aX + b(XX^T)X + c(XX^T)^2 X.
 POLYNOMIALS = (
@@ -111,7 +116,7 @@ class Muon(AdamW):
         moved_SCC = moved_n.view(-1, self._width, self._width)
         squares_SCC = moved_SCC.square()
         longest = torch.maximum(squares_SCC.sum(1).max(), squares_SCC.sum(2).max()).sqrt().item() / self._rate
-        ahead_SCC = of.gradient_place_n.view_as(moved_SCC)  # `_apply` has left it there.
+        ahead_SCC = of.gradient_place_n.view_as(moved_SCC)  # `_update_of` has left it there.
         one_SC1 = ahead_SCC.mT @ (moved_SCC @ self._probe_C1)
         other_SC1 = moved_SCC.mT @ (ahead_SCC @ self._probe_C1)
         skew_S = torch.linalg.vector_norm(one_SC1 - other_SC1, dim=(1, 2))
@@ -130,19 +135,54 @@ class Muon(AdamW):
             *(make_block({name: named[name]}, decays=False, rate_share=share) for name, share in self._shares.items()),
         )
 
+    def _work_where_it_lies(
+        self, index: int, stretch: Stretch, share: Tensor, step: Tensor, learning_rate: float, witness: Witness
+    ) -> None:
+        if stretch.kinds != (MOMENTUM,):
+            super()._work_where_it_lies(index, stretch, share, step, learning_rate, witness)
+            return
+        weights_n, momentum_n = stretch.rows
+        torch.mul(stretch.gradients_n, share, out=stretch.gradient_place_n)
+        witness.took(index, stretch.gradient_octets)
+        with self._working_on(index, stretch, _MOMENTUM_ROW, witness):
+            self._move_momentum(momentum_n, stretch.gradient_place_n)
+        # What strikes the momentum from here on is found by the next update, and this one is done again with it.
+        update_n = self._update_of(momentum_n, stretch.gradient_place_n)
+        with self._working_on(index, stretch, _WEIGHTS_ROW, witness):
+            self._move_weights(weights_n, update_n, learning_rate)
+
+    @contextmanager
+    def _working_on(self, index: int, stretch: Stretch, row: int, witness: Witness) -> Iterator[None]:
+        """Verify a row before it is updated where it lies, and note it afterwards."""
+        self.at_work = (stretch.rows[row],)
+        try:
+            witness.read_row(index, row, stretch.octets_of_row[row])
+            yield
+            witness.wrote_row(index, row, stretch.octets_of_row[row])
+        finally:
+            self.at_work = ()
+
     def _apply(self, stretch: Stretch, rows: Sequence[Tensor], step: Tensor, learning_rate: float) -> None:
         if stretch.kinds != (MOMENTUM,):
             super()._apply(stretch, rows, step, learning_rate)
             return
-        self._rate = learning_rate
         weights_n, momentum_n = rows
-        gradients_n = stretch.gradient_place_n
+        self._move_momentum(momentum_n, stretch.gradient_place_n)
+        self._move_weights(weights_n, self._update_of(momentum_n, stretch.gradient_place_n), learning_rate)
+
+    def _move_momentum(self, momentum_n: Tensor, gradients_n: Tensor) -> None:
         momentum_n.lerp_(gradients_n, 1 - self._muon.momentum)
+
+    def _update_of(self, momentum_n: Tensor, gradients_n: Tensor) -> Tensor:
+        """Give the direction of an update; the momentum that it is made of is left in the place of the gradients."""
         ahead_n = gradients_n.lerp_(momentum_n, self._muon.momentum)  # Nesterov's: the momentum of the step to come.
-        update_SCC = orthogonal(ahead_n.view(-1, self._width, self._width), self._muon.iterations)
+        return orthogonal(ahead_n.view(-1, self._width, self._width), self._muon.iterations).view(-1)
+
+    def _move_weights(self, weights_n: Tensor, update_n: Tensor, learning_rate: float) -> None:
+        self._rate = learning_rate
         if self._training.weight_decay:
             weights_n.mul_(1 - learning_rate * self._training.weight_decay)
-        weights_n.add_(update_SCC.view(-1), alpha=-learning_rate)
+        weights_n.add_(update_n, alpha=-learning_rate)
 
 
 def greatest_singular_value(iterations: int) -> float:

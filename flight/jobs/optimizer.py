@@ -2,10 +2,9 @@
 
 A witness verifies each stretch right before it is updated, which takes it to the cache, and notes it right after. So a
 bit that flips in the memory of State is found before it is used, or overwritten; what flips in the cache meanwhile is a
-fault of arithmetic. Where an update may have to be done again, or a stretch is more than the cache holds, it is copied
-to a place first, and back at the end. A witness can also note the gradients as they are gathered, and verify them as
-they are taken to a place of their own. How a stretch is seen and digested is a matter of its memory
-(`flight.jobs.memory`).
+fault of arithmetic. Where an update may have to be done again, the stretch is copied to a place first, and back at the
+end. A witness can also note the gradients as they are gathered, and verify them as they are taken to a place of their
+own. How a stretch is seen and digested is a matter of its memory (`flight.jobs.memory`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
-from flight.jobs.blocks import Block, lay_out, stretch_elements_on
+from flight.jobs.blocks import Block, lay_out
 from flight.jobs.guard.bounds import Figure
 from flight.jobs.guard.finding import StruckError
 from flight.jobs.memory import Digest, Memory, Rows, memory_of
@@ -68,6 +67,16 @@ class Witness(Protocol):
         """
         ...
 
+    def read_row(self, stretch: int, row: int, rows: Rows) -> None:
+        """Verify what was read of one row of a stretch, as `read` does.
+
+        Args:
+            stretch: Which.
+            row: Which of its rows.
+            rows: That row alone.
+        """
+        ...
+
     @property
     def judges_updates(self) -> bool:
         """Whether an update may be odd, so that it would have to be done again."""
@@ -85,6 +94,10 @@ class Witness(Protocol):
         """Take note of what is written there."""
         ...
 
+    def wrote_row(self, stretch: int, row: int, rows: Rows) -> None:
+        """Take note of what is written to one row of a stretch."""
+        ...
+
 
 class AdamW:
     """The optimiser of one model, whose parameters it lays out in blocks.
@@ -98,8 +111,8 @@ class AdamW:
 
     rows: RowRms | None = None
     """What trains the rows of a table, if the model has one."""
-    at_work: "Stretch | None" = None
-    """The stretch that is being updated where it lies, from when it is verified until it is noted; else None.
+    at_work: Sequence[Tensor] = ()
+    """The rows that are being updated where they lie, from when they are verified until they are noted.
 
     For whoever strikes memory on trial (`hil.faults.place`): what lies there is neither verified again nor noted yet.
     """
@@ -169,17 +182,17 @@ class AdamW:
                 torch.mul(stretch.gradients_n, share, out=stretch.gradient_place_n)
                 self._apply(stretch, stretch.rows, step, learning_rate)
                 continue
-            if not (twice or witness.judges_updates or stretch.is_long):
+            if not (twice or witness.judges_updates):
                 self._work_where_it_lies(index, stretch, share, step, learning_rate, witness)
                 continue
             self._work(index, stretch, share, step, learning_rate, witness)
             if twice or witness.is_odd(index, stretch.rows[0], stretch.place[0]):
-                first = witness.digest(stretch.place_whole)
+                first = witness.digest(stretch.place_octets)
                 self._work(index, stretch, share_again, step_again, learning_rate, witness)
-                if witness.wrote(index, stretch.place_whole) != first:
+                if witness.wrote(index, stretch.place_octets) != first:
                     raise StruckError(Struck.UPDATE, stretch.name)
             else:
-                witness.wrote(index, stretch.place_whole)
+                witness.wrote(index, stretch.place_octets)
             self.memory.copy(stretch.place_octets, stretch.row_octets)
 
     def figures_of(self, stretch: int, before_n: Tensor, moved_n: Tensor) -> tuple[Figure, ...]:
@@ -233,14 +246,14 @@ class AdamW:
         """Verify, update and note a stretch, which stays in the cache from the first to the last."""
         torch.mul(stretch.gradients_n, share, out=stretch.gradient_place_n)
         witness.took(index, stretch.gradient_octets)
-        self.at_work = stretch
+        self.at_work = stretch.rows
         try:
             # On a device a digest is several operations: what flips between them is as late as after them.
             witness.read(index, stretch.row_octets)
             self._apply(stretch, stretch.rows, step, learning_rate)
             witness.wrote(index, stretch.row_octets)
         finally:
-            self.at_work = None
+            self.at_work = ()
 
     def _work(
         self, index: int, stretch: "Stretch", share: Tensor, step: Tensor, learning_rate: float, witness: Witness
@@ -249,7 +262,7 @@ class AdamW:
         torch.mul(stretch.gradients_n, share, out=stretch.gradient_place_n)
         witness.took(index, stretch.gradient_octets)
         self.memory.copy(stretch.row_octets, stretch.place_octets)
-        witness.read(index, stretch.place_whole)
+        witness.read(index, stretch.place_octets)
         self._apply(stretch, stretch.place, step, learning_rate)
 
     def _apply(self, stretch: "Stretch", rows: Sequence[Tensor], step: Tensor, learning_rate: float) -> None:
@@ -285,14 +298,12 @@ class Stretch:
         self.columns = slice(start, min(start + of.stretch_elements, of.gradients_N.numel()))
         self.name = " ".join(of.names_in(self.columns))
         self.kinds, self.decays, self.rate_share = of.kinds, of.decays, of.rate_share
-        self.is_long = of.stretch_elements > stretch_elements_on(of.rows_RN.device)
-        """Whether it is more than is updated at once on its device: more than stays in the cache of a processor."""
         # Views are made once: making them in each step would take as long as digesting what they show.
         rows_Rn = of.rows_RN[:, self.columns]
         place_Rn = place[: rows_Rn.numel()].view(rows_Rn.shape)
         self.rows, self.row_octets = rows_Rn.unbind(), memory.see(rows_Rn)
+        self.octets_of_row = [memory.see(row_n.unsqueeze(0)) for row_n in self.rows]
         self.place, self.place_octets = place_Rn.unbind(), memory.see(place_Rn)
-        self.place_whole = memory.see(place_Rn.view(1, -1))
         self.gradients_n = of.gradients_N[self.columns]
         self.gradient_octets = memory.see(self.gradients_n.unsqueeze(0))
         self.gradient_place_n = gradient_place[: self.gradients_n.numel()]

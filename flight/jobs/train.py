@@ -288,6 +288,11 @@ class TrainJob:
         return self._step
 
     @property
+    def draws_batches(self) -> bool:
+        """Whether a generator is moved on for each batch; in the order of blocks the step alone says what is next."""
+        return self._order is None
+
+    @property
     def tokens_per_step(self) -> int:
         """Tokens that a step trains on."""
         return self.recipe.training.batch * self.recipe.model.context

@@ -103,12 +103,12 @@ def strike_outcome(result: object, chance: np.random.Generator, spread: Spread) 
 
 
 def _is_at_work(guarded: GuardedJob, strike: MemoryStrike) -> bool:
-    """Tell whether any of the octets lie in the stretch that is updated where it lies."""
-    stretch = guarded.job.optimizer.at_work
-    if stretch is None:
+    """Tell whether any of the octets lie in rows that are updated where they lie."""
+    at_work = guarded.job.optimizer.at_work
+    if not at_work:
         return False
     begin = guarded.job.state().tensors[strike.name].data_ptr()
-    rows = [range(row_n.data_ptr(), row_n.data_ptr() + row_n.nbytes) for row_n in stretch.rows]
+    rows = [range(row_n.data_ptr(), row_n.data_ptr() + row_n.nbytes) for row_n in at_work]
     return any(begin + offset in row for offset, _ in strike.flip.masks for row in rows)
 
 
@@ -138,8 +138,8 @@ def _octets(guarded: GuardedJob, part: Part, name: str) -> memoryview:
             if name == "gradients":
                 return tensor_octets(max((each.gradient_place_n for each in stretches), key=len))
             number = int(name)
-            if at_work is not None:
-                return tensor_octets(at_work.rows[number % len(at_work.rows)])
+            if at_work:
+                return tensor_octets(at_work[number % len(at_work)])
             return tensor_octets(max((each.place[number] for each in stretches if number < len(each.place)), key=len))
         case Part.ACTIVATIONS:
             raise MisuseError("activations: expected what an operator came to, which lies nowhere for long")

@@ -61,7 +61,7 @@ _BREAKS_MAX = 2
 
 _ARITHMETIC = "gradients"
 
-_Fingerprint = tuple[str, bytes, list[Digest]]
+_Fingerprint = tuple[str, bytes, tuple[Digest, ...]]
 """What two passes over one batch must have alike: the report, the noise after it, the digests of the gradients."""
 
 
@@ -225,8 +225,10 @@ class GuardedJob:
         batch = job.draw_batch()
         # From here on it is known what generators and step must be, and nothing that strikes them is taken for right:
         # the step is compared below, since whoever asks for steps counts by it, the rest before it is used again.
-        drawn = job.octets()
-        witness.note_octets(drawn)
+        drawn = before
+        if job.draws_batches:
+            drawn = job.octets()
+            witness.note_octets(drawn)
         passed = self._pass(batch)
         # A pass changes none of it. What comes after a strike is wrong however often it comes out alike.
         witness.verify_octets(job.octets())
@@ -318,8 +320,8 @@ class GuardedJob:
             self._witness.watches_gradients = True
             self._witness.gathered(self.job.optimizer.gradient_octets)
         # Written out, since a loss that is not a number is not equal to itself.
-        rows = self._witness.rows.gradient_digest if self._witness.rows is not None else b""
-        return repr(passed.report), bytes(tensor_octets(passed.noise)) + rows, self._witness.gradient_digests
+        rows = self._witness.rows.gradient_digest if self._witness.rows is not None else ()
+        return repr(passed.report), bytes(tensor_octets(passed.noise)), (*self._witness.gradient_digests, rows)
 
     def _differing(self, before: _Fingerprint, now: _Fingerprint) -> str:
         """Name the gradients by which two passes differ, if it is few; what is wrong on the way makes all differ."""

@@ -58,7 +58,7 @@ class RowWitness:
         """Since the copy was taken."""
         self.copy_step = -1
         """The step of the copy, -1 if there is none that can be gone back to."""
-        self.gradient_digest = b""
+        self.gradient_digest: Digest = ()
         """Of the gradients that were gathered last."""
         self._scanned = 0
         self._scan_rows = -(-len(self.digests_R) // SCAN_STEPS)

@@ -107,6 +107,11 @@ class StateWitness:
         if self.digest(rows) != self.digests[stretch]:
             raise StruckError(Struck.STATE, self._optimizer.name_of(stretch))
 
+    def read_row(self, stretch: int, row: int, rows: Rows) -> None:
+        """See `flight.jobs.optimizer.Witness`."""
+        if self.digest(rows) != self.digests[stretch][row : row + 1]:
+            raise StruckError(Struck.STATE, self._optimizer.name_of(stretch))
+
     @property
     def judges_updates(self) -> bool:
         """See `flight.jobs.optimizer.Witness`."""
@@ -136,6 +141,11 @@ class StateWitness:
         """See `flight.jobs.optimizer.Witness`."""
         digest = self.digests[stretch] = self.digest(rows)
         return digest
+
+    def wrote_row(self, stretch: int, row: int, rows: Rows) -> None:
+        """See `flight.jobs.optimizer.Witness`."""
+        known = self.digests[stretch]
+        self.digests[stretch] = known[:row] + self.digest(rows) + known[row + 1 :]
 
     def seal(self) -> Seal:
         """Give what State is now, as far as it is known."""

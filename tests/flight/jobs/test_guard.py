@@ -43,7 +43,7 @@ class Strike(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         self.count += 1
-        if self.due is not None and self.count >= self.due and self.job.job.optimizer.at_work is None:
+        if self.due is not None and self.count >= self.due and self.job.job.optimizer.at_work == ():
             self.due = None
             self.strike()
         return func(*args, **(kwargs or {}))

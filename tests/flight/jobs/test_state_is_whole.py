@@ -27,7 +27,6 @@ SCRATCH = (
     ".gradient_place_n",
     ".place[",
     ".place_octets[",
-    ".place_whole[",
 )
 
 LEAVES = (int, float, complex, bool, str, bytes, type(None))

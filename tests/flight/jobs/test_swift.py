@@ -163,6 +163,7 @@ def test_what_is_struck_is_found_before_it_is_used_and_mended(recipe, text, clea
 @pytest.mark.usefixtures("memory")
 def test_a_guard_that_forgets_to_verify_what_it_reads_is_seen(recipe, text, clean, monkeypatch):
     monkeypatch.setattr(StateWitness, "read", lambda self, stretch, rows: None)
+    monkeypatch.setattr(StateWitness, "read_row", lambda self, stretch, row, rows: None)
     job = GuardedJob(TrainJob(recipe.override("guard.snapshot_interval = 100"), text, SEED))
     run(job, 6)
     flip(job.job.state().tensors["optimizer/layers.1.mlp.expand/momentum"], 3, 30)

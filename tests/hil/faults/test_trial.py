@@ -233,10 +233,10 @@ def test_no_stretch_is_being_updated_but_during_an_update():
         train(job, 2)
         count = len(operators.profile.durations_ns) // 2
         for number in range(1, count + 1):
-            operators.after(number, lambda _: at_work.append(job.job.optimizer.at_work is not None))
+            operators.after(number, lambda _: at_work.append(len(job.job.optimizer.at_work) > 0))
         train(job, 3)
     updates = len(job.job.optimizer.octets)
-    assert (sum(at_work), job.job.optimizer.at_work) == (updates, None)
+    assert (sum(at_work), job.job.optimizer.at_work) == (updates, ())
 
 
 def products_of_a_step(level):
