@@ -161,7 +161,7 @@ def test_a_strike_in_the_place_of_a_stretch_that_is_shorter_than_the_longest_wra
     longest, shortest = (pick(stretches, key=lambda each: each.rows[1].nbytes) for pick in (max, min))
     assert longest.rows[1].nbytes > shortest.rows[1].nbytes
     before = bytes(tensor_octets(shortest.rows[1]))
-    job.job.optimizer.at_work = shortest
+    job.job.optimizer.at_work = shortest.rows
     flip = Flip(spread=Spread.BIT, masks=((shortest.rows[1].nbytes + 2, 64),))
     assert strike_memory(job, MemoryStrike(part=Part.PLACE, name="1", flip=flip))
     after = bytes(tensor_octets(shortest.rows[1]))
