@@ -183,7 +183,7 @@ def test_each_row_of_each_stretch_that_is_worked_on_can_be_struck_at_all_its_len
     assert {name: len(_octets(job, Part.PLACE, name)) for name in names_of(job, Part.PLACE)} == lengths
     struck = set()
     for number, stretch in enumerate(optimizer._stretches):
-        optimizer.at_work = stretch
+        optimizer.at_work = stretch.rows
         for name in names_of(job, Part.PLACE)[:-1]:
             before = [bytes(tensor_octets(row)) for row in stretch.rows]
             flip = Flip(spread=Spread.BIT, masks=((2, 64),))
