@@ -371,8 +371,8 @@ class ArchiveRegained(StationEvent, frozen=True, kw_only=True, tag=True):
     """Events that waited and had to make room for others."""
 
     def __str__(self) -> str:
-        dropped = f"; {self.dropped} that waited before them are lost" if self.dropped else ""
-        return f"archive written again, with {self.waited} events that waited{dropped}"
+        dropped = f", and lost before them: {self.dropped}" if self.dropped else ""
+        return f"archive written again; events that waited: {self.waited}{dropped}"
 
 
 def plain(value: Any) -> Any:

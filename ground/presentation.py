@@ -9,7 +9,8 @@ from enum import IntEnum
 from typing import Any
 
 from rich.columns import Columns
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -48,6 +49,10 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 # What fits beside the other panels of a terminal.
 TRANSFERS_SHOWN_MAX = 8
+
+_JOB_HEADERS = ("job", "state", "recipe", "corpus", "step", "loss", "valid.", "tokens/s", "ETA", "curve")
+# Wider than any table.
+_WIDTH_MAX = 1_000
 
 # A plot in one cell of a table.
 SPARK_CHARACTERS = 24
@@ -114,27 +119,46 @@ def command_help(command: Command) -> Group:
     return Group(head, *hazard, *([table] if command.arguments.fields else [Text("It takes no arguments.")]))
 
 
-def jobs_table(jobs: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Give all jobs with how far they are."""
-    table = _table("job", "state", "recipe", "corpus", "step", "loss", "valid.", "tokens/s", "ETA", "curve")
-    for job_id, job in jobs.items():
-        report = job["report"] or {}
-        progress = job["progress"] or {}
-        latest = max(report, progress, key=lambda each: each.get("step") or -1)
-        cells = (
-            job_id,
-            job["state"] or "-",
-            report.get("recipe") or "-",
-            report.get("corpus") or "-",
-            f"{latest.get('step', 0)}/{latest.get('steps', 0)}",
-            _number(latest.get("loss"), ".4f"),
-            _number(latest.get("validation_loss"), ".4f"),
-            _number(progress.get("tokens_per_s"), ",.0f"),
-            _number(progress.get("eta"), ",.0f", " s"),
-            spark([loss for _, loss in job["losses"] if loss is not None]),
-        )
-        table.add_row(*(Text(cell) for cell in cells))
-    return table
+class JobsTable:
+    """All jobs with how far they are; what a narrow terminal has no room for is left out, the curves first.
+
+    Args:
+        jobs: By number, as a snapshot has them.
+    """
+
+    def __init__(self, jobs: Mapping[str, Mapping[str, Any]]) -> None:
+        self._rows = [_job_cells(job_id, job) for job_id, job in jobs.items()]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Give what fits."""
+        headers = list(_JOB_HEADERS)
+        for left_out in (None, "curve", "corpus", "tokens/s", "valid."):
+            headers = [header for header in headers if header != left_out]
+            table = _table(*headers)
+            for row in self._rows:
+                table.add_row(*(Text(row[header]) for header in headers))
+            if Measurement.get(console, options.update(max_width=_WIDTH_MAX), table).maximum <= options.max_width:
+                break
+        yield table
+
+
+def _job_cells(job_id: str, job: Mapping[str, Any]) -> dict[str, str]:
+    report = job["report"] or {}
+    progress = job["progress"] or {}
+    latest = max(report, progress, key=lambda each: each.get("step") or -1)
+    cells = (
+        job_id,
+        job["state"] or "-",
+        report.get("recipe") or "-",
+        report.get("corpus") or "-",
+        f"{latest.get('step', 0)}/{latest.get('steps', 0)}",
+        _number(latest.get("loss"), ".4f"),
+        _number(latest.get("validation_loss"), ".4f"),
+        _number(progress.get("tokens_per_s"), ",.0f"),
+        _number(progress.get("eta"), ",.0f", " s"),
+        spark([loss for _, loss in job["losses"] if loss is not None]),
+    )
+    return dict(zip(_JOB_HEADERS, cells, strict=True))
 
 
 def job_details(job_id: int, job: Mapping[str, Any]) -> Group:
@@ -322,15 +346,16 @@ def watch_screen(
         if trouble:
             link.append(f"\n{trouble}", style="bold red")
     parts: list[RenderableType] = [Panel(link, title="link", title_align="left")]
-    if structures:
-        parts.append(Panel(Columns(structures, padding=(0, 4)), title="housekeeping", title_align="left"))
     if state["jobs"]:
-        parts.append(Panel(jobs_table(state["jobs"]), title="jobs", title_align="left"))
+        parts.append(Panel(JobsTable(state["jobs"]), title="jobs", title_align="left"))
     if state["files"]["transfers"]:
         transfers = transfers_table(state["files"]["transfers"][:TRANSFERS_SHOWN_MAX])
         parts.append(Panel(transfers, title="files", title_align="left"))
     lines = [event_line(event) for event in events]
     parts.append(Panel(Group(*lines) if lines else Text("none yet"), title="events", title_align="left"))
+    # The longest comes last: a terminal shows as much of it as it has room for.
+    if structures:
+        parts.append(Panel(Columns(structures, padding=(0, 4)), title="housekeeping", title_align="left"))
     return Group(*parts)
 
 

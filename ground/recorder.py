@@ -122,7 +122,7 @@ class Recorder:
         try:
             self._catch_up()
         except sqlite3.Error as error:
-            self._say(f"archive: {self._count_waiting()} events that waited are lost: {error}")
+            self._say(f"archive: what waited is lost (events: {self._count_waiting()}): {error}")
         try:
             self.archive.close()
         except sqlite3.Error as error:

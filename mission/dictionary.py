@@ -198,7 +198,9 @@ class Dictionary:
         """
         if name not in self.commands:
             near = difflib.get_close_matches(name, self.commands, n=3, cutoff=0.5)
-            raise MisuseError(f"unknown command {name!r}: expected one of {', '.join(near or sorted(self.commands))}")
+            # All of them would be a screen full.
+            groups = sorted({f"{each.partition('.')[0]}..." for each in self.commands})
+            raise MisuseError(f"unknown command {name!r}: expected one of {', '.join(near or groups)}")
         return self.commands[name]
 
     def command_of(self, service: int, subtype: int) -> Command:

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from ground.cli.options import json_option, plain_errors, socket_option, to_json
+from ground.cli.options import Finite, json_option, plain_errors, socket_option, to_json
 from ground.client import Client
 from ground.time_text import NS_PER_S
 
@@ -59,7 +59,7 @@ def ack(socket_path: str | Path, parameter: str, as_json: bool) -> None:
 
 @alarms.command()
 @click.argument("parameter")
-@click.option("--for", "minutes", default=60.0, show_default=True, type=click.FloatRange(min=0.01), help="Minutes.")
+@click.option("--for", "minutes", default=60.0, show_default=True, type=Finite(min=0.01), help="Minutes.")
 @json_option
 @click.pass_obj
 def shelve(socket_path: str | Path, parameter: str, minutes: float, as_json: bool) -> None:

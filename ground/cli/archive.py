@@ -24,7 +24,7 @@ from ground.archive.reports import TIME_MAX_NS
 from ground.archive.retention import Rule
 from ground.archive.samples import Plot
 from ground.archive.verify import verify
-from ground.cli.options import FAILED_STATUS, default_archive_path, json_option, plain_errors, tell, to_json
+from ground.cli.options import FAILED_STATUS, Finite, default_archive_path, json_option, plain_errors, tell, to_json
 from ground.events import plain, show
 from ground.time_text import NS_PER_S, unix_ns_of
 from mission.definition import DICTIONARY
@@ -63,7 +63,8 @@ def query(name: str | None, start: str | None, end: str | None, limit: int, as_j
         span_ns = _span(history, start, end)
         if name is None:
             known = {"reports": reports, "numbers": numbers}
-            click.echo(to_json(known) if as_json else "\n".join([*reports, *numbers]))
+            text = "\n".join([*reports, *numbers]) or "no report is in this archive yet"
+            click.echo(to_json(known) if as_json else text)
         elif name in reports:
             found = history.reports.latest(limit, before_ns=span_ns[1], name=name)
             records = [packet_record(each) for each in found if each.tai_ns >= span_ns[0]]
@@ -111,7 +112,7 @@ def verify_command(as_json: bool, path: Path) -> None:
             click.echo(str(each))
         click.echo(
             f"{found.blocks} blocks of {found.reports} reports, {found.frames} frames, {found.acts} records of audit: "
-            f"{len(found.faults)} faults, {len(found.gaps)} gaps"
+            f"faults: {len(found.faults)}, gaps: {len(found.gaps)}"
         )
     if found.faults:
         sys.exit(FAILED_STATUS)
@@ -153,7 +154,7 @@ def retain(
 @click.command()
 @from_option
 @to_option
-@click.option("--speed", default=10.0, show_default=True, type=click.FloatRange(min=0), help="0: as fast as it goes.")
+@click.option("--speed", default=10.0, show_default=True, type=Finite(min=0), help="0: as fast as it goes.")
 @json_option
 @archive_option
 def replay(start: str | None, end: str | None, speed: float, as_json: bool, path: Path) -> None:
@@ -161,6 +162,8 @@ def replay(start: str | None, end: str | None, speed: float, as_json: bool, path
     with plain_errors(), _whole(path), contextlib.closing(History.open(path)) as history:
         start_ns, end_ns = (unix_ns_from_tai(each) for each in _span(history, start, end))
         told = Replay(history, DICTIONARY, start_ns, end_ns)
+        if start is None and told.next_unix_ns is not None:
+            start_ns = told.next_unix_ns
         began_s = time.monotonic()
         while (due_ns := told.next_unix_ns) is not None:
             if speed:

@@ -14,7 +14,7 @@ import click
 from ccsds.errors import MisuseError
 from ccsds.pus.telecommand import SEQUENCE_COUNT_MAX, Telecommand
 from ground.cli.commands import pairs, send_and_follow
-from ground.cli.options import FAILED_STATUS, json_option, plain_errors, socket_option
+from ground.cli.options import FAILED_STATUS, Finite, json_option, plain_errors, socket_option
 from ground.client import Client
 from ground.events import Stage
 from mission.channels import Apid, OnBoardSource
@@ -32,12 +32,12 @@ def monitor() -> None:
 @monitor.command(name="add")
 @click.argument("number", type=click.IntRange(min=1))
 @click.argument("parameter")
-@click.option("--low", type=float, help="The lowest that is good.")
-@click.option("--high", type=float, help="The highest that is good.")
+@click.option("--low", type=Finite(), help="The lowest that is good.")
+@click.option("--high", type=Finite(), help="The highest that is good.")
 @click.option("--changes", type=click.IntRange(min=1), help="Let --low and --high be of the change over so many looks.")
 @click.option("--equals", type=int, help="What it should be, for whole numbers.")
-@click.option("--stale", "stale_s", type=click.FloatRange(min=0, min_open=True), help="Seconds it may stay the same.")
-@click.option("--every", "interval_s", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True)
+@click.option("--stale", "stale_s", type=Finite(min=0, min_open=True), help="Seconds it may stay the same.")
+@click.option("--every", "interval_s", type=Finite(min=0, min_open=True), default=1.0, show_default=True)
 @click.option("--times", "repetition", type=click.IntRange(min=1), default=1, show_default=True, help="Looks in a row.")
 @json_option
 @socket_option

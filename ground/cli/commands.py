@@ -17,7 +17,7 @@ from ccsds.errors import MisuseError
 from ground import presentation
 from ground.archive.history import History
 from ground.cli.job_display import follow_job
-from ground.cli.options import FAILED_STATUS, json_option, plain_errors, socket_option, to_json
+from ground.cli.options import FAILED_STATUS, Finite, json_option, plain_errors, socket_option, to_json
 from ground.client import Client
 from ground.events import FINAL, Stage, plain
 from mission.channels import Downlink
@@ -53,7 +53,7 @@ def _complete_name(ctx: click.Context, parameter: click.Parameter, incomplete: s
 @click.option("--arm", "is_armed", is_flag=True, help="Arm a hazardous command first, and send it once that is done.")
 @click.option("--bd", is_flag=True, help="Bypass COP-1's sequence, for recovery.")
 @click.option("--no-wait", is_flag=True, help="Return once the station has it in its archive.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds to wait for its end.")
+@click.option("--timeout", "timeout_s", type=Finite(min=0), help="Seconds to wait for its end.")
 @json_option
 @socket_option
 def send(
@@ -96,7 +96,7 @@ def send(
 
 @click.command()
 @click.argument("name", shell_complete=_complete_name)
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds to wait for its end.")
+@click.option("--timeout", "timeout_s", type=Finite(min=0), help="Seconds to wait for its end.")
 @json_option
 @socket_option
 def arm(name: str, timeout_s: float | None, as_json: bool, socket_path: str | Path) -> None:
@@ -130,7 +130,7 @@ def jobs(job_id: int | None, wait: bool, as_json: bool, socket_path: str | Path)
     elif job_id is not None:
         Console().print(presentation.job_details(job_id, known[str(job_id)]))
     elif known:
-        Console().print(presentation.jobs_table(known))
+        Console().print(presentation.JobsTable(known))
     else:
         click.echo("no job was heard of yet; submit one with: ground send job.submit job_id=1 ...")
 

@@ -20,7 +20,15 @@ from ccsds.errors import MisuseError, StarloopError
 from ground import presentation
 from ground.archive.history import History
 from ground.cli.commands import arm_command, send_and_follow
-from ground.cli.options import FAILED_STATUS, json_option, plain_errors, socket_option, to_json
+from ground.cli.options import (
+    FAILED_STATUS,
+    INTERRUPTED_STATUS,
+    Finite,
+    json_option,
+    plain_errors,
+    socket_option,
+    to_json,
+)
 from ground.cli.transfer_display import ENDS, TransferDisplay
 from ground.client import Client, StationGoneError
 from ground.client.client import ROWS_ASKED_MAX
@@ -29,8 +37,6 @@ from ground.files import parse_transaction
 from ground.transfer_options import PRIORITY_DEFAULT, TransferOptions, parse_request
 from mission.definition import DICTIONARY
 from mission.dictionary import Hazard
-
-INTERRUPTED_STATUS = 130
 
 # A page of a list that was lost on its way is asked for again, so often.
 LIST_TRIES_MAX = 4
@@ -71,7 +77,7 @@ _then_option = click.option(
     "first that fails ends it.",
 )
 _no_wait_option = click.option("--no-wait", is_flag=True, help="Return once it is begun.")
-_timeout_option = click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds to watch it.")
+_timeout_option = click.option("--timeout", "timeout_s", type=Finite(min=0), help="Seconds to watch it.")
 
 
 @click.command()

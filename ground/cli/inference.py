@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ccsds.errors import MisuseError
 from ground.cli.commands import arm_command, send_and_follow
-from ground.cli.options import FAILED_STATUS, json_option, plain_errors, socket_option, to_json
+from ground.cli.options import FAILED_STATUS, Finite, json_option, plain_errors, socket_option, to_json
 from ground.client import Client
 from ground.client.packing import FAILURES, is_end_of_packing
 from ground.conversations import GAP, PROMPT, ConversationBook
@@ -29,14 +29,14 @@ _FINAL_NAMES = frozenset(stage.name for stage in FINAL)
 @click.argument("text", required=False)
 @click.option("--conversation", "-c", type=click.IntRange(min=1), help="Its number; the latest one without it.")
 @click.option("--new", "is_new", is_flag=True, help="Begin a conversation.")
-@click.option("--temperature", type=click.FloatRange(0, 10), help="0 takes the likeliest token each time.")
+@click.option("--temperature", type=Finite(0, 10), help="0 takes the likeliest token each time.")
 @click.option("--top-k", type=click.IntRange(min=0), help="Only among the k likeliest tokens; 0 for all.")
-@click.option("--top-p", type=click.FloatRange(0, 1), help="Only among the likeliest that make up p.")
+@click.option("--top-p", type=Finite(0, 1), help="Only among the likeliest that make up p.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of every random choice in the reply.")
 @click.option("--tokens", "tokens_max", type=click.IntRange(min=1), help="The most of a reply.")
 @click.option("--telemetry", "is_told", is_flag=True, help="Tell the model what the spacecraft is like.")
 @click.option("--no-wait", is_flag=True, help="Return once the prompt is on board.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds to wait for a reply.")
+@click.option("--timeout", "timeout_s", type=Finite(min=0), help="Seconds to wait for a reply.")
 @json_option
 @socket_option
 def chat(
@@ -170,7 +170,7 @@ def _packing_command(verb: str, text: str) -> None:
                         sys.exit(FAILED_STATUS if ended in FAILURES else 0)
             raise TimeoutError(f"expected {destination} within {timeout_s:g} s: it is not done, or was not heard of")
 
-    run = click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds to wait for its end.")(run)
+    run = click.option("--timeout", "timeout_s", type=Finite(min=0), help="Seconds to wait for its end.")(run)
     run = click.option("--base", default="", help="A model of the store that the other end holds, too.")(run)
     run = click.argument("name")(click.argument("destination")(json_option(socket_option(run))))
     model.command(name=verb, help=text)(run)

@@ -22,6 +22,8 @@ def follow_job(client: Client, job_id: int, console: Console, *, as_json: bool) 
     client.subscribe()
     known = client.jobs().get(str(job_id), {})
     state = known.get("state") or "not heard of"
+    if not known and not as_json:
+        click.echo(f"job {job_id} was not heard of yet; it is waited for", err=True)
     columns = (
         TextColumn("job {task.fields[job_id]} {task.fields[state]}"),
         BarColumn(),

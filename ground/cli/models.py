@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ccsds.errors import MisuseError
-from ground.cli.options import json_option, plain_errors, to_json
+from ground.cli.options import Finite, json_option, plain_errors, to_json
 from ground.file_source import FileSource, write_whole
 from ground.presentation import octets_text
 from ground.transfer_plan import plan_transfer
@@ -80,13 +80,9 @@ def unpack(packed: Path, model: Path, base_path: Path | None, as_json: bool) -> 
 
 @click.command("plan-transfer")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--pass-minutes", default=7.0, show_default=True, type=click.FloatRange(min=0.1), help="Length of a pass."
-)
-@click.option("--passes-a-day", default=4.0, show_default=True, type=click.FloatRange(min=0.01), help="How many.")
-@click.option(
-    "--share", default=0.95, show_default=True, type=click.FloatRange(0, 1, min_open=True), help="Of it for this file."
-)
+@click.option("--pass-minutes", default=7.0, show_default=True, type=Finite(min=0.1), help="Length of a pass.")
+@click.option("--passes-a-day", default=4.0, show_default=True, type=Finite(min=0.01), help="How many.")
+@click.option("--share", default=0.95, show_default=True, type=Finite(0, 1, min_open=True), help="Of it for this file.")
 @click.option("--profile", "name", help="One link profile; all of them without it.")
 @json_option
 def plan_transfer_command(

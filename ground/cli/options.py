@@ -1,9 +1,10 @@
 """What the commands of ``ground`` share: where the station is, output for programs, and errors in one line.
 
-Exit status: 0 done, 1 the command failed or was lost or the station went away, 2 bad input or no station.
+Exit status: 0 done, 1 the command failed or was lost or the station went away, 2 bad input or no station, 130 Ctrl-C.
 """
 
 import contextlib
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -18,8 +19,20 @@ from ground.client import NoStationError, RefusalError, default_socket_path
 
 FAILED_STATUS = 1
 BAD_INPUT_STATUS = 2
+INTERRUPTED_STATUS = 130
 
 SOCKET_DEFAULT = "the user's runtime directory, or ~/.cache"
+
+
+class Finite(click.FloatRange):
+    """A number in a range, and neither infinite nor none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Give a number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"expected a number, found {number}", param, ctx)
+        return number
 
 
 class SocketPath(click.Path):
@@ -82,9 +95,11 @@ def plain_errors() -> Iterator[None]:
     except BrokenPipeError:  # Whoever read our lines has enough; click ends us quietly.
         raise
     except OSError as error:
-        _fail(error, BAD_INPUT_STATUS)
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else error, BAD_INPUT_STATUS)
+    except KeyboardInterrupt:
+        _fail("interrupted; what was sent is not taken back", INTERRUPTED_STATUS)
 
 
-def _fail(error: Exception, status: int) -> NoReturn:
+def _fail(error: Exception | str, status: int) -> NoReturn:
     click.echo(f"ground: {error}", err=True)
     sys.exit(status)

@@ -72,7 +72,7 @@ def test_without_a_station_each_says_how_to_start_one(ground, arguments):
         (["--link", "pty:", "--profile", "kband"], "unknown link profile 'kband': expected one of sband, serial, uhf"),
         (["--link", "pty:"], "expected either --keys FILE or --insecure, found neither: make keys with `ground keys"),
         (["--link", "pty:", "--keys", "k", "--insecure"], "expected either --keys FILE or --insecure, found both"),
-        (["--link", "pty:", "--keys", "/nowhere/k"], "[Errno 2] No such file or directory: '/nowhere'"),
+        (["--link", "pty:", "--keys", "/nowhere/k"], "/nowhere: No such file or directory"),
     ],
 )
 def test_serve_refuses_what_it_cannot_serve_and_leaves_nothing_behind(ground, tmp_path, arguments, message):

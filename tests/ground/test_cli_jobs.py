@@ -1,8 +1,13 @@
 """``ground jobs JOB --wait``: a job is followed to its end."""
 
 import json
+import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from ground.__main__ import main
@@ -10,6 +15,7 @@ from mission.definition import DICTIONARY
 from mission.jobs import JobState
 
 TIMEOUT_S = 60
+ROOT = Path(__file__).parents[2]
 
 
 def changed(before: JobState, after: JobState) -> tuple[int, bytes]:
@@ -37,3 +43,24 @@ def test_a_job_is_followed_until_it_has_ended(served):
 def test_which_job_has_to_be_said():
     result = CliRunner().invoke(main, ["jobs", "--wait"])
     assert (result.exit_code, result.output) == (2, "ground: --wait: expected the number of a job, found none\n")
+
+
+def test_who_waits_for_a_job_that_nobody_heard_of_is_told_so_and_ctrl_c_ends_the_waiting(served):
+    with subprocess.Popen(
+        [sys.executable, "-m", "ground", "jobs", "77", "--wait", "--socket", str(served.config.socket_path)],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as waiting:
+        assert waiting.stderr is not None
+        assert waiting.stderr.readline() == "job 77 was not heard of yet; it is waited for\n"
+        waiting.send_signal(signal.SIGINT)
+        assert waiting.communicate(timeout=TIMEOUT_S)[1] == "ground: interrupted; what was sent is not taken back\n"
+        assert waiting.returncode == 130
+
+
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_a_number_has_to_be_one(number):
+    result = CliRunner().invoke(main, ["send", "test.connection", "--timeout", number])
+    assert result.exit_code == 2
+    assert f"expected a number, found {number}" in result.output

@@ -145,7 +145,7 @@ def test_it_is_told_once_for_as_long_as_it_lasts_and_kept_that_it_was_so(served,
     assert listening.wait(listening.send("test.connection"), TIMEOUT_S)["stage"] == "COMPLETED"
     assert [line for line in served.lines if "archive" in line and "socket" not in line] == [
         "archive failed: disk I/O error",
-        "archive written again, with 1 events that waited",
+        "archive written again; events that waited: 1",
     ]
     with contextlib.closing(History.open(served.config.archive_path)) as history:
         kinds = [each.kind for each in history.events(100_000)]

@@ -1,11 +1,12 @@
 """What a terminal shows, from plain snapshots."""
 
+import pytest
 from rich.console import Console
 
 from ground.presentation import (
+    JobsTable,
     commands_history,
     event_line,
-    jobs_table,
     link_table,
     octets_text,
     spark,
@@ -57,8 +58,8 @@ STATE = {
 }
 
 
-def shown(*parts) -> str:
-    console = Console(width=300, record=True, file=open("/dev/null", "w"))
+def shown(*parts, width: int = 300) -> str:
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))
     with console.file:
         for part in parts:
             console.print(part)
@@ -82,6 +83,32 @@ def test_the_watch_screen_shows_link_loss_housekeeping_jobs_and_events():
         "25 %",
     ):
         assert expected in screen
+
+
+def test_what_a_terminal_cuts_off_of_the_watch_screen_is_housekeeping():
+    event = {"type": "LinkChanged", "time_ns": 1_500_000_000, "line": "link UP"}
+    screen = shown(watch_screen(STATE, [event], 0.0))
+    panels = [screen.index(f" {title} ") for title in ("link", "jobs", "files", "events", "housekeeping")]
+    assert panels == sorted(panels)
+
+
+@pytest.mark.parametrize(
+    ("width", "headers"),
+    [
+        (120, "job state recipe corpus step loss valid. tokens/s ETA curve"),
+        (90, "job state recipe corpus step loss valid. tokens/s ETA"),
+        (80, "job state recipe step loss valid. tokens/s ETA"),
+        (60, "job state recipe step loss valid. ETA"),
+    ],
+)
+def test_jobs_have_a_line_each_however_narrow_the_terminal_is(width, headers):
+    report = {"recipe": "nanogpt", "corpus": "tinyshakespeare", "step": 400, "steps": 400, "loss": 2.33608}
+    progress = {"step": 400, "steps": 400, "loss": 2.33608, "validation_loss": 2.3, "tokens_per_s": 5761.2, "eta": 99.0}
+    losses = [[step, 400.0 - step] for step in range(400)]
+    job = {"state": "CANCELLED", "report": report, "progress": progress, "sample": None, "losses": losses}
+    lines = shown(JobsTable({"1": job, "2": job}), width=width).splitlines()
+    assert lines[0].split() == headers.split()
+    assert [line.split()[0] for line in lines[1:]] == ["1", "2"]
 
 
 def test_the_link_table_has_a_row_for_each_virtual_channel_of_both_directions():
@@ -123,7 +150,7 @@ def test_text_from_the_link_is_never_taken_for_markup():
         "sample": None,
         "losses": [],
     }
-    assert "[/x]" in shown(jobs_table({"1": job}))
+    assert "[/x]" in shown(JobsTable({"1": job}))
 
 
 def test_a_stage_line_tells_try_and_reason():

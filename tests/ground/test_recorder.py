@@ -165,7 +165,7 @@ def test_of_what_waits_the_oldest_makes_room_and_that_is_told(kept, monkeypatch)
     assert sorted(ended) == [6, 7, 8, 9]
     (regained,) = [each for each in small.told if isinstance(each, ArchiveRegained)]
     assert (regained.waited, regained.dropped) == (4, 6)
-    assert str(regained) == "archive written again, with 4 events that waited; 6 that waited before them are lost"
+    assert str(regained) == "archive written again; events that waited: 4, and lost before them: 6"
     small.recorder.close()
 
 
@@ -428,5 +428,5 @@ class TestAStop:
         with full_disk():
             kept.recorder.keep([staged(1, Stage.COMPLETED)])
             kept.recorder.close()
-        assert kept.said[0] == "archive: 2 events that waited are lost: disk I/O error"
+        assert kept.said[0] == "archive: what waited is lost (events: 2): disk I/O error"
         assert kept.said[1].startswith("archive: not closed in order: ")
