@@ -182,7 +182,7 @@ def test_a_bit_of_the_queue_that_flips_in_memory_ends_that_life_and_the_answer_i
     faults = '[[faults]]\nkind = "flip_books"\nbook = "jobs"\nevent = "checkpoint_saved"\ncount = 2\noffset_s = 0.1\n'
     log, _ = fly(faults, JOB)
     texts = [text for _, text in struck(log)]
-    assert texts[0].startswith("a bit of the flight software's memory flips: the book of jobs, records[1].")
+    assert texts[0].startswith("a bit of the flight software's memory flips: the book of jobs, records._records[1].")
     assert texts[1].startswith(
         "an exception ends the flight software: StruckBookError: expected the book of jobs as its"
     )
@@ -196,7 +196,7 @@ def test_what_was_struck_in_memory_is_found_within_a_minute_though_nothing_is_co
     assert (time_s, "the book of mode" in text) == (60, True)
 
 
-@pytest.mark.parametrize("seed", [4, 7])
+@pytest.mark.parametrize("seed", [7, 10])
 def test_what_is_found_in_memory_when_the_next_deadline_is_asked_for_ends_that_life_too(fly, weights, seed):
     """These seeds strike an activity of the schedule, which is read to tell when it is due."""
     last = "[[procedure]]\nwait_for_job = 1"
