@@ -1,4 +1,4 @@
-"""What brings faults about: each comes once, when what it waits for is there; with the next worker, if there is none."""
+"""What brings faults about: each comes once, when what it waits for is there; with the next worker if there is none."""
 
 import pytest
 
