@@ -106,15 +106,15 @@ class Agenda(Sealed):
 
     def is_whole(self) -> bool:
         """See `Sealed`."""
-        found = 0
-        for key, (due_ns, order, digest) in self._current.items():
-            if hash((due_ns, order, key)) != digest:
-                return False
-            found += digest
-        # What is current lies in the heap, each once: their hashes come to the same sum there.
-        current = self._current
-        heap = [entry for entry in self._entries if entry[2] in current and current[entry[2]][1] == entry[1]]
-        return found == self._sum and sum(map(hash, heap)) == found
+        current, found = self._current, 0
+        for entry in self._entries:
+            due_ns, order, key = entry
+            account = current.get(key)
+            if account is not None and account[1] == order:
+                if account[0] != due_ns or account[2] != hash(entry):
+                    return False
+                found += account[2]
+        return found == self._sum
 
     def _forget(self, key: int) -> None:
         before = self._current.pop(key, None)

@@ -101,11 +101,13 @@ class SealedEntries(Sealed, MutableMapping[K, V]):
 
     def is_whole(self) -> bool:
         """See `Sealed`."""
-        encode, digest, digests = _encode, xxhash.xxh3_64_intdigest, self._digests
-        for key, entry in self._entries.items():
-            if digests.get(encode(key)) != digest(encode((key, entry))):
-                return False
-        return len(digests) == len(self._entries) and sum(digests.values()) & _WORD_MAX == self._sum
+        # Entries and digests come and go together, so both are in one order.
+        digests = list(self._digests.values())
+        return (
+            list(map(_encode, self._entries)) == list(self._digests)
+            and list(map(xxhash.xxh3_64_intdigest, map(_encode, self._entries.items()))) == digests
+            and sum(digests) & _WORD_MAX == self._sum
+        )
 
 
 def digest_of(thing: Any) -> int:

@@ -1,6 +1,7 @@
 """The book of stored telemetry: numbers that may have been given, what the ground has, what was overwritten."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -49,19 +50,19 @@ class StoreSwitched(msgspec.Struct, frozen=True, tag=True):
 StorageChange = NumbersReserved | StoreConfirmed | StoreOverwrote | StoreSwitched
 
 
+@dataclass(slots=True)
 class StoreState:
     """What is durable of one store, beside its packets."""
 
-    def __init__(self) -> None:
-        self.reserved_end = 0
-        self.confirmed = IntervalSet()
-        self.last_word: StoreConfirmed | None = None
-        self.overwritten = IntervalSet()
-        self.overwritten_count = 0
-        """Also of those ranges that are forgotten."""
-        self.first_kept = 0
-        self.is_storing = True
-        self.is_playing = True
+    reserved_end: int = 0
+    confirmed: IntervalSet = field(default_factory=IntervalSet)
+    last_word: StoreConfirmed | None = None
+    overwritten: IntervalSet = field(default_factory=IntervalSet)
+    overwritten_count: int = 0
+    """Also of those ranges that are forgotten."""
+    first_kept: int = 0
+    is_storing: bool = True
+    is_playing: bool = True
 
 
 class StorageBook:

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import flight.journal
+from ccsds.crc import crc32c
 from ccsds.errors import MisuseError
 from flight.disk import RealDisk
 from flight.journal import CHECK_OCTETS, RECORD_OCTETS_MAX, Journal
@@ -321,12 +323,53 @@ def test_a_journal_is_checked_part_by_part(disk, tmp_path):
         return None
 
     assert damaged_at() is None
-    for name in ("journal", "copy"):
+    for names in (("journal",), ("copy",), ("journal", "copy")):
         for place in range(5, len(data), 12_345):
             flipped = bytearray(data)
             flipped[place] ^= 1
-            (tmp_path / name).write_bytes(flipped)
+            for name in names:
+                (tmp_path / name).write_bytes(flipped)
             found = damaged_at()
             assert found is not None
             assert found <= place < found + CHECK_OCTETS
-        (tmp_path / name).write_bytes(data)
+        for name in names:
+            (tmp_path / name).write_bytes(data)
+
+
+def places(journal):
+    """Check a journal from its beginning, and give where each part ends that is whole."""
+    ends = [0]
+    while ends[-1] < journal.length_octets and (check := journal.check(ends[-1])).is_whole:
+        ends.append(check.end_octets)
+    return ends
+
+
+def test_what_was_seen_to_be_whole_is_only_compared_and_what_came_since_is_looked_at(disk, monkeypatch):
+    summed = []
+    monkeypatch.setattr(flight.journal, "crc32c", lambda data: summed.append(len(data)) or crc32c(data))
+    doubled(disk, [bytes([number]) * 30_000 for number in range(10)])
+    journal = Journal(disk, "journal", "copy")
+    journal.recover()
+    journal.sync_copy()
+    ends = places(journal)
+    assert ends[-1] == journal.length_octets
+    journal.append(b"one more")
+    summed.clear()
+    assert places(journal)[-1] == journal.length_octets
+    # The last part, which was shorter than a slice, and the record that came to it.
+    assert sum(summed) < CHECK_OCTETS
+    journal.replace([bytes([number]) * 20_000 for number in range(10)])
+    summed.clear()
+    assert places(journal)[-1] == journal.length_octets
+    assert len(summed) >= 10
+
+
+def test_a_journal_that_grows_between_looks_is_looked_at_in_as_few_parts_as_one_that_did_not(disk):
+    journal = Journal(disk, "journal")
+    journal.recover()
+    for _ in range(40):
+        journal.append(bytes(5_000))
+        ends = places(journal)
+    again = Journal(disk, "journal")
+    again.recover()
+    assert ends == places(again)
