@@ -68,6 +68,9 @@ class Findings:
     gaps: list[Gap]
     blocks: int
     reports: int
+    """In blocks."""
+    waiting: int
+    """Reports that wait in rows for a block."""
     frames: int
     acts: int
     """Records of the audit beside the archive."""
@@ -83,7 +86,7 @@ def verify(path: Path) -> Findings:
         raise MisuseError(f"expected an archive of a station at {path}, found no file")
     faults: list[Fault] = []
     gaps: list[Gap] = []
-    counts = {"blocks": 0, "reports": 0, "frames": 0}
+    counts = {"blocks": 0, "reports": 0, "waiting": 0, "frames": 0}
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     try:
         _verify(connection, path, faults, gaps, counts)
@@ -111,6 +114,7 @@ def _verify(
     for (text,) in connection.execute(f"PRAGMA integrity_check({FAULTS_TOLD_MAX})").fetchall():
         if text != "ok":
             faults.append(Fault(file=str(path), place="pages", reason=text))
+    (counts["waiting"],) = connection.execute("SELECT count(*) FROM packets").fetchone()
     for place, reason in _block_faults(connection, counts):
         faults.append(Fault(file=str(path), place=place, reason=reason))
     for place, reason in _rollup_faults(connection):

@@ -111,7 +111,8 @@ def verify_command(as_json: bool, path: Path) -> None:
         for each in (*found.faults, *found.gaps):
             click.echo(str(each))
         click.echo(
-            f"{found.blocks} blocks of {found.reports} reports, {found.frames} frames, {found.acts} records of audit: "
+            f"{found.blocks} blocks of {found.reports} reports, {found.waiting} reports that wait for one, "
+            f"{found.frames} frames, {found.acts} records of audit: "
             f"faults: {len(found.faults)}, gaps: {len(found.gaps)}"
         )
     if found.faults:

@@ -164,6 +164,8 @@ def get(
     console = Console()
     with plain_errors():
         rows = [parse_request(each) for each in requests]
+        if local is not None and not local.is_dir() and not local.absolute().parent.is_dir():
+            raise MisuseError(f"{local}: expected a directory to put it in, found none at {local.absolute().parent}")
     with plain_errors(), Client.connect(socket_path) as client:
         state = client.subscribe()
         known = {each["transaction"] for each in client.transfers(ROWS_ASKED_MAX)}

@@ -56,6 +56,8 @@ def chat(
     with plain_errors(), Client.connect(socket_path) as client:
         if is_new and conversation is not None:
             raise MisuseError("--new: expected no --conversation beside it")
+        if text is not None and not text.strip():
+            raise MisuseError("expected something to say, found nothing; without TEXT it is read from standard input")
         book = _Told(client)
         number = conversation or book.latest() + is_new or 1
         for said in [text] if text is not None else sys.stdin:

@@ -136,6 +136,13 @@ def test_get_watches_its_own_transfer_and_not_an_older_one_of_the_same_file(grou
     assert {line["transaction"] for line in lines} == {"42-2"}
 
 
+def test_get_asks_for_nothing_that_it_has_no_place_for(ground, served):
+    result = ground("get", "weights", "/nowhere/weights")
+    assert result.exit_code == 2
+    assert result.output == "ground: /nowhere/weights: expected a directory to put it in, found none at /nowhere\n"
+    assert served.spacecraft.telecommands == []
+
+
 def test_get_of_a_file_that_is_not_there_fails_with_the_spacecrafts_reason(ground):
     result = ground("get", "nothing")
     assert result.exit_code == 1

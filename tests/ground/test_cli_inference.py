@@ -95,6 +95,12 @@ def test_lines_that_are_typed_are_turns_of_one_conversation(ground, chatty):
     assert [(each["conversation"], each["turn"]) for each in prompts(chatty)[2:]] == [(8, 1), (8, 2)]
 
 
+def test_who_says_nothing_is_told_so(ground, chatty):
+    result = ground("chat", " ")
+    assert (result.exit_code, prompts(chatty)) == (2, [])
+    assert result.output.startswith("ground: expected something to say, found nothing")
+
+
 def test_a_reply_is_given_to_programs_whole(ground, chatty):
     reply = json.loads(ground("chat", "To be?", "--json").output)
     assert (reply["reply"], reply["is_whole"], reply["prompt"]) == ("".join(WORDS), True, "To be?")
