@@ -6,7 +6,7 @@ Style, drawings and data stand in the file itself, so it can be mailed, printed,
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -120,20 +120,29 @@ def _checks(result: Result) -> str:
 
 def _losses(result: Result) -> str:
     evidence = result.evidence
-    losses = [(seconds, value) for seconds, _, value in evidence.losses]
-    validation = [(seconds, value) for seconds, _, value in evidence.validation_losses]
-    if not losses and not validation:
+    told = (*evidence.losses.values(), *evidence.validation_losses.values())
+    values = [value for points in told for _, _, value in points]
+    if not values:
         return ""
-    values = [value for _, value in (*losses, *validation)]
     if result.reference is not None:
         values.append(result.reference.bigram_loss)
     chart = Chart("loss over mission time", end_s=result.mission_s, values=values, unit="nat", height=320)
     _mark(chart, result)
     if result.reference is not None:
         chart.level(result.reference.bigram_loss, "faint", "bigram model of the split")
-    chart.line(losses, "blue", "training loss")
+    submitted = result.scenario.submitted()
+    judged = submitted["job_id"] if submitted else next(iter(evidence.losses))
+    lines = {job_id: _points(losses) for job_id, losses in evidence.losses.items()}
+    for job_id in sorted(set(lines) - {judged}):
+        chart.line(lines[job_id], "green", f"training loss of job {job_id}")
+    chart.line(lines.get(judged, []), "blue", "training loss")
+    validation = _points(evidence.validation_losses.get(judged, []))
     chart.line(validation, "orange", "validation loss, whole split", with_dots=True)
     return chart.svg()
+
+
+def _points(losses: Iterable[tuple[float, int, float]]) -> list[tuple[float, float]]:
+    return [(seconds, value) for seconds, _, value in losses]
 
 
 def _mark(chart: Chart, result: Result) -> None:

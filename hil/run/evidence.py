@@ -31,9 +31,9 @@ class Evidence:
         self._log: BinaryIO = log_path.open("wb")
         self.counts: Counter[str] = Counter()
         """How often each kind of event came, as ``source.type``."""
-        self.losses: list[tuple[float, int, float]] = []
-        """(mission time in s, step, training loss): as told on board if that is seen, else as it came to the ground."""
-        self.validation_losses: list[tuple[float, int, float]] = []
+        self.losses: dict[int, list[tuple[float, int, float]]] = {}
+        """For each job, (mission time in s, step, training loss): as told on board if that is seen, else as it came."""
+        self.validation_losses: dict[int, list[tuple[float, int, float]]] = {}
         self.job_reports: dict[int, dict[str, Any]] = {}
         self.samples: dict[int, str] = {}
         self.housekeeping: dict[str, dict[str, Any]] = {}
@@ -222,12 +222,14 @@ class Evidence:
             self._note_losses(seconds, values)
 
     def _note_losses(self, seconds: float, values: Mapping[str, Any]) -> None:
-        loss, validation_loss = values["loss"], values["validation_loss"]
-        if _is_finite(loss) and (not self.losses or self.losses[-1][1:] != (values["step"], loss)):
-            self.losses.append((seconds, values["step"], loss))
+        step, loss, validation_loss = values["step"], values["loss"], values["validation_loss"]
+        losses = self.losses.setdefault(values["job_id"], [])
+        if _is_finite(loss) and (not losses or losses[-1][1:] != (step, loss)):
+            losses.append((seconds, step, loss))
         # Each report repeats the latest validation loss; it is a new point only when it has changed.
-        if _is_finite(validation_loss) and [point[2] for point in self.validation_losses[-1:]] != [validation_loss]:
-            self.validation_losses.append((seconds, values["step"], validation_loss))
+        validated = self.validation_losses.setdefault(values["job_id"], [])
+        if _is_finite(validation_loss) and [point[2] for point in validated[-1:]] != [validation_loss]:
+            validated.append((seconds, step, validation_loss))
 
 
 def _is_finite(value: float | None) -> bool:

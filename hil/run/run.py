@@ -61,6 +61,7 @@ class Result:
         """Give the machine-readable result."""
         submitted = self.scenario.submitted()
         job = self.evidence.job_reports.get(submitted["job_id"], {}) if submitted else {}
+        samples = self.evidence.samples
         return {
             "scenario": self.scenario.name,
             "mode": self.wiring.mode.value,
@@ -80,7 +81,7 @@ class Result:
             "checks": [asdict(check) for check in self.checks],
             "commands": list(self.evidence.commands.values()),
             "counts": dict(sorted(self.evidence.counts.items())),
-            "sample": next(iter(self.evidence.samples.values()), ""),
+            "sample": samples.get(submitted["job_id"], "") if submitted else next(iter(samples.values()), ""),
         }
 
 

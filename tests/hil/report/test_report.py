@@ -175,6 +175,25 @@ def test_losses_are_drawn_when_the_spacecraft_told_them_if_that_is_seen_else_as_
     assert [float(place.split(",")[0]) for place in line.get("points", "").split()] == [x(5), x(10), x(20)]
 
 
+def test_the_losses_of_two_jobs_are_two_lines_and_the_judged_one_comes_first(evidence):
+    for seconds, job_id, step, validation_loss in ((5, 2, 1, 4.5), (10, 7, 1, None), (15, 2, 2, None), (20, 7, 2, 4.0)):
+        values = {"job_id": job_id, "step": step, "loss": 5.0 - step, "validation_loss": validation_loss}
+        event = {"type": "Reported", "name": "job_progress", "time_ns": seconds * 10**9, "values": values}
+        evidence.note("spacecraft", event)
+    (drawing,) = drawings(render(result_of(evidence)))
+    x = Scale(0.0, 5_700.0, LEFT, WIDTH - RIGHT)
+    lines = {
+        line.get("class"): [float(place.split(",")[0]) for place in line.get("points", "").split()]
+        for line in drawing.iter("polyline")
+    }
+    assert lines == {"line blue": [x(10), x(20)], "line orange": [x(20)], "line green": [x(5), x(15)]}
+
+
+def test_the_sample_of_a_result_is_that_of_the_judged_job(evidence):
+    evidence.samples |= {2: "another's", 7: "its own"}
+    assert result_of(evidence).plain()["sample"] == "its own"
+
+
 def test_a_rate_is_a_step_and_no_line_goes_over_a_gap(evidence):
     evidence.link_samples += [(1.0, "up", 100), (30.0, "up", 300), (3_000.0, "up", 400)]
     (drawing,) = drawings(render(result_of(evidence)))
