@@ -8,12 +8,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flight.books.boots import Booted
+from flight.books.commands import Executed, Identity
+from flight.books.jobs import JobMoved, JobSubmitted
+from flight.books.seal import StruckBookError
 from flight.ledger import Ledger
 from flight.scrubbing.care import CaringDisk, is_cared_for
-from flight.scrubbing.scrubber import FIRST_PASS_NS, SEARCH_NS, SLICE_OCTETS, Scrubber
+from flight.scrubbing.scrubber import (
+    BOOKS_NS,
+    FIRST_PASS_NS,
+    SEARCH_NS,
+    SLICE_OCTETS,
+    WHOLE_BOOKS_NS,
+    Scrubber,
+)
 from flight.scrubbing.second_copies import DIRECTORY, LABEL_OCTETS, Kind, place_of
 from hil.disk.simulated_disk import PowerCut, SimulatedDisk
 from hil.streams import Streams
+from mission.jobs import JobState
 
 SECOND = 1_000_000_000
 MODEL = "jobs/3/model.safetensors"
@@ -329,3 +340,36 @@ def test_no_course_of_changes_is_ever_taken_for_damage(tmp_path_factory, course)
 )
 def test_what_is_under_care(path, expected):
     assert is_cared_for(path) == expected
+
+
+def strike_device_resets(ledger):
+    ledger._jobs.device_resets ^= 4
+
+
+def strike_ended_job(ledger):
+    ledger.jobs[1].sample = "to bf"
+
+
+def strike_answer(ledger):
+    ledger._commands.executed._entries[Identity(1, 66, 2, bytes(16))] = (7,)
+
+
+@pytest.mark.parametrize(
+    ("strike", "within_ns"),
+    [(strike_device_resets, BOOKS_NS), (strike_ended_job, BOOKS_NS), (strike_answer, WHOLE_BOOKS_NS)],
+    ids=["of a book", "of a job that ended", "of an answer to a command"],
+)
+def test_a_strike_in_memory_is_found_within_a_minute_or_what_only_counts_when_it_is_read_an_hour(
+    tmp_path, strike, within_ns
+):
+    bench = Bench(tmp_path)
+    bench.ledger.commit(
+        JobSubmitted(1, "tiny", "text", 7, 20, ""),
+        JobMoved(1, JobState.DONE),
+        Executed(Identity(1, 66, 2, bytes(16)), ()),
+    )
+    bench.scrubber.advance(0)
+    strike(bench.ledger)
+    with pytest.raises(StruckBookError):
+        bench.run(lambda: bench.now_ns > within_ns)
+    assert bench.now_ns == within_ns
