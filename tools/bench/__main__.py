@@ -18,7 +18,7 @@ from tools.bench.row import NotHereError, Row, plain
 # In the order in which they are run. Each group takes less than twelve minutes on two cores.
 BENCHES = {
     "first_light": ("coding", "pus", "training", "supervision"),
-    "link": ("sdls", "nonces", "cfdp_goodput", "cfdp_speed", "passes"),
+    "link": ("sdls", "nonces", "cop1", "cfdp_goodput", "cfdp_speed", "passes"),
     "autonomy": (
         "days",
         "answer",
