@@ -26,8 +26,9 @@ class SlidingSwift:
         self._tokens: list[int] = []
 
     def weights(self) -> Mapping[str, Tensor]:
-        """Give the weights as they lie in memory, by name, and the counts of a text if they take part."""
+        """Give what it predicts by, as it lies in memory: weights, constants, and counts of a text if there are any."""
         named = {name: weight.detach() for name, weight in self._model.named_parameters()}
+        named |= dict(self._model.named_buffers())
         return named if self._model.counts is None else named | self._model.counts.tensors()
 
     def begin(self) -> None:

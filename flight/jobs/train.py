@@ -306,6 +306,17 @@ class TrainJob:
                 digest.update(tensor_octets(counted))
         return digest.digest()
 
+    def constants(self) -> dict[str, Tensor]:
+        """Give by name what the model computes by and nothing changes: the angles of positions, a mask."""
+        return dict(self.model.named_buffers())
+
+    def constants_digest(self) -> bytes:
+        """Digest the constants, as they lie in memory."""
+        digest = xxhash.xxh3_128()
+        for constant in self.constants().values():
+            digest.update(tensor_octets(constant.to(HOST)))
+        return digest.digest()
+
     def weights(self) -> dict[str, Tensor]:
         """Give the weights by name; they are the job's own."""
         return {name: weight.detach() for name, weight in self.model.named_parameters()}

@@ -14,6 +14,7 @@ class Part(StrEnum):
     NOISE = "random/noise"
     STEP = "step"
     CORPUS = "corpus"
+    """What training reads and nothing changes: the corpus, and the constants that a model computes by."""
     COPIES = "copies"
     """The guard's copies of State in memory."""
     GRADIENTS = "gradients"

@@ -52,6 +52,8 @@ def names_of(guarded: GuardedJob, part: Part) -> list[str]:
             return [f"model/{name}" for name in job.weights()]
         case Part.MEAN | Part.SQUARE:
             return [name for name in job.state().tensors if name.rsplit("/", 1)[1] in _MOMENTS[part]]
+        case Part.CORPUS:
+            return [part.value, *job.constants()]
         case Part.COPIES:
             copies = guarded._snapshots._copies if guarded._snapshots is not None else []
             return [f"{number}/{block}" for number, copy in enumerate(copies) for block in range(len(copy.blocks))]
@@ -124,7 +126,7 @@ def _octets(guarded: GuardedJob, part: Part, name: str) -> memoryview:
         case Part.NOISE:
             return tensor_octets(job._noise)
         case Part.CORPUS:
-            return tensor_octets(job.train_tokens)
+            return tensor_octets(job.train_tokens if name == part.value else job.constants()[name])
         case Part.COPIES:
             if guarded._snapshots is None:
                 raise MisuseError("copies: expected a job that is guarded, found level off")

@@ -178,11 +178,11 @@ class _MemoryTrials:
         _train_to(guarded, _STATE_STEPS)
         self._profile = operators.profile
         self._end = End(steps=_STATE_STEPS, clean_sha256=job.weights_sha256(), successor=self._successor)
-        self._corpus = job.train_tokens.clone()
+        self._fixed = _Fixed(job)
 
     def strike(self, seed: int) -> Trial:
         """Strike it once."""
-        self._job.train_tokens.copy_(self._corpus)
+        self._fixed.restore()
         self._job.load(self._start)
         streams = Streams(seed).scoped("state")
         return strike_part(GuardedJob(self._job), self._parts, self._end, self._profile, streams)
@@ -192,6 +192,18 @@ class _MemoryTrials:
         job = _job(self._recipe, self._overrides).job
         job.load(load_checkpoint(self._disk, self._reference, self._identity).state)
         return GuardedJob(job, findings)
+
+
+class _Fixed:
+    """What no State holds since nothing but a strike changes it, put right for the next trial."""
+
+    def __init__(self, job: TrainJob) -> None:
+        tensors = (job.train_tokens, *job.constants().values())
+        self._kept = [(tensor, tensor.clone()) for tensor in tensors]
+
+    def restore(self) -> None:
+        for tensor, kept in self._kept:
+            tensor.copy_(kept)
 
 
 def _train_to(guarded: GuardedJob, step: int) -> None:
@@ -222,6 +234,7 @@ class _StepTrials:
         self._warm_steps, self._parts = warm_steps, parts
         _train_to(self._guarded, warm_steps)
         self._start = self._guarded.job.state().clone()
+        self._fixed = _Fixed(self._guarded.job)
         self._follows = level == "compute"
         self._profile = self._update_profile() if parts else self._product_profile()
         self._clean = self._guarded.job.weights_sha256()
@@ -273,6 +286,7 @@ class _StepTrials:
 
     def _back(self) -> None:
         """Go back to the start; what the guard has learned of rounding and bounds stays."""
+        self._fixed.restore()
         self._guarded.job.load(self._start)
         self._guarded.trust()
         self._guarded.take_findings()

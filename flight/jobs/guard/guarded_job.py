@@ -85,6 +85,7 @@ class GuardedJob:
         self._bounds = Bounds()
         self._snapshots = Snapshots(job) if self._level is not GuardLevel.OFF else None
         self._data_digest = job.data_digest()
+        self._constants_digest = job.constants_digest()
         self._step = 0
         self._findings: list[Finding] = []
         self._history = list(findings)
@@ -346,6 +347,8 @@ class GuardedJob:
     def _verify_data(self) -> None:
         if self.job.data_digest() != self._data_digest:
             raise StruckError(Struck.DATA, "corpus")
+        if self.job.constants_digest() != self._constants_digest:
+            raise StruckError(Struck.DATA, "constants of the model")
 
     def _struck_behind(self, error: Exception) -> StruckError:
         """Tell what was struck, if anything was, when a step was broken off."""
@@ -364,7 +367,7 @@ class GuardedJob:
             self._note(struck, step, 0, is_lost=True)
             raise LostError(f"step {step}: {struck}, in a group") from struck
         if struck.struck is Struck.DATA:
-            # It came from a file, and is read from there again by the next worker.
+            # It came from a file, or was computed, and the next worker does so again.
             self._note(struck, step, 0, is_lost=True)
             raise LostError(f"step {step}: {struck}") from struck
         if not snapshots.go_back(self._witness):

@@ -84,7 +84,7 @@ def test_it_is_activated_proven_and_answers(disk, path):
     assert not table.heard("model_struck")
 
 
-@pytest.mark.parametrize("kind", ["head.weight", "counts.codes", "counts.next", "counts.chances"])
+@pytest.mark.parametrize("kind", ["head.weight", "layers.0._cosines", "counts.codes", "counts.next", "counts.chances"])
 def test_what_strikes_it_in_memory_is_found_and_the_reply_is_that_of_a_sound_one(disk, jobs, kind):
     path = keep(disk, jobs["swift-ngram"], PATHS["swift-ngram"])
     table = Table(disk)

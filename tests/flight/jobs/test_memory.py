@@ -121,7 +121,9 @@ def test_nothing_of_state_goes_to_the_processor_to_be_digested(text, monkeypatch
         job.step()
     job.verify()
     assert came
-    # State is of floating point. Generators are of 8 bits; the corpus, which never leaves the processor, is of 32.
-    assert {dtype for dtype, _ in came} <= {torch.int64, torch.int32, torch.uint8}
+    # State is of single precision. Generators are of 8 bits; the corpus, which never leaves the processor, is of 32.
+    constants = {constant.dtype for constant in job.job.constants().values()}
+    assert {dtype for dtype, _ in came} <= {torch.int64, torch.int32, torch.uint8} | constants
+    assert torch.float32 not in constants
     corpus = {len(job.job.train_tokens), len(job.job.validation_tokens)}
     assert {count for dtype, count in came if dtype is torch.int32} <= corpus

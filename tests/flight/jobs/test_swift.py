@@ -5,6 +5,7 @@ import torch
 
 from ccsds.errors import MisuseError
 from flight.jobs.checkpoint import load_checkpoint, save_checkpoint
+from flight.jobs.guard.finding import LostError
 from flight.jobs.guard.guarded_job import GuardedJob
 from flight.jobs.guard.state_witness import StateWitness
 from flight.jobs.manifest import Identity
@@ -168,6 +169,30 @@ def test_a_guard_that_forgets_to_verify_what_it_reads_is_seen(recipe, text, clea
     run(job, 6)
     flip(job.job.state().tensors["optimizer/layers.1.mlp.expand/momentum"], 3, 30)
     assert run(job) != clean[STEPS]
+
+
+CONSTANTS = [f"layers.{layer}.{name}" for layer in range(2) for name in ("_cosines", "_sines", "_mask")]
+
+
+def test_what_the_model_computes_by_beside_its_weights_is_known_by_name(recipe, text):
+    assert list(TrainJob(recipe, text, SEED).constants()) == CONSTANTS
+
+
+# All that is done twice is done twice with it.
+@pytest.mark.parametrize("level", ["state", "double"])
+@pytest.mark.parametrize(
+    ("name", "bit", "found_in"),
+    # A bit of what is infinite, or becomes it, makes the loss no number.
+    [*((name, 3, 7 if name.endswith("_mask") else 8) for name in CONSTANTS), ("layers.1._cosines", 14, 7)],
+)
+def test_a_constant_that_was_struck_costs_the_worker(recipe, text, level, name, bit, found_in):
+    """Before a copy is made of what came of it; or at once, where the loss is not a number any more."""
+    job = GuardedJob(TrainJob(recipe.override(f'guard.level = "{level}"'), text, SEED))
+    run(job, 6)
+    flip(job.job.constants()[name], 5, bit)
+    with pytest.raises(LostError, match=f"step {found_in}: data struck in constants of the model"):
+        run(job, 8)
+    assert [(found.struck, found.where) for found in job.take_findings()] == [(Struck.DATA, "constants of the model")]
 
 
 def test_the_key_of_the_order_that_was_struck_is_found(recipe, text, clean):

@@ -193,6 +193,17 @@ def test_each_row_of_each_stretch_that_is_worked_on_can_be_struck_at_all_its_len
     assert struck == {(number, at) for number, each in enumerate(optimizer._stretches) for at in range(len(each.rows))}
 
 
+def test_constants_of_a_model_are_struck_as_the_corpus_is():
+    text = " ".join(random.Random(5).choices(["sun", "moon", "orbit"], k=4000))
+    job = GuardedJob(TrainJob(load_recipe("swift").override(SMALL), text, 1337))
+    for name in names_of(job, Part.CORPUS):
+        before = job.job.data_digest(), job.job.constants_digest()
+        strike_memory(job, MemoryStrike(part=Part.CORPUS, name=name, flip=Flip(spread=Spread.BIT, masks=((9, 4),))))
+        assert (before[0] != job.job.data_digest()) == (name == "corpus")
+        assert (before[1] != job.job.constants_digest()) == (name != "corpus")
+    assert len(names_of(job, Part.CORPUS)) == 1 + 3 * job.job.recipe.model.layers
+
+
 def test_a_strike_of_another_part_that_lies_beyond_its_end_is_refused():
     job = guarded()
     flip = Flip(spread=Spread.BIT, masks=((1 << 30, 1),))
