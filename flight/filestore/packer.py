@@ -208,6 +208,10 @@ class Packer:
         free_octets = room.free_octets(self._part)
         if octets_max > free_octets:
             raise MisuseError(f"{asked.destination}: expected room for {octets_max} octets, found {free_octets}")
+        # There from now on, so that a start after a reset knows of it, also before its first octet is written.
+        self._folder.append(self._part, b"")
+        self._folder.fsync(self._part)
+        sync_names(self._folder, self._part)
         room.promise(self._part, octets_max)
         self._work = _Work(asked, octets_max, pieces, done)
         self._due_ns = now_ns
@@ -238,8 +242,6 @@ class Packer:
         """
         destination = work.asked.destination
         self._names.free(destination)  # Something may have come there meanwhile.
-        if not work.written_octets:
-            self._folder.append(self._part, b"")
         self._folder.fsync(self._part)
         self._folder.rename(self._part, destination)
         try:

@@ -411,6 +411,17 @@ def test_what_a_reset_leaves_is_removed_at_the_next_start_and_told(stocked):
     assert stocked.disk.read("files/new.safetensors") == NEW
 
 
+def test_a_reset_before_the_first_octet_is_written_is_told_too(stocked):
+    stocked.file("new.pack", DIFFERENCE)
+    stocked.command("model.unpack", name="new.pack", destination="new.safetensors", base="")
+    (part,) = leftovers(stocked)
+    assert stocked.disk.size(part) == 0
+    stocked.boot()
+    stocked.collect()
+    assert stocked.told("packing_forgotten") == [{"octets": 0}]
+    assert leftovers(stocked) == []
+
+
 def test_a_large_model_is_unpacked_in_the_memory_of_a_few_blocks(stocked):
     array = np.random.default_rng(3).normal(0, 0.02, (3 * SYNC_OCTETS // 8,)).astype("<f4")
     data = safetensors_file([("w", "F32", array)])
