@@ -181,6 +181,6 @@ def _judge(guarded: GuardedJob, end: End, seed: int, what: str) -> Trial:
 
 
 def _train(guarded: GuardedJob, steps: int) -> None:
-    while guarded.job.steps_done < steps:
+    while guarded.steps_done < steps:
         guarded.step()
     guarded.verify()

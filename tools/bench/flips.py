@@ -207,7 +207,7 @@ class _Fixed:
 
 
 def _train_to(guarded: GuardedJob, step: int) -> None:
-    while guarded.job.steps_done < step:
+    while guarded.steps_done < step:
         guarded.step()
 
 

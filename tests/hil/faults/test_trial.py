@@ -20,7 +20,7 @@ from hil.faults.part import KEPT, Part
 from hil.faults.place import MemoryStrike, _octets, draw_memory_strike, names_of, strike_memory
 from hil.faults.strike import FlipStrike
 from hil.faults.struck_worker import set_strike
-from hil.faults.trial import End, Verdict, strike_part, strike_product
+from hil.faults.trial import End, Verdict, _judge, strike_part, strike_product
 from hil.streams import Streams
 from tests.flight.jobs.test_swift import SMALL
 
@@ -209,6 +209,21 @@ def test_a_strike_of_another_part_that_lies_beyond_its_end_is_refused():
     flip = Flip(spread=Spread.BIT, masks=((1 << 30, 1),))
     with pytest.raises(IndexError):
         strike_memory(job, MemoryStrike(part=Part.NOISE, name="random/noise", flip=flip))
+
+
+def test_a_count_of_steps_that_flips_as_a_step_ends_does_not_end_the_trial(clean, monkeypatch):
+    step, flips = GuardedJob.step, [Flip(spread=Spread.BIT, masks=((5, 1),))]
+
+    def step_and_strike(job):
+        report = step(job)
+        if flips:
+            strike_memory(job, MemoryStrike(part=Part.STEP, name="step", flip=flips.pop()))
+        return report
+
+    job = guarded()
+    monkeypatch.setattr(GuardedJob, "step", step_and_strike)
+    trial = _judge(job, end_of(clean), 0, "")
+    assert (trial.verdict, job.steps_done) == (Verdict.FOUND, STEPS)
 
 
 def test_what_is_tried_again_takes_nothing_from_what_is_due_next():
