@@ -49,6 +49,7 @@ def run() -> list[Row]:
         recipe="nanogpt-gpu",
         overrides="",
         rounds=COST_ROUNDS,
+        pairs=1,
         is_judged=True,
     )
     return [
