@@ -103,7 +103,7 @@ def _cards(result: Result) -> Iterator[tuple[str, str]]:
     yield f"{faults} + {len(evidence.cuts)}", "faults, and cuts of the link"
     again = sum(command["tries"] > 1 for command in evidence.commands.values())
     yield f"{len(evidence.commands)}", f"commands, {again} sent more than once"
-    for job_id, report in list(evidence.job_reports.items())[:2]:
+    for job_id, report in sorted(evidence.job_reports.items())[:2]:
         loss = report.get("validation_loss")
         if loss is not None:
             yield f"{loss:.3f}", f"validation loss of job {job_id}, {report['state']}"
