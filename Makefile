@@ -11,7 +11,7 @@ SEED ?= 1
 ONLY ?= all
 DEMO := build/demo
 
-.PHONY: help console demo test style types bench campaign clean
+.PHONY: help console demo test test-loop test-parts style types bench campaign clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what there is to make
@@ -23,8 +23,18 @@ console: $(READY)  ## Show a spacecraft that trains in orbit, and the console to
 demo: $(READY)  ## Train a nanoGPT over an emulated space link, through faults, to the same weights (build/demo/)
 	$(BIN)/hil run first_light --seed $(SEED) --out $(DEMO) --force
 
-test: $(READY)  ## Run the whole test suite
-	$(BIN)/python -m pytest
+test: $(READY)  ## Run the whole test suite, on two cores
+	@echo "two halves at once, some ten minutes; each is shown when it is done"
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-loop test-parts
+
+# What flies whole missions takes about as long as all else.
+LOOP := tests/hil tests/tools tests/test_architecture.py
+
+test-loop: $(READY)
+	$(BIN)/python -m pytest $(LOOP)
+
+test-parts: $(READY)
+	$(BIN)/python -m pytest $(LOOP:%=--ignore=%)
 
 style: $(READY)  ## Check the style of the code
 	$(BIN)/ruff check .
