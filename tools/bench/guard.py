@@ -68,8 +68,8 @@ _SIZES = (
         is_judged=False,
     ),
     Size(name="tiny", recipe="tiny", overrides="", rounds=100, pairs=3, is_judged=False),
-    Size(name="swift", recipe="swift", overrides="", rounds=32, pairs=3, is_judged=False),
-    Size(name="swift-ngram", recipe="swift-ngram", overrides="", rounds=32, pairs=2, is_judged=False),
+    Size(name="swift", recipe="swift", overrides="", rounds=96, pairs=2, is_judged=False),
+    Size(name="swift-ngram", recipe="swift-ngram", overrides="", rounds=64, pairs=1, is_judged=False),
 )
 
 
